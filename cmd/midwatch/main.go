@@ -1,0 +1,4 @@
+// Command midwatch is the operations console for the engineer on call.
+package main
+
+func main() {}

@@ -1,0 +1,176 @@
+package hosts
+
+import "time"
+
+// Engine is a Docker engine (GET /version and /info).
+type Engine struct {
+	Version, APIVersion string
+	OS, Arch, Kernel    string
+	StorageDriver       string
+	CgroupDriver        string
+	RootDir             string
+	NCPU                int
+	MemTotal            uint64 // bytes
+	Containers          int
+	Running             int
+	Paused              int
+	Stopped             int
+	Images              int
+	LiveRestore         bool
+	Swarm               string // LocalNodeState: inactive, active, …
+	LogDriver           string
+	Warnings            []string
+}
+
+// Container is one container, running or not (GET /containers/json?all=1 and /containers/ID/json).
+type Container struct {
+	ID        string // full
+	Name      string // without the leading slash
+	Image     string // as it was asked for
+	ImageID   string // sha256:…
+	Command   []string
+	State     string // created, running, paused, restarting, removing, exited, dead
+	Status    string // Docker's own words, "Up 3 minutes (healthy)"
+	Health    Health
+	Exit      int
+	OOMKilled bool
+	Error     string
+	Restarts  int
+	Policy    string // restart policy: no, always, on-failure, unless-stopped
+	Created   time.Time
+	Started   time.Time
+	Finished  time.Time
+	PID       int
+	Ports     []Port
+	Mounts    []ContainerMount
+	Networks  []ContainerNetwork
+	Labels    map[string]string
+	EnvNames  []string // names only: values are not facts
+	LogDriver string
+	NetMode   string // HostConfig.NetworkMode: bridge, host, container:ID, a network's name
+	Inspected bool   // the fields of inspect (restarts, env, health log, …) are filled
+	Probe     string // the healthcheck command, "" without one
+	HealthLog []HealthResult
+	// Memory limit in bytes, 0 without one; CPUs 0 without a limit.
+	MemLimit uint64
+	CPULimit float64
+	User     string
+	Project  string // com.docker.compose.project
+	Service  string // com.docker.compose.service or the Swarm service's name
+}
+
+// Health is the state of a container's healthcheck.
+type Health int
+
+// The health states; the zero value claims nothing.
+const (
+	HealthUnknown Health = iota
+	HealthNone           // no healthcheck is defined
+	HealthStarting
+	HealthHealthy
+	HealthUnhealthy
+)
+
+func (h Health) String() string {
+	switch h {
+	case HealthNone:
+		return "none"
+	case HealthStarting:
+		return "starting"
+	case HealthHealthy:
+		return "healthy"
+	case HealthUnhealthy:
+		return "unhealthy"
+	default:
+		return "unknown"
+	}
+}
+
+// HealthResult is one run of a healthcheck.
+type HealthResult struct {
+	At, End time.Time
+	Exit    int
+	Output  string
+}
+
+// Port is one published or exposed port.
+type Port struct {
+	HostIP        string // "" when exposed and not published; "0.0.0.0", "::", an address
+	HostPort      uint16 // 0 when not published
+	ContainerPort uint16
+	Proto         string // tcp, udp, sctp
+}
+
+// ContainerMount is one mount of a container.
+type ContainerMount struct {
+	Type, Name, Source, Destination, Driver string
+	RW                                      bool
+}
+
+// ContainerNetwork is a container's place in one network.
+type ContainerNetwork struct {
+	Name, IP, Gateway string
+	Aliases           []string
+}
+
+// Stats is one sample of a running container (GET /containers/ID/stats).
+type Stats struct {
+	At          time.Time
+	CPU         float64 // percent of one core, as docker stats prints
+	Mem, Limit  uint64  // bytes; Mem without the inactive page cache, as docker stats prints
+	RxBytes     uint64
+	TxBytes     uint64
+	BlkRead     uint64
+	BlkWrite    uint64
+	PIDs        uint64
+	ThrottledNS uint64
+}
+
+// Image is one image of an engine (GET /images/json).
+type Image struct {
+	ID       string
+	Tags     []string
+	Digests  []string
+	Created  time.Time
+	Size     uint64 // bytes
+	Labels   map[string]string
+	Dangling bool
+	InUse    int // containers made from it
+}
+
+// Event is something that happened on a host.
+type Event struct {
+	At     time.Time
+	Host   string
+	Kind   string // container, unit, link, probe, deploy, action, …
+	Object string // container or unit name
+	ID     string // container ID where there is one
+	Action string // die, start, oom, health_status: unhealthy, connected, …
+	Detail string // "exit 137"
+}
+
+// ContainerDetail is what is read only when a person looks at one container.
+type ContainerDetail struct {
+	Inspect string     // the redacted inspect document, indented JSON
+	Top     [][]string // rows of ps; the first row holds the titles
+	TopErr  string     // why there is no Top ("container is not running")
+	At      time.Time
+}
+
+// Unit is a systemd unit (systemctl show).
+type Unit struct {
+	Name         string // powernode-worker@default.service
+	Description  string
+	Load         string    // loaded, not-found, masked, …
+	Active       string    // active, inactive, failed, activating, deactivating, reloading
+	Sub          string    // running, exited, dead, stop-sigterm, auto-restart, …
+	Result       string    // success, exit-code, signal, start-limit-hit, …
+	Enabled      string    // enabled, disabled, static, …
+	Since        time.Time // StateChangeTimestamp
+	MainPID      int
+	Restarts     int // NRestarts
+	Memory       uint64
+	Fragment     string // FragmentPath
+	DropIns      []string
+	InvocationID string
+}

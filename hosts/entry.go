@@ -1,0 +1,103 @@
+package hosts
+
+import (
+	"context"
+	"time"
+)
+
+// Level is a log level. The order is that of severity; the zero value means none was found.
+type Level int
+
+// The levels, from none to worst.
+const (
+	LevelNone Level = iota
+	LevelTrace
+	LevelDebug
+	LevelInfo
+	LevelNotice
+	LevelWarn
+	LevelError
+	LevelFatal
+)
+
+func (l Level) String() string {
+	return [...]string{"", "trace", "debug", "info", "notice", "warn", "error", "fatal"}[max(0, min(int(l), 7))]
+}
+
+// LogKind says what kind of thing writes a log.
+type LogKind int
+
+// The kinds of log sources.
+const (
+	LogUnknown   LogKind = iota
+	LogContainer         // Docker logs of a container
+	LogUnit              // journald, one unit
+	LogJournal           // journald, the whole host
+	LogFile
+)
+
+func (k LogKind) String() string {
+	return [...]string{"unknown", "container", "unit", "journal", "file"}[max(0, min(int(k), 4))]
+}
+
+// LogSource names one source of lines on one host.
+type LogSource struct {
+	Host string
+	Kind LogKind
+	Name string // container name, unit name, path; "" for a whole journal
+}
+
+// Key is a stable text for the source: "host/unit:nginx.service".
+func (s LogSource) Key() string {
+	if s.Name == "" {
+		return s.Host + "/" + s.Kind.String()
+	}
+	return s.Host + "/" + s.Kind.String() + ":" + s.Name
+}
+
+// LogQuery asks for lines.
+type LogQuery struct {
+	Sources []LogSource
+	Since   time.Time // zero: as Tail says
+	Until   time.Time // zero: no end
+	Tail    int       // last lines of each source when Since is zero; 0 means 200
+	Follow  bool
+	Grep    string // applied on the host where it can be; a plain text, not a pattern
+}
+
+// Entry is one line of a log.
+type Entry struct {
+	Time   time.Time // the writer's clock as far as the source tells it
+	Host   string
+	Source LogSource
+	Level  Level
+	Text   string // cleaned: no control bytes, tabs expanded; may hold "\n" for a stack trace
+	Stderr bool
+	Cursor string // journald's __CURSOR or Docker's timestamp, for going on after a cut
+}
+
+// LogStatus is what is known of one source while it is read.
+type LogStatus struct {
+	Source  LogSource
+	State   string // connecting, following, ended, failed, retrying
+	Reason  string // why, for failed and retrying
+	Lines   uint64 // delivered
+	Dropped uint64 // lost because nobody read fast enough
+	Lag     time.Duration
+}
+
+// LogBatch is what arrived within a frame.
+type LogBatch struct {
+	Entries []Entry
+	Status  []LogStatus // of every source, when anything changed
+	Dropped uint64      // lost before this batch
+	Done    bool        // nothing follows
+}
+
+// LogStream delivers batches, one Next in flight at a time.
+type LogStream interface {
+	// Next waits for lines, then for the end of the frame, and returns all that came. The error is
+	// that of the context; failures of sources are in Status.
+	Next(ctx context.Context) (LogBatch, error)
+	Close() error
+}

@@ -1,0 +1,83 @@
+package hosts
+
+import "time"
+
+// Host is a host as the inventory names it: plain values, no connection.
+type Host struct {
+	Name        string
+	Address     string // what is dialled or given to ssh -G; "" for the local machine
+	Kind        Kind
+	User        string
+	Groups      []string
+	Labels      map[string]string
+	Environment string // "production", "staging", …; "" when the inventory does not say
+	Production  bool   // actions ask for the host's name to be typed
+	Maintenance string // the operator's reason while the host is paused; "" otherwise
+}
+
+// Kind says how a host is reached.
+type Kind int
+
+// The ways to reach a host.
+const (
+	KindUnknown Kind = iota
+	KindSSH
+	KindLocal
+	KindDocker // a Docker engine over TCP and TLS, no shell
+)
+
+func (k Kind) String() string {
+	switch k {
+	case KindSSH:
+		return "ssh"
+	case KindLocal:
+		return "local"
+	case KindDocker:
+		return "docker"
+	default:
+		return "unknown"
+	}
+}
+
+// State is the state of the link to a host (the names are Powernode's Devops::DockerHost states).
+type State int
+
+// The states of a link.
+const (
+	StatePending      State = iota // not yet contacted
+	StateConnected                 // answered within its deadline
+	StateDisconnected              // was or should be reachable, is not; retried with back-off
+	StateError                     // five consecutive failures; still retried, slowly
+	StateMaintenance               // paused by the operator, not contacted
+)
+
+func (s State) String() string {
+	switch s {
+	case StateConnected:
+		return "connected"
+	case StateDisconnected:
+		return "disconnected"
+	case StateError:
+		return "error"
+	case StateMaintenance:
+		return "maintenance"
+	default:
+		return "pending"
+	}
+}
+
+// ErrorAfter is the number of consecutive failures that turns disconnected into error.
+const ErrorAfter = 5
+
+// Link is what is known about the connection to a host.
+type Link struct {
+	State    State
+	Reason   string        // one line: what failed, where, what to do; "" while connected
+	Since    time.Time     // when State was entered
+	LastSeen time.Time     // last time the host answered anything
+	Failures int           // consecutive failures
+	Retry    time.Time     // when the next attempt starts; zero when none is planned
+	RTT      time.Duration // of the last keepalive
+	Via      string        // how it is reached, for people: "ssh ops@10.0.0.1:22 via bastion"
+	Warning  string        // shown all the time: "host key not verified (insecure_host_key)"; "" usually
+}

@@ -1,0 +1,56 @@
+package hosts
+
+import "time"
+
+// Snapshot is all that is known of the fleet at one moment. It is never changed after it was
+// published: a newer one shares the parts that did not change, so keeping one costs a slice.
+type Snapshot struct {
+	Gen   uint64 // grows with every published snapshot
+	At    time.Time
+	Hosts []*HostFacts // in the order of the inventory
+	// Events are the latest events of the fleet, oldest first, bounded.
+	Events []Event
+}
+
+// Host returns the facts of the named host, or nil.
+func (s *Snapshot) Host(name string) *HostFacts {
+	if s == nil {
+		return nil
+	}
+	for _, h := range s.Hosts {
+		if h.Host.Name == name {
+			return h
+		}
+	}
+	return nil
+}
+
+// HostFacts is what is known of one host.
+type HostFacts struct {
+	Host Host
+	Link Link
+	// Latest is the newest moment any part was read.
+	Latest time.Time
+
+	System     Part[System]
+	Units      Part[[]Unit] // service, socket, timer and target units that are loaded
+	Engine     Part[Engine]
+	Containers Part[[]Container]
+	Images     Part[[]Image]
+	Stats      Part[map[string]Series] // by container ID; running containers only
+	LoadTrend  []float64               // 1-minute load, oldest first, one value a refresh, bounded
+}
+
+// Series is the recent samples of one container, oldest first, at most SeriesLen.
+type Series []Stats
+
+// SeriesLen is how many samples a Series keeps.
+const SeriesLen = 60
+
+// Last returns the newest sample.
+func (s Series) Last() (Stats, bool) {
+	if len(s) == 0 {
+		return Stats{}, false
+	}
+	return s[len(s)-1], true
+}

@@ -1,0 +1,137 @@
+package ui
+
+import (
+	"context"
+	"time"
+
+	"github.com/charmbracelet/bubbles/key"
+	tea "github.com/charmbracelet/bubbletea"
+
+	"midwatch/hosts"
+	"midwatch/themes"
+)
+
+// Screen is one room of the console. Screens are pointers; Update changes the screen in place and
+// returns only a command. A screen never knows its siblings: it asks for them with OpenMsg.
+type Screen interface {
+	Init() tea.Cmd
+	Update(tea.Msg) tea.Cmd
+	// View returns exactly the height set by SetSize in lines, none wider than its width. It reads
+	// the screen and may fill a cache, nothing else.
+	View() string
+	SetSize(w, h int)
+	Title() string
+	Actions() []Action
+	// Capturing reports that a text field owns the keyboard.
+	Capturing() bool
+	// Close cancels the screen's context; its streams stop, operations do not.
+	Close()
+}
+
+// Effect is what an action does to the world outside the console.
+type Effect int
+
+// The effects, from none to the worst.
+const (
+	Look    Effect = iota // reads only
+	Change                // can be undone by another action
+	Destroy               // cannot, or stops something people use
+)
+
+// Action is one thing a person can do on a screen. Key handling, footer, help, palette and
+// read-only mode are all read from the one list that Actions returns.
+type Action struct {
+	ID    string // "containers.restart"; keys are rebound by it
+	Title string // "restart container"
+	Group string // heading in the full help
+	Key   key.Binding
+	Effect
+	Disabled func() string // "" or the reason, shown instead of acting; nil means never; cheap
+	Run      func() tea.Cmd
+	Hidden   bool // not in the footer (still in help and palette)
+}
+
+// Deps is what every screen is built with. Now and Styles must be set.
+type Deps struct {
+	Now    func() time.Time
+	Styles *themes.Styles
+	Fleet  Fleet
+	Logs   Logs
+	Ops    Operator
+	Detail Detailer
+	Shell  Sheller
+	// Context is the parent of every screen's context; it ends with the program.
+	Context context.Context //nolint:containedctx // a screen lives as long as its context does
+}
+
+// Fleet is where screens read the state of the fleet.
+type Fleet interface {
+	// Snapshot returns the current state at once; never nil.
+	Snapshot() *hosts.Snapshot
+	// Next waits until a snapshot with a Gen above after exists.
+	Next(ctx context.Context, after uint64) (*hosts.Snapshot, error)
+	// Refresh asks for new facts of a host ("" for all) soon; it does not wait.
+	Refresh(host string)
+	// Watch says that a kind of data is on screen now; the returned func says it no longer is.
+	Watch(topic hosts.Topic) (release func())
+	// SetMaintenance pauses a host with a reason, or resumes it with "".
+	SetMaintenance(host, reason string)
+}
+
+// Logs opens streams of log lines.
+type Logs interface {
+	Tail(ctx context.Context, q hosts.LogQuery) (hosts.LogStream, error)
+}
+
+// Detailer reads what is asked for one object only.
+type Detailer interface {
+	ContainerDetail(ctx context.Context, host, id string) (hosts.ContainerDetail, error)
+}
+
+// Operator changes things, behind the write lease. It enforces read-only itself.
+type Operator interface {
+	Lease() hosts.Lease
+	Unlock(reason string, d time.Duration) (hosts.Lease, error)
+	Lock()
+	// Container does verb (start, stop, restart) to a container and waits until its effect was
+	// seen. typed is what the operator typed where the host is marked as production.
+	Container(ctx context.Context, verb, host, id, typed string) (string, error)
+}
+
+// Sheller gives the terminal to an interactive program.
+type Sheller interface {
+	HostShell(host string) (tea.ExecCommand, error)
+	ContainerShell(host, id string) (tea.ExecCommand, error)
+}
+
+// OpenMsg asks the root to put a screen on the stack.
+type OpenMsg struct {
+	Screen string // "fleet", "containers", "logs", …
+	Host   string // narrow to this host; "" for all
+	Object string // container ID, unit name, …; "" for none
+	Logs   *hosts.LogQuery
+}
+
+// SnapshotMsg brings a newer snapshot; the root sends it to every screen on the stack.
+type SnapshotMsg struct{ Snapshot *hosts.Snapshot }
+
+// ToastMsg asks the root to show a line for a few seconds.
+type ToastMsg struct {
+	Text  string
+	Level hosts.Level
+}
+
+// ConfirmMsg asks the root for a confirmation dialog; Run is executed when the person agrees.
+type ConfirmMsg struct {
+	Title  string
+	Body   []string // names the object, the host and what depends on it
+	Typed  string   // the text to type, "" for a plain yes or no (default no)
+	Effect Effect
+	Run    func(typed string) tea.Cmd
+}
+
+// ThemeChangedMsg tells screens to rebuild what they rendered in advance.
+type ThemeChangedMsg struct{ Styles *themes.Styles }
+
+// TickMsg is the root's one clock tick a second, for ages.
+type TickMsg struct{ At time.Time }
