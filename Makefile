@@ -1,7 +1,7 @@
 # midwatch. `make help` lists the targets; README.md tells what they need.
 
 .DEFAULT_GOAL := help
-.PHONY: help build run demo test race lint fmt golden bench cover lab-up lab-test lab-down lab ci clean
+.PHONY: help build run demo test race lint lint-install fmt golden bench cover lab-up lab-test lab-down lab ci clean
 
 GO       ?= go
 CACHE    := $(shell printf %s "$${XDG_CACHE_HOME:-$${HOME:-/tmp}/.cache}")/midwatch
@@ -18,7 +18,7 @@ LINT         = $(LINT_DIR)/golangci-lint
 GOLDEN_PKGS = $(shell $(GO) list -test -f '{{.ForTest}} {{.Deps}}' ./... | grep x/exp/golden | cut -d' ' -f1 | sort -u)
 
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build bin/midwatch, one static binary
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/midwatch
@@ -37,6 +37,8 @@ race: ## the same tests under the race detector (needs a C compiler)
 
 lint: $(LINT_DIR)/.built ## golangci-lint with our rules; installs it in the cache directory first
 	$(LINT) run ./...
+
+lint-install: $(LINT_DIR)/.built ## only install the linter
 
 $(LINT_DIR)/.built:
 	mkdir -p $(LINT_DIR)
