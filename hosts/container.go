@@ -173,4 +173,6 @@ type Unit struct {
 	Fragment     string // FragmentPath
 	DropIns      []string
 	InvocationID string
+	ExitCode     string // how the main process ended: exited, killed, dumped; "" while it never did
+	ExitStatus   int    // ExecMainStatus: its exit code or the number of its signal
 }

@@ -33,6 +33,7 @@ type HostFacts struct {
 	Latest time.Time
 
 	System     Part[System]
+	Disks      Part[[]Disk] // file systems, local and remote; System.Disks is the same list
 	Units      Part[[]Unit] // service, socket, timer and target units that are loaded
 	Engine     Part[Engine]
 	Containers Part[[]Container]

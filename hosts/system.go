@@ -17,7 +17,7 @@ type System struct {
 	SwapTotal    uint64     // bytes
 	SwapFree     uint64     // bytes
 	Pressure     Pressure   // /proc/pressure; zero where the kernel has none
-	Disks        []Disk
+	Disks        []Disk     // the Value of HostFacts.Disks, which knows their age and what is missing
 	// ClockOffset is the host's clock minus ours, halved over the round trip it was measured in;
 	// positive when the host is ahead. ClockError bounds it.
 	ClockOffset time.Duration
@@ -41,6 +41,8 @@ type Disk struct {
 	Device, Mount, FSType string
 	Size, Used, Avail     uint64 // bytes (df -PB1)
 	Inodes, InodesUsed    uint64 // df -Pi; 0 where the file system has no fixed number
+	Remote                bool   // lives on another machine: nfs, cifs, sshfs, …
+	Problem               string // why a remote one has no numbers ("no answer within 2s: …"); "" usually
 }
 
 // UsedPercent is df's Use%: used over used plus available, rounded up; 0 for an empty file system.

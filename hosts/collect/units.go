@@ -1,0 +1,264 @@
+package collect
+
+import (
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"midwatch/hosts"
+)
+
+// noSystemd ends a script on a host whose init is another: that there are no units is then a fact.
+const noSystemd = `[ -d /run/systemd/system ] || { echo 'mw-absent systemd is not running here'; exit 0; }
+`
+
+// absent reports what a script found missing on purpose.
+func absent(data []byte) (string, bool) {
+	rest, ok := strings.CutPrefix(string(data[:min(len(data), 200)]), "mw-absent ")
+	what, _, _ := strings.Cut(rest, "\n")
+	return clean(what), ok
+}
+
+// noUnits records in f that the host has none.
+func noUnits(f *hosts.HostFacts, ev hosts.Evidence, why string) error {
+	f.Units = hosts.Read([]hosts.Unit{}, ev.Source, ev.At)
+	f.Units.Needs = why
+	f.System.Value.FailedUnits = 0
+	return nil
+}
+
+// unitStatesSection lists the states of all units in one call to the manager: a few milliseconds
+// where reading every property costs one or two per unit.
+func unitStatesSection() Section {
+	return Section{
+		ID: "unitstates", Title: "states of systemd units",
+		Source: "systemctl list-units --all", Needs: "systemd",
+		Script: noSystemd + `systemctl list-units --all --full --plain --no-legend --no-pager ` +
+			`--type=service,socket,timer,target,mount,automount,path,swap,scope,slice`,
+		Limit: 5 * time.Second, Every: 5 * time.Second, Max: 4 << 20,
+		Fill: func(f *hosts.HostFacts, ev hosts.Evidence) error { return fillStates(f, ev) },
+		Fail: failUnits,
+	}
+}
+
+// unitProps are the properties that are read of each unit.
+const unitProps = "Id,Description,LoadState,ActiveState,SubState,Result,UnitFileState,StateChangeTimestamp," +
+	"MainPID,NRestarts,MemoryCurrent,FragmentPath,DropInPaths,InvocationID,ExecMainStatus,ExecMainCode"
+
+func unitsSection() Section {
+	return Section{
+		ID: "units", Title: "systemd units",
+		Source: "systemctl show --all '*.service' '*.socket' '*.timer' '*.target'", Needs: "systemd",
+		Script: noSystemd + `systemctl show --all --no-pager -p ` + unitProps + ` '*.service' '*.socket' '*.timer' '*.target'`,
+		Limit:  10 * time.Second, Every: time.Minute, Max: 4 << 20,
+		Fill: func(f *hosts.HostFacts, ev hosts.Evidence) error {
+			if why, ok := absent(ev.Data); ok {
+				return noUnits(f, ev, why)
+			}
+			got := ParseUnits(ev.Data)
+			if len(got) == 0 {
+				return errors.New("systemctl show printed no unit")
+			}
+			// Failed units of other kinds are known from their states only.
+			for _, u := range f.Units.Value {
+				if !shownUnit(u.Name) && !slices.ContainsFunc(got, func(g hosts.Unit) bool { return g.Name == u.Name }) {
+					got = append(got, u)
+				}
+			}
+			sortUnits(got)
+			f.Units = hosts.Read(got, ev.Source, ev.At)
+			f.System.Value.FailedUnits = failedUnits(f)
+			return nil
+		},
+		Fail: failUnits,
+	}
+}
+
+func failUnits(f *hosts.HostFacts, ev hosts.Evidence) {
+	f.Units = f.Units.Failed(ev.Error, ev.Needs, ev.Source, ev.At)
+	if !f.Units.Known() {
+		f.System.Value.FailedUnits = -1
+	}
+}
+
+// failedUnits counts what systemctl --failed lists, -1 when that is not known.
+func failedUnits(f *hosts.HostFacts) int {
+	if !f.Units.Known() {
+		return -1
+	}
+	n := 0
+	for _, u := range f.Units.Value {
+		if u.Active == "failed" {
+			n++
+		}
+	}
+	return n
+}
+
+// shownUnit reports whether units of this kind are read in full.
+func shownUnit(name string) bool {
+	for _, kind := range []string{".service", ".socket", ".timer", ".target"} {
+		if strings.HasSuffix(name, kind) {
+			return true
+		}
+	}
+	return false
+}
+
+func sortUnits(units []hosts.Unit) {
+	slices.SortFunc(units, func(a, b hosts.Unit) int { return strings.Compare(a.Name, b.Name) })
+}
+
+// fillStates brings the states up to date and leaves what only systemctl show tells as it was. A
+// unit whose state changed loses what belonged to the old one.
+func fillStates(f *hosts.HostFacts, ev hosts.Evidence) error {
+	if why, ok := absent(ev.Data); ok {
+		return noUnits(f, ev, why)
+	}
+	got := ParseUnitStates(ev.Data)
+	if len(got) == 0 {
+		return errors.New("systemctl list-units printed no unit")
+	}
+	old := map[string]hosts.Unit{}
+	for _, u := range f.Units.Value {
+		old[u.Name] = u
+	}
+	units := make([]hosts.Unit, 0, len(got))
+	for _, s := range got {
+		if !shownUnit(s.Name) && s.Active != "failed" {
+			continue
+		}
+		u, known := old[s.Name]
+		if !known {
+			units = append(units, s)
+			continue
+		}
+		if u.Active != s.Active || u.Sub != s.Sub {
+			u.Since, u.MainPID, u.Result = time.Time{}, 0, ""
+		}
+		u.Load, u.Active, u.Sub, u.Description = s.Load, s.Active, s.Sub, s.Description
+		units = append(units, u)
+	}
+	sortUnits(units)
+	f.Units = hosts.Read(units, ev.Source, ev.At)
+	f.System.Value.FailedUnits = failedUnits(f)
+	return nil
+}
+
+// ParseUnitStates reads systemctl list-units --plain --no-legend: unit, load, active, sub and the
+// description, sorted by name.
+func ParseUnitStates(data []byte) []hosts.Unit {
+	var out []hosts.Unit
+	for line := range lines(data) {
+		line = strings.TrimLeft(line, " \t●○×*↻")
+		f := strings.Fields(line)
+		if len(f) < 4 || !strings.Contains(f[0], ".") {
+			continue
+		}
+		out = append(out, hosts.Unit{
+			Name: f[0], Load: f[1], Active: f[2], Sub: f[3],
+			Description: strings.TrimSpace(afterField(line, 4)),
+		})
+	}
+	sortUnits(out)
+	return slices.CompactFunc(out, func(a, b hosts.Unit) bool { return a.Name == b.Name })
+}
+
+// ParseUnits reads the blocks of systemctl show, sorted by name.
+func ParseUnits(data []byte) []hosts.Unit {
+	var out []hosts.Unit
+	var u hosts.Unit
+	end := func() {
+		if u.Name != "" {
+			out = append(out, u)
+		}
+		u = hosts.Unit{}
+	}
+	for line := range lines(data) {
+		if line == "" {
+			end()
+			continue
+		}
+		if name, v, ok := strings.Cut(line, "="); ok {
+			setUnit(&u, name, v)
+		}
+	}
+	end()
+	sortUnits(out)
+	// A name and its alias both match a pattern and print the same Id.
+	return slices.CompactFunc(out, func(a, b hosts.Unit) bool { return a.Name == b.Name })
+}
+
+func setUnit(u *hosts.Unit, name, v string) {
+	switch name {
+	case "Id":
+		u.Name = v
+	case "Description":
+		u.Description = v
+	case "LoadState":
+		u.Load = v
+	case "ActiveState":
+		u.Active = v
+	case "SubState":
+		u.Sub = v
+	case "Result":
+		u.Result = v
+	case "UnitFileState":
+		u.Enabled = v
+	case "StateChangeTimestamp":
+		u.Since = systemdTime(v)
+	case "MainPID":
+		u.MainPID = small(v)
+	case "NRestarts":
+		u.Restarts = small(v)
+	case "MemoryCurrent":
+		u.Memory = amount(v)
+	case "FragmentPath":
+		u.Fragment = v
+	case "DropInPaths":
+		u.DropIns = strings.Fields(v)
+	case "InvocationID":
+		u.InvocationID = v
+	case "ExecMainStatus":
+		u.ExitStatus = small(v)
+	case "ExecMainCode":
+		u.ExitCode = exitCode(v)
+	}
+}
+
+// exitCode names the CLD_ code that systemctl prints as a number.
+func exitCode(v string) string {
+	names := []string{"", "exited", "killed", "dumped", "trapped", "stopped", "continued"}
+	if n := small(v); n > 0 && n < len(names) {
+		return names[n]
+	}
+	return ""
+}
+
+// systemdTime reads "Sun 2026-11-29 04:26:25 UTC"; the batch asks for UTC.
+func systemdTime(v string) time.Time {
+	t, err := time.Parse("Mon 2006-01-02 15:04:05 MST", v)
+	if err != nil {
+		return time.Time{}
+	}
+	return t.UTC()
+}
+
+func small(v string) int {
+	n, err := strconv.Atoi(v)
+	if err != nil || n < 0 || n > 1<<31 {
+		return 0
+	}
+	return n
+}
+
+// amount reads a number of bytes; "[not set]" and the largest number stand for none.
+func amount(v string) uint64 {
+	n, err := strconv.ParseUint(v, 10, 64)
+	if err != nil || n > 1<<62 {
+		return 0
+	}
+	return n
+}
