@@ -42,6 +42,7 @@ type Container struct {
 	Finished  time.Time
 	PID       int
 	Ports     []Port
+	Bindings  []Port // HostConfig.PortBindings: what it asks for when it is started
 	Mounts    []ContainerMount
 	Networks  []ContainerNetwork
 	Labels    map[string]string
@@ -55,7 +56,7 @@ type Container struct {
 	MemLimit uint64
 	CPULimit float64
 	User     string
-	Project  string // com.docker.compose.project
+	Project  string // com.docker.compose.project or the Swarm stack's name
 	Service  string // com.docker.compose.service or the Swarm service's name
 }
 

@@ -1,0 +1,137 @@
+package docker
+
+// The parts of the Engine API's answers that are read. They are our own, narrower than the
+// library's, because an answer that is odd in a field nobody reads must still be understood, and
+// because every pointer the library's types may leave nil would have to be guarded.
+
+type wirePort struct {
+	IP          string
+	PrivatePort int
+	PublicPort  int
+	Type        string
+}
+
+type wireMount struct {
+	Type, Name, Source, Destination, Driver string
+	RW                                      bool
+}
+
+type wireEndpoint struct {
+	IPAddress         string
+	GlobalIPv6Address string
+	Gateway           string
+	Aliases           []string
+}
+
+type wireNetworks struct {
+	Networks map[string]*wireEndpoint
+	Ports    map[string][]wireBinding
+}
+
+type wireBinding struct {
+	HostIP   string `json:"HostIp"`
+	HostPort string
+}
+
+// wireContainer is an element of GET /containers/json.
+type wireContainer struct {
+	ID              string `json:"Id"`
+	Names           []string
+	Image           string
+	ImageID         string
+	Command         string
+	Created         int64
+	Ports           []wirePort
+	Labels          map[string]string
+	State           string
+	Status          string
+	HostConfig      struct{ NetworkMode string }
+	NetworkSettings *wireNetworks
+	Mounts          []wireMount
+}
+
+type wireHealth struct {
+	Status string
+	Log    []struct {
+		Start, End string
+		ExitCode   int
+		Output     string
+	}
+}
+
+// wireInspect is GET /containers/ID/json.
+type wireInspect struct {
+	ID           string `json:"Id"`
+	Name         string
+	Created      string
+	Path         string
+	Args         []string
+	Image        string
+	RestartCount int
+	State        struct {
+		Status     string
+		OOMKilled  bool
+		Pid        int
+		ExitCode   int
+		Error      string
+		StartedAt  string
+		FinishedAt string
+		Health     *wireHealth
+	}
+	HostConfig struct {
+		NetworkMode   string
+		Memory        int64
+		NanoCpus      int64 `json:"NanoCpus"`
+		CPUQuota      int64 `json:"CpuQuota"`
+		CPUPeriod     int64 `json:"CpuPeriod"`
+		RestartPolicy struct{ Name string }
+		LogConfig     struct{ Type string }
+		PortBindings  map[string][]wireBinding
+	}
+	Config struct {
+		Image       string
+		User        string
+		Env         []string
+		Tty         bool
+		Labels      map[string]string
+		Healthcheck *struct{ Test []string }
+	}
+	Mounts          []wireMount
+	NetworkSettings wireNetworks
+}
+
+type wireVersion struct {
+	Version       string
+	APIVersion    string `json:"ApiVersion"`
+	Os, Arch      string
+	KernelVersion string
+}
+
+type wireInfo struct {
+	Containers         int
+	ContainersRunning  int
+	ContainersPaused   int
+	ContainersStopped  int
+	Images             int
+	Driver             string
+	CgroupDriver       string
+	DockerRootDir      string
+	NCPU               int
+	MemTotal           int64
+	LiveRestoreEnabled bool
+	LoggingDriver      string
+	KernelVersion      string
+	OperatingSystem    string
+	Architecture       string
+	Warnings           []string
+	Swarm              struct{ LocalNodeState string }
+}
+
+type wireImage struct {
+	ID          string `json:"Id"`
+	RepoTags    []string
+	RepoDigests []string
+	Created     int64
+	Size        int64
+	Labels      map[string]string
+}
