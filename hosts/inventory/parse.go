@@ -16,7 +16,7 @@ func Parse(name string, data []byte) (*Inventory, Faults) {
 	doc, text, faults := decode(name, data)
 	r := &reader{file: name, lines: indexLines(text), partial: len(faults) > 0, faults: faults}
 	if doc == nil && len(faults) > 0 {
-		return inv, faults
+		return inv, faults.sorted()
 	}
 	root := r.table(layer{"", doc})
 	p := &parser{reader: r, inv: inv, groups: map[string]group{}}

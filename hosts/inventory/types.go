@@ -12,12 +12,12 @@ const Here = "here"
 
 // Inventory is what hosts.toml says, with inheritance applied.
 type Inventory struct {
-	File   string // "" when there is no file: Default
-	Hosts  []Host // in the order of the file
-	Groups []Group
-	Probes []Probe
-	Logs   []Log
-	Agents []Agents
+	File    string // "" when there is no file: Default
+	Hosts   []Host // in the order of the file
+	Groups  []Group
+	Probes  []Probe
+	Logs    []Log
+	Agents  []Agents
 	Console Console
 }
 
@@ -59,18 +59,18 @@ type Host struct {
 // SSH says how the connection to a host is made. What is empty is left to the user's OpenSSH
 // configuration, as "ssh -G ADDRESS" resolves it.
 type SSH struct {
-	Port             int
-	Jump             []Jump   // in order, the first is dialled directly; empty: as ssh says
-	NoJump           bool     // jump = [] was written: none, whatever ssh says
-	IdentityFiles    []string // private keys; tried before those ssh names
-	Certificates     []string
-	KnownHosts       []string // known_hosts files; empty: as ssh says
-	Config           string   // an ssh_config to use instead of the user's; "none" for no file
-	Agent            string   // socket of the agent; "none" for no agent; "": as ssh says
-	Password         Secret
-	Passphrase       Secret // of the private keys
-	InsecureHostKey  bool   // accept any host key; shown all the time
-	MaxSessions      int    // channels used at once; sshd's default MaxSessions is 10
+	Port            int
+	Jump            []Jump   // in order, the first is dialled directly; empty: as ssh says
+	NoJump          bool     // jump = [] was written: none, whatever ssh says
+	IdentityFiles   []string // private keys; tried before those ssh names
+	Certificates    []string
+	KnownHosts      []string // known_hosts files; empty: as ssh says
+	Config          string   // an ssh_config to use instead of the user's; "none" for no file
+	Agent           string   // socket of the agent; "none" for no agent; "": as ssh says
+	Password        Secret
+	Passphrase      Secret // of the private keys
+	InsecureHostKey bool   // accept any host key; shown all the time
+	MaxSessions     int    // channels used at once; sshd's default MaxSessions is 10
 }
 
 // Jump is one step on the way to a host: a host of the inventory, or a destination as ssh -J takes it.
