@@ -13,6 +13,10 @@ import (
 
 // Screen is one room of the console. Screens are pointers; Update changes the screen in place and
 // returns only a command. A screen never knows its siblings: it asks for them with OpenMsg.
+//
+// What reaches a screen's Update: keys that no action of it took (all keys while Capturing), mouse
+// events with coordinates of the screen, SnapshotMsg, TickMsg, ThemeChangedMsg, and every message
+// the root does not know, which therefore carries the screen's own id or generation.
 type Screen interface {
 	Init() tea.Cmd
 	Update(tea.Msg) tea.Cmd
@@ -27,6 +31,17 @@ type Screen interface {
 	// Close cancels the screen's context; its streams stop, operations do not.
 	Close()
 }
+
+// Backer is a Screen that has something of its own to leave before it is left: a detail pane, a
+// filter, marks. Back leaves one of them and reports whether there was one.
+type Backer interface{ Back() bool }
+
+// Shower is a Screen that wants to know whether it is the one on display, to watch topics only then.
+// The root calls it after Init and on every change.
+type Shower interface{ Show(visible bool) tea.Cmd }
+
+// ReadOnly reports that nothing may be changed now.
+func (d Deps) ReadOnly() bool { return d.Ops == nil || !d.Ops.Lease().Active(d.Now()) }
 
 // Effect is what an action does to the world outside the console.
 type Effect int
@@ -60,6 +75,9 @@ type Deps struct {
 	Ops    Operator
 	Detail Detailer
 	Shell  Sheller
+	// Copy puts a text on the clipboard of the person's terminal (Output.Copy); nil where there is
+	// none. It writes, so it is called from a command only: see Copy.
+	Copy func(text string) error
 	// Context is the parent of every screen's context; it ends with the program.
 	Context context.Context //nolint:containedctx // a screen lives as long as its context does
 }
