@@ -246,17 +246,30 @@ func (p *parser) unitName(it item) {
 	}
 }
 
-// sshAddress refuses what ssh would take for an option, and a host with a port in it.
+// sshAddress refuses what ssh would take for an option, and a host with a user or a port in it.
 func (p *parser) sshAddress(at path, s string) {
-	switch {
-	case strings.HasPrefix(s, "-") || strings.ContainsAny(s, " \t/'\"`$;&|<>(){}\\"):
-		p.fault(at, fmt.Sprintf("%s is %q", at, s), "want an IP address, a host name or an ssh alias")
-	case strings.Contains(s, "@"):
-		user, rest, _ := strings.Cut(s, "@")
-		p.fault(at, fmt.Sprintf("%s holds a user", at), fmt.Sprintf("want address = %q and user = %q", rest, user))
-	default:
-		if host, port, err := net.SplitHostPort(s); err == nil {
-			p.fault(at, fmt.Sprintf("%s holds a port", at), fmt.Sprintf("want address = %q and port = %s", host, port))
-		}
+	if what, meant := addressFault(s); what != "" {
+		p.fault(at, at.String()+" "+what, meant)
 	}
+}
+
+func addressFault(s string) (what, meant string) {
+	if strings.HasPrefix(s, "-") || strings.ContainsAny(s, " \t/'\"`$;&|<>(){}\\") {
+		return fmt.Sprintf("is %q", s), "want an IP address, a host name or an ssh alias"
+	}
+	if user, rest, ok := strings.Cut(s, "@"); ok {
+		return "holds a user", fmt.Sprintf("want address = %q and user = %q", rest, user)
+	}
+	if host, port, err := net.SplitHostPort(s); err == nil {
+		return "holds a port", fmt.Sprintf("want address = %q and port = %s", host, quoteNumber(port))
+	}
+	return "", ""
+}
+
+// quoteNumber leaves a port as it is written and quotes anything else.
+func quoteNumber(s string) string {
+	if validPort(s) {
+		return s
+	}
+	return strconv.Quote(s)
 }

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"time"
+	"unicode"
 )
 
 // reader turns TOML values into typed ones and collects what is wrong on the way.
@@ -430,8 +431,8 @@ func badName(name string) string {
 	if name == Here {
 		return "is taken: it means this machine as the place a probe is made from"
 	}
-	for i, c := range []byte(name) {
-		if !isBare(c) && c != '.' && c < 0x80 || i == 0 && c == '-' {
+	for i, c := range name {
+		if c != '-' && c != '_' && c != '.' && !unicode.IsLetter(c) && !unicode.IsDigit(c) || i == 0 && c == '-' {
 			return fmt.Sprintf("holds %q", c)
 		}
 	}

@@ -1,6 +1,8 @@
 package inventory
 
 import (
+	"fmt"
+	"slices"
 	"time"
 
 	"midwatch/hosts"
@@ -29,6 +31,32 @@ func (inv *Inventory) Host(name string) (*Host, bool) {
 		}
 	}
 	return nil, false
+}
+
+// Names lists the hosts that any of the words means, a host or a group, in the order of the file; all
+// of them without a word. The error names the word that means nothing.
+func (inv *Inventory) Names(words ...string) ([]string, error) {
+	var out, known []string
+	means := func(h Host, w string) bool { return h.Name == w || slices.Contains(h.Groups, w) }
+	for _, h := range inv.Hosts {
+		known = append(known, h.Name)
+		if len(words) == 0 || slices.ContainsFunc(words, func(w string) bool { return means(h, w) }) {
+			out = append(out, h.Name)
+		}
+	}
+	for _, g := range inv.Groups {
+		known = append(known, g.Name)
+	}
+	for _, w := range words {
+		if slices.ContainsFunc(inv.Hosts, func(h Host) bool { return means(h, w) }) || slices.Contains(known, w) {
+			continue
+		}
+		if n := nearest(w, known); n != "" {
+			return nil, fmt.Errorf("no host or group %q, did you mean %q?", w, n)
+		}
+		return nil, fmt.Errorf("no host or group %q, known are %s", w, list(known))
+	}
+	return out, nil
 }
 
 // Group is a set of hosts that share settings. A host is in the groups it names and in their parents.
