@@ -1,0 +1,116 @@
+// Command svc plays the containers of the lab: one static binary in an image with nothing else.
+//
+//	svc serve   answers GET /health (200, or 503 while /tmp/sick exists) and GET / on :8080
+//	svc health  asks the above and exits 0 or 1: the HEALTHCHECK of an image without a shell
+//	svc log     writes a line every -every, every tenth to standard error
+//	svc crash   waits -after, then exits with -code
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+func main() {
+	if len(os.Args) < 2 {
+		fmt.Fprintln(os.Stderr, "svc serve|health|log|crash")
+		os.Exit(2)
+	}
+	mode := os.Args[1]
+	flags := flag.NewFlagSet(mode, flag.ExitOnError)
+	every := flags.Duration("every", time.Second, "time between log lines")
+	after := flags.Duration("after", 2*time.Second, "time before the crash")
+	code := flags.Int("code", 3, "exit code of the crash")
+	_ = flags.Parse(os.Args[2:]) // ExitOnError
+
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	var err error
+	switch mode {
+	case "serve":
+		err = serve(ctx)
+	case "health":
+		err = health(ctx)
+	case "log":
+		emit(ctx, *every)
+	case "crash":
+		select {
+		case <-ctx.Done():
+		case <-time.After(*after):
+			fmt.Fprintln(os.Stderr, "svc: crashing on purpose")
+			os.Exit(*code)
+		}
+	default:
+		err = fmt.Errorf("unknown mode %q", mode)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "svc:", err)
+		os.Exit(1)
+	}
+}
+
+func serve(ctx context.Context) error {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /health", func(w http.ResponseWriter, _ *http.Request) {
+		if _, err := os.Stat("/tmp/sick"); err == nil {
+			http.Error(w, "sick", http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprintln(w, "ok")
+	})
+	mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) {
+		fmt.Printf("%s %s %s\n", r.RemoteAddr, r.Method, r.URL.Path)
+		fmt.Fprintln(w, "svc", r.URL.Path)
+	})
+	srv := &http.Server{Addr: ":8080", Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	go func() {
+		<-ctx.Done()
+		_ = srv.Close()
+	}()
+	fmt.Println("serving on", srv.Addr)
+	if err := srv.ListenAndServe(); ctx.Err() == nil {
+		return err
+	}
+	return nil
+}
+
+func health(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://127.0.0.1:8080/health", nil)
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("health: %s", resp.Status)
+	}
+	return nil
+}
+
+func emit(ctx context.Context, every time.Duration) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for n := 1; ; n++ {
+		out, level := os.Stdout, "INFO"
+		if n%10 == 0 {
+			out, level = os.Stderr, "ERROR"
+		}
+		fmt.Fprintf(out, "%s %s line %d\n", time.Now().UTC().Format(time.RFC3339Nano), level, n)
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
