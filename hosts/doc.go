@@ -1,7 +1,8 @@
 // Package hosts is the vocabulary of midwatch: plain values that say what a fleet is, how one of
 // its hosts is reached and what was found there.
 //
-// It imports the standard library only and starts no goroutine, so every layer above may use it.
+// It starts no goroutine and does no I/O, so every layer above may use it; beside the standard
+// library it imports only the pure readers of proxy configuration, hosts/nginx and hosts/envoy.
 // The packages below it do the work: inventory reads hosts.toml, transport holds the connections,
 // docker is the one place that knows the Engine API, collect turns raw evidence into facts, fleet
 // keeps a Snapshot current, logs reads log sources, sshd is an in-process SSH server and demo the

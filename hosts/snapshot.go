@@ -39,7 +39,26 @@ type HostFacts struct {
 	Containers Part[[]Container]
 	Images     Part[[]Image]
 	Stats      Part[map[string]Series] // by container ID; running containers only
-	LoadTrend  []float64               // 1-minute load, oldest first, one value a refresh, bounded
+
+	// What a host says when it is asked more closely; each is Unknown with its reason where root, a
+	// group or an endpoint is missing.
+	Addresses Part[[]string] // every address of the machine's interfaces
+	Mounts    Part[[]Mount]
+	Sockets   Part[[]Socket]
+	Volumes   Part[[]Volume]
+	Networks  Part[[]Network]
+	Compose   Part[[]ComposeProject]
+	Nginx     Part[[]Nginx]
+	Envoy     Part[[]Envoy]
+	Traefik   Part[[]Traefik]
+	Swarm     Part[Swarm]
+	Databases Part[[]Database]
+	Agents    Part[[]Agent]
+	AgentHub  Part[AgentHub]
+	Dokploy   Part[Dokploy]
+	Probes    Part[[]Probe]
+
+	LoadTrend []float64 // 1-minute load, oldest first, one value a refresh, bounded
 }
 
 // Series is the recent samples of one container, oldest first, at most SeriesLen.

@@ -189,9 +189,9 @@ func fragmentHTTP(c *Config) *Directive {
 	if len(c.Files) > 0 {
 		file = c.Files[0].Name
 	}
-	b := &Directive{Name: "http", File: file, Block: c.Root, block: true}
+	b := &Directive{Name: "http", File: file, Block: c.Root}
 	if len(Find(c.Root, "server")) == 0 && holdsServerParts(c.Root) {
-		b.Block = []*Directive{{Name: "server", File: file, Line: 1, Block: c.Root, block: true}}
+		b.Block = []*Directive{{Name: "server", File: file, Line: 1, Block: c.Root}}
 	}
 	return b
 }
@@ -209,13 +209,13 @@ func holdsServerParts(ds []*Directive) bool {
 func (h *HTTP) readHTTP(scope Scope, b *Directive) {
 	for _, d := range b.Block {
 		switch {
-		case d.Name == "server" && d.block:
+		case d.Name == "server" && d.Block != nil:
 			h.Servers = append(h.Servers, newServer(scope, d, len(h.Servers)))
-		case d.Name == "upstream" && d.block && len(d.Args) == 1:
+		case d.Name == "upstream" && d.Block != nil && len(d.Args) == 1:
 			if _, dup := h.Upstreams[d.Args[0]]; !dup {
 				h.Upstreams[d.Args[0]] = newUpstream(d)
 			}
-		case d.Name == "map" && d.block && len(d.Args) == 2:
+		case d.Name == "map" && d.Block != nil && len(d.Args) == 2:
 			h.Maps[d.Args[1]] = newMap(d)
 		}
 	}
@@ -251,7 +251,7 @@ func readLocations(parent Scope, ds []*Directive, depth int) []*Location {
 	}
 	var out []*Location
 	for _, d := range ds {
-		if d.Name != "location" || !d.block || len(d.Args) == 0 {
+		if d.Name != "location" || d.Block == nil || len(d.Args) == 0 {
 			continue
 		}
 		l := &Location{D: d, Scope: parent.add("location", d)}

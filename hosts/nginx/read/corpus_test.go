@@ -1,4 +1,4 @@
-package nginx
+package read
 
 import (
 	"os"
@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"midwatch/hosts/nginx"
 )
 
 // corpusDir finds the labelled corpus beside the project; tests that need it skip without it.
@@ -13,7 +15,7 @@ func corpusDir(t *testing.T) string {
 	t.Helper()
 	dir := os.Getenv("MIDWATCH_CORPUS")
 	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "shared", "corpus")
+		dir = filepath.Join("..", "..", "..", "..", "shared", "corpus")
 	}
 	if _, err := os.Stat(filepath.Join(dir, "nginx")); err != nil {
 		t.Skip("no corpus at " + dir + "; set MIDWATCH_CORPUS")
@@ -28,7 +30,7 @@ type flat struct {
 	Body string
 }
 
-func flatten(ds []*Directive) []flat {
+func flatten(ds []*nginx.Directive) []flat {
 	var out []flat
 	for _, d := range ds {
 		args := d.Args
@@ -54,7 +56,7 @@ func TestCorpusTwoReadersAgree(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		files := []File{{Name: filepath.Base(n), Text: text}}
+		files := []nginx.File{{Name: filepath.Base(n), Text: text}}
 		if dump, ok := SplitDump(text); ok {
 			files = dump
 		}

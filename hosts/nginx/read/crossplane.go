@@ -1,4 +1,4 @@
-package nginx
+package read
 
 import (
 	"bytes"
@@ -6,12 +6,14 @@ import (
 	"strings"
 
 	crossplane "github.com/nginxinc/nginx-go-crossplane"
+
+	"midwatch/hosts/nginx"
 )
 
 // parseFile gives the directives of one file, includes left as they are. crossplane reads it; what
 // crossplane rejects as a whole (an apostrophe in a Lua comment is enough) is read again by our own
 // tokenizer, so that one such file does not hide the rest.
-func parseFile(f File) ([]*Directive, []Fault) {
+func parseFile(f nginx.File) ([]*nginx.Directive, []nginx.Fault) {
 	text := bytes.TrimPrefix(f.Text, []byte("\xef\xbb\xbf"))
 	// crossplane's lexer reads lines with a bounded scanner and swallows NUL; our tokenizer says so.
 	if bytes.IndexByte(text, 0) >= 0 {
@@ -26,7 +28,7 @@ func parseFile(f File) ([]*Directive, []Fault) {
 
 // crossplaneFile parses one file leniently. The options value is made anew for every parse because
 // crossplane changes it; it panics on some broken inputs, which counts as not readable.
-func crossplaneFile(name string, text []byte) (ds []*Directive, ok bool) {
+func crossplaneFile(name string, text []byte) (ds []*nginx.Directive, ok bool) {
 	defer func() {
 		if recover() != nil {
 			ds, ok = nil, false
@@ -51,16 +53,16 @@ func crossplaneFile(name string, text []byte) (ds []*Directive, ok bool) {
 	return convert(p.Config[0].Parsed, name), true
 }
 
-func convert(in crossplane.Directives, file string) []*Directive {
-	out := make([]*Directive, 0, len(in))
+func convert(in crossplane.Directives, file string) []*nginx.Directive {
+	out := make([]*nginx.Directive, 0, len(in))
 	for _, d := range in {
 		if d.IsComment() {
 			continue
 		}
-		n := &Directive{Name: d.Directive, Args: d.Args, File: file, Line: d.Line, block: d.IsBlock()}
+		n := &nginx.Directive{Name: d.Directive, Args: d.Args, File: file, Line: d.Line}
 		if strings.HasSuffix(n.Name, "_by_lua_block") && len(n.Args) > 0 {
-			n.Body, n.Args, n.block = n.Args[len(n.Args)-1], n.Args[:len(n.Args)-1], true
-		} else if n.block {
+			n.Body, n.Args, n.Block = n.Args[len(n.Args)-1], n.Args[:len(n.Args)-1], []*nginx.Directive{}
+		} else if d.IsBlock() {
 			n.Block = convert(d.Block, file)
 		}
 		out = append(out, n)
@@ -70,13 +72,13 @@ func convert(in crossplane.Directives, file string) []*Directive {
 
 // missingSemicolons looks for a directive that swallowed the next one because its ";" is missing:
 // one argument is the name of a directive that never appears as a value.
-func missingSemicolons(ds []*Directive) []Fault {
-	var out []Fault
+func missingSemicolons(ds []*nginx.Directive) []nginx.Fault {
+	var out []nginx.Fault
 	for _, d := range ds {
 		if !freeText[d.Name] {
 			for _, a := range d.Args {
 				if neverValue[a] {
-					out = append(out, Fault{File: d.File, Line: d.Line, Text: "directive " + d.Name + " swallows " + a + ": is a ';' missing?"})
+					out = append(out, nginx.Fault{File: d.File, Line: d.Line, Text: "directive " + d.Name + " swallows " + a + ": is a ';' missing?"})
 					break
 				}
 			}

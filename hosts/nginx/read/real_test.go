@@ -1,4 +1,4 @@
-package nginx
+package read
 
 import (
 	"bufio"
@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/txtar"
+
+	"midwatch/hosts/nginx"
 )
 
 // A realCase is one request and what nginx answers to it.
@@ -87,32 +89,32 @@ func parseCase(t *testing.T, line string) realCase {
 }
 
 // ours says what Handle makes of a case, in the words of the expectations.
-func ours(h *HTTP, c realCase) string {
-	r := Request{At: Socket{Addr: netip.MustParseAddr("127.0.0.1"), Port: c.port}, Host: c.host + ":" + strconv.Itoa(int(c.port)), Method: c.method, URI: c.uri, Headers: c.headers,
+func ours(h *nginx.HTTP, c realCase) string {
+	r := nginx.Request{At: nginx.Socket{Addr: netip.MustParseAddr("127.0.0.1"), Port: c.port}, Host: c.host + ":" + strconv.Itoa(int(c.port)), Method: c.method, URI: c.uri, Headers: c.headers,
 		Exists: func(p string) (bool, bool) {
 			st, err := os.Stat(p)
 			return err == nil && st.IsDir() == strings.HasSuffix(p, "/"), true
 		}}
 	o := h.Handle(r)
 	switch o.Kind {
-	case Returned:
+	case nginx.Returned:
 		return strings.TrimSpace(fmt.Sprintf("%d %s", o.Code, o.Body))
-	case Redirect:
+	case nginx.Redirect:
 		return fmt.Sprintf("%d %s", o.Code, o.Target)
-	case Static:
+	case nginx.Static:
 		text, err := os.ReadFile(o.Target)
 		if err != nil {
 			return err.Error()
 		}
 		return "200 " + strings.TrimSpace(string(text))
-	case Proxied:
+	case nginx.Proxied:
 		return "200 " + oursProxied(h, r, o)
 	default:
 		return fmt.Sprintf("%v %v", o.Kind, o.Unknown)
 	}
 }
 
-func oursProxied(h *HTTP, r Request, o *Outcome) string {
+func oursProxied(h *nginx.HTTP, r nginx.Request, o *nginx.Outcome) string {
 	to := o.PassHost
 	if o.Upstream != nil {
 		to = o.Upstream.Members[0].Address
@@ -140,11 +142,11 @@ func TestRealExpectations(t *testing.T) {
 		"@ECHO@", "127.0.0.1:9001", "@ECHO2@", "127.0.0.1:9002", "@UNIX@", "/run/echo.sock", "@ROOT@", root)
 	n := 0
 	for _, s := range loadAll(t, names, root) {
-		c := Parse([]File{{Name: "/etc/nginx/nginx.conf", Text: []byte("http {" + s.conf + "}")}})
+		c := Parse([]nginx.File{{Name: "/etc/nginx/nginx.conf", Text: []byte("http {" + s.conf + "}")}})
 		if len(c.Faults) > 0 {
 			t.Fatal(c.Faults)
 		}
-		h := NewHTTP(c)
+		h := nginx.NewHTTP(c)
 		for _, k := range s.cases {
 			n++
 			if got := ours(h, k); got != k.want {

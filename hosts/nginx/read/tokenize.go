@@ -1,8 +1,10 @@
-package nginx
+package read
 
 import (
 	"fmt"
 	"strings"
+
+	"midwatch/hosts/nginx"
 )
 
 // tokenizer is a small reader of nginx syntax: words, quotes, "{", "}", ";", comments, Lua blocks.
@@ -12,7 +14,7 @@ type tokenizer struct {
 	s      string
 	i      int
 	line   int
-	faults []Fault
+	faults []nginx.Fault
 }
 
 type token struct {
@@ -22,7 +24,7 @@ type token struct {
 	kind   byte // 'w' word, '{', '}', ';', 0 at the end
 }
 
-func tokenizeFile(name string, text []byte) ([]*Directive, []Fault) {
+func tokenizeFile(name string, text []byte) ([]*nginx.Directive, []nginx.Fault) {
 	t := &tokenizer{file: name, s: string(text), line: 1}
 	if i := strings.IndexByte(t.s, 0); i >= 0 {
 		t.fault(1+strings.Count(t.s[:i], "\n"), "NUL byte in the file")
@@ -33,15 +35,15 @@ func tokenizeFile(name string, text []byte) ([]*Directive, []Fault) {
 
 func (t *tokenizer) fault(line int, text string) {
 	if len(t.faults) < 20 {
-		t.faults = append(t.faults, Fault{File: t.file, Line: line, Text: text})
+		t.faults = append(t.faults, nginx.Fault{File: t.file, Line: line, Text: text})
 	}
 }
 
 // maxNesting is far above what nginx accepts and far below what would hurt our stack.
 const maxNesting = 200
 
-func (t *tokenizer) block(depth int) []*Directive {
-	out := []*Directive{}
+func (t *tokenizer) block(depth int) []*nginx.Directive {
+	out := []*nginx.Directive{}
 	var words []token
 	for {
 		k := t.next()
@@ -62,7 +64,7 @@ func (t *tokenizer) block(depth int) []*Directive {
 			}
 			d := t.directive(words)
 			words = nil
-			d.block = true
+			d.Block = []*nginx.Directive{}
 			switch {
 			case strings.HasSuffix(d.Name, "_by_lua_block"):
 				d.Body = t.lua()
@@ -91,8 +93,8 @@ func (t *tokenizer) block(depth int) []*Directive {
 	}
 }
 
-func (t *tokenizer) directive(words []token) *Directive {
-	d := &Directive{Name: words[0].text, File: t.file, Line: words[0].line, Args: []string{}}
+func (t *tokenizer) directive(words []token) *nginx.Directive {
+	d := &nginx.Directive{Name: words[0].text, File: t.file, Line: words[0].line, Args: []string{}}
 	for _, w := range words[1:] {
 		d.Args = append(d.Args, w.text)
 	}

@@ -1,4 +1,4 @@
-package nginx
+package read
 
 import (
 	"net/netip"
@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"midwatch/hosts/nginx"
 )
 
 // FuzzParse feeds arbitrary text through everything that reads it: no panic, no endless loop, every
@@ -24,20 +26,20 @@ func FuzzParse(f *testing.F) {
 		if len(text) > 64<<10 {
 			t.Skip()
 		}
-		c := Parse([]File{{Name: "f", Text: []byte(text)}})
+		c := Parse([]nginx.File{{Name: "f", Text: []byte(text)}})
 		checkLines(t, c.Root, strings.Count(text, "\n")+1)
-		h := NewHTTP(c)
-		r := Request{At: Socket{Addr: netip.MustParseAddr("127.0.0.1"), Port: 80}, Host: host, URI: uri}
+		h := nginx.NewHTTP(c)
+		r := nginx.Request{At: nginx.Socket{Addr: netip.MustParseAddr("127.0.0.1"), Port: 80}, Host: host, URI: uri}
 		o := h.Handle(r)
-		if o.Kind == Proxied {
+		if o.Kind == nginx.Proxied {
 			h.Passed(r, o)
 		}
 		ParseDump([]byte(text))
-		Duration(host)
+		nginx.Duration(host)
 	})
 }
 
-func checkLines(t *testing.T, ds []*Directive, last int) {
+func checkLines(t *testing.T, ds []*nginx.Directive, last int) {
 	t.Helper()
 	for _, d := range ds {
 		if d.Line < 1 || d.Line > last {
@@ -59,18 +61,18 @@ func TestCorpusParses(t *testing.T) {
 				t.Errorf("%s: fault without a place: %+v", name, f)
 			}
 		}
-		NewHTTP(c)
+		nginx.NewHTTP(c)
 	}
 }
 
-func corpus(t *testing.T) map[string]*Config {
+func corpus(t *testing.T) map[string]*nginx.Config {
 	t.Helper()
 	dir := corpusDir(t) + "/nginx/"
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := map[string]*Config{}
+	out := map[string]*nginx.Config{}
 	for _, e := range entries {
 		if e.IsDir() {
 			continue
@@ -83,20 +85,20 @@ func corpus(t *testing.T) map[string]*Config {
 			out[e.Name()] = c
 			continue
 		}
-		out[e.Name()] = Parse([]File{{Name: e.Name(), Text: text}})
+		out[e.Name()] = Parse([]nginx.File{{Name: e.Name(), Text: text}})
 	}
 	return out
 }
 
 func TestIncludes(t *testing.T) {
 	t.Parallel()
-	c := Parse([]File{
+	c := Parse([]nginx.File{
 		{Name: "/etc/nginx/nginx.conf", Text: []byte("http {\n include conf.d/*.conf;\n include missing.conf;\n}\n")},
 		{Name: "/etc/nginx/conf.d/b.conf", Text: []byte("server { listen 81; include /etc/nginx/snip; }\n")},
 		{Name: "/etc/nginx/conf.d/a.conf", Text: []byte("server { listen 80; include snip; }\n")},
 		{Name: "/etc/nginx/snip", Text: []byte("\nlocation / { return 200; }\ninclude snip;\n")},
 	})
-	h := NewHTTP(c)
+	h := nginx.NewHTTP(c)
 	if len(h.Servers) != 2 || h.Servers[0].Listens[0].Port != 80 || len(h.Servers[1].Locs) != 1 {
 		t.Fatalf("servers: %+v", h.Servers)
 	}
@@ -119,7 +121,7 @@ func TestFaults(t *testing.T) {
 	} {
 		t.Run(k.name, func(t *testing.T) {
 			t.Parallel()
-			c := Parse([]File{{Name: "f", Text: []byte(k.text)}})
+			c := Parse([]nginx.File{{Name: "f", Text: []byte(k.text)}})
 			switch {
 			case k.want == "" && len(c.Faults) > 0:
 				t.Errorf("faults: %v", c.Faults)
@@ -136,7 +138,7 @@ func TestDuration(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]time.Duration{"60": time.Minute, "60s": time.Minute, "1h30m": 90 * time.Minute,
 		"500ms": 500 * time.Millisecond, "1d": 24 * time.Hour, "x": 0, "": 0} {
-		if got := Duration(in); got != want {
+		if got := nginx.Duration(in); got != want {
 			t.Errorf("%q: %v, want %v", in, got, want)
 		}
 	}
