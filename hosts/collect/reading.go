@@ -19,7 +19,9 @@ type reading struct {
 	timer    *time.Timer
 	sent     time.Time
 
-	answers  []Answer
+	out      func(Answer)
+	done     int           // how many sections are settled
+	sick     []Answer      // those that failed: what they wrote to standard error comes at the end
 	cur      int           // the section being read, -1 between sections
 	began    time.Duration // host uptime at its begin
 	begunAt  time.Time     // ours
@@ -27,13 +29,7 @@ type reading struct {
 	over     bool // cur printed more than it may
 	started  bool
 	finished bool
-	err      error
-
-	meter   clockMeter
-	grain   time.Duration // how exact the host's stamp is
-	stamped time.Time     // the host's clock at start
-	startUp time.Duration // the host's uptime then
-	system  int           // index of the system section's answer, plus one
+	clock    Clock
 }
 
 // data takes a piece of the current section's output.
@@ -58,9 +54,9 @@ func (b *reading) mark(m mark) {
 	case "start":
 		b.start(m, now)
 	case "begin":
-		if i := len(b.answers); i < len(b.sections) && b.sections[i].ID == m.id {
-			b.cur, b.began, b.begunAt, b.buf = i, m.uptime, now, nil
-			b.timer.Reset(b.sections[i].limit() + b.r.p.Grace)
+		if b.done < len(b.sections) && b.sections[b.done].ID == m.id && b.cur < 0 {
+			b.cur, b.began, b.begunAt, b.buf = b.done, m.uptime, now, nil
+			b.timer.Reset(b.sections[b.cur].limit() + b.r.p.Grace)
 		}
 	case "end":
 		if b.cur >= 0 && !b.over {
@@ -71,12 +67,7 @@ func (b *reading) mark(m mark) {
 			b.close(m.exit, took, now)
 		}
 	case "done":
-		b.finished = true
-		if b.started && m.known && !b.stamped.IsZero() {
-			b.meter.before(b.stamped.Add(m.uptime-b.startUp), now)
-			b.grain += 10 * time.Millisecond // uptime's
-		}
-		b.clock()
+		b.finished = b.done == len(b.sections)
 	}
 }
 
@@ -92,25 +83,19 @@ func (b *reading) start(m mark, now time.Time) {
 	if !ok {
 		return
 	}
-	b.stamped, b.startUp, b.grain = at, m.uptime, grain
-	b.meter.after(at, b.sent)
-	b.meter.before(at, now)
-}
-
-// clock adds what was measured to the system section's evidence.
-func (b *reading) clock() {
-	c := b.meter.clock(b.grain)
-	if b.system == 0 || !c.Known {
-		return
-	}
-	ev := &b.answers[b.system-1].Evidence
-	ev.Data = append(ev.Data, clockLine(c)...)
+	var meter clockMeter
+	meter.after(at, b.sent)
+	meter.before(at, now)
+	b.clock = meter.clock(grain)
 }
 
 // close ends the current section with its exit code.
 func (b *reading) close(exit int, took time.Duration, now time.Time) {
 	s := b.sections[b.cur]
 	a := Answer{Section: s, Evidence: evidence(b.r.p.Host, s, now, took, b.buf)}
+	if s.ID == systemID && b.clock.Known {
+		a.Evidence.Data = append(a.Evidence.Data, clockLine(b.clock)...)
+	}
 	switch {
 	case exit == 137 || exit == 124:
 		a.Sick = true
@@ -119,41 +104,38 @@ func (b *reading) close(exit int, took time.Duration, now time.Time) {
 		a.Sick = true
 		a.Evidence.Error = "exit " + strconv.Itoa(exit) // the complaint is added at the end
 	}
-	if s.ID == "system" {
-		b.system = len(b.answers) + 1
-	}
-	b.answers = append(b.answers, a)
+	b.settled(a)
+}
+
+// settled hands on a good answer at once and keeps a bad one until the end.
+func (b *reading) settled(a Answer) {
 	b.cur, b.buf = -1, nil
+	b.done++
+	if a.Sick {
+		b.sick = append(b.sick, a)
+		return
+	}
+	b.out(a)
 }
 
 // lastWords is how long the end of standard error is waited for after the last boundary. A process
 // stuck in the kernel may hold it open for ever.
 const lastWords = 500 * time.Millisecond
 
-// end settles what the batch came to after reading stopped with err.
-func (b *reading) end(ctx context.Context, stream hosts.Stream, nonce string, err error) {
-	why := cause(ctx, err)
-	switch {
-	case b.finished:
-		b.complain(stream, nonce)
-		return
-	case b.cur >= 0 && (b.over || errors.Is(why, errSilent)):
-		s := b.sections[b.cur]
-		b.close(0, b.r.p.Now().Sub(b.begunAt), b.r.p.Now())
-		a := &b.answers[len(b.answers)-1]
-		a.Sick = true
+// broken settles the section that broke the batch off, and returns an error when it was not a
+// section's fault.
+func (b *reading) broken(ctx context.Context, stream hosts.Stream, why error) error {
+	if b.cur >= 0 && (b.over || errors.Is(why, errSilent)) {
+		s, now := b.sections[b.cur], b.r.p.Now()
+		a := Answer{Section: s, Sick: true, Evidence: evidence(b.r.p.Host, s, now, now.Sub(b.begunAt), b.buf)}
 		if b.over {
 			a.Evidence.Error = fmt.Sprintf("more than %d bytes of output", s.bytes())
 		} else {
 			a.Evidence.Error = fmt.Sprintf("no answer within %s", s.limit()+b.r.p.Grace)
 		}
-		return
+		b.settled(a)
+		return nil
 	}
-	b.err = b.ended(ctx, stream, why)
-}
-
-// ended says why a batch broke off outside of a section's fault.
-func (b *reading) ended(ctx context.Context, stream hosts.Stream, why error) error {
 	if ctx.Err() != nil {
 		return why
 	}
@@ -172,11 +154,7 @@ func (b *reading) ended(ctx context.Context, stream hosts.Stream, why error) err
 
 // complain adds to each section that failed what it wrote to standard error.
 func (b *reading) complain(stream hosts.Stream, nonce string) {
-	failed := false
-	for _, a := range b.answers {
-		failed = failed || a.Sick
-	}
-	if !failed {
+	if len(b.sick) == 0 {
 		return
 	}
 	b.timer.Reset(lastWords)
@@ -196,14 +174,21 @@ func (b *reading) complain(stream hosts.Stream, nonce string) {
 	}, func(m mark) { id = m.id })
 	_, _ = split.Write(res.Stderr)
 	split.Close()
-	for i := range b.answers {
-		b.blame(&b.answers[i], lastLine(words[b.answers[i].Section.ID]))
+	b.settle(words)
+}
+
+// settle hands on the answers of sections that failed, with what they complained of.
+func (b *reading) settle(words map[string]string) {
+	for _, a := range b.sick {
+		blame(&a, lastLine(words[a.Section.ID]))
+		b.out(a)
 	}
+	b.sick = nil
 }
 
 // blame puts the last complaint of a failed section into its evidence. What printed an answer and
 // still failed is taken for partly read.
-func (b *reading) blame(a *Answer, text string) {
+func blame(a *Answer, text string) {
 	exit, coded := strings.CutPrefix(a.Evidence.Error, "exit ")
 	if !coded {
 		return
@@ -222,5 +207,5 @@ func (b *reading) blame(a *Answer, text string) {
 // lastLine returns the last line of s that says something.
 func lastLine(s string) string {
 	s = strings.TrimSpace(s)
-	return oneLine(s[strings.LastIndexByte(s, '\n')+1:])
+	return OneLine(s[strings.LastIndexByte(s, '\n')+1:])
 }

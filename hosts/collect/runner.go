@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -59,64 +60,69 @@ const resumes = 3
 const sudoAgain = 10 * time.Minute
 
 // Run reads the sections: one command for those of any user and, at the same time, one for those
-// that want root. There is one answer for each section, in an unspecified order. The error is set
-// when the host as a whole did not answer; sections that had answered before are returned all the
-// same and the others carry the reason.
-func (r *Runner) Run(ctx context.Context, sections []Section) ([]Answer, error) {
+// that want root. each gets one answer per section, one at a time, good ones as soon as the host
+// gave them. The error is set when the host as a whole did not answer; the sections that were left
+// then carry the reason.
+func (r *Runner) Run(ctx context.Context, sections []Section, each func(Answer)) error {
+	var mu sync.Mutex // one answer at a time
+	out := func(a Answer) {
+		mu.Lock()
+		defer mu.Unlock()
+		each(a)
+	}
 	var user, root []Section
 	denied := !r.noSudo.IsZero() && r.p.Now().Sub(r.noSudo) < sudoAgain
-	var out []Answer
 	for _, s := range sections {
 		switch {
 		case s.Root == RootNever, s.Root == RootHelps && denied:
 			user = append(user, s)
 		case denied:
-			out = append(out, r.refused(s))
+			out(r.refused(s))
 		default:
 			root = append(root, s)
 		}
 	}
 	if len(root) == 0 {
-		got, err := r.batches(ctx, user, false)
-		return append(out, got...), err
+		return r.batches(ctx, user, false, out)
 	}
-	type result struct {
-		answers []Answer
-		err     error
-	}
-	done := make(chan result, 1)
-	go func() {
-		got, err := r.asRoot(ctx, root)
-		done <- result{got, err}
-	}()
-	got, err := r.batches(ctx, user, false)
-	rooted := <-done
-	out = append(append(out, got...), rooted.answers...)
-	return out, errors.Join(err, rooted.err)
+	done := make(chan error, 1)
+	go func() { done <- r.asRoot(ctx, root, out) }()
+	err := r.batches(ctx, user, false, out)
+	return errors.Join(err, <-done)
 }
 
 // asRoot reads sections with sudo, and those that can do without as an ordinary user where sudo is
 // refused.
-func (r *Runner) asRoot(ctx context.Context, root []Section) ([]Answer, error) {
-	got, err := r.batches(ctx, root, true)
+func (r *Runner) asRoot(ctx context.Context, root []Section, out func(Answer)) error {
+	asked := map[string]bool{}
+	var late []Answer // failures: they do not count when sudo was refused
+	err := r.batches(ctx, root, true, func(a Answer) {
+		asked[a.Section.ID] = true
+		if a.Sick {
+			late = append(late, a)
+			return
+		}
+		out(a)
+	})
 	if !errors.Is(err, hosts.ErrNoSudo) {
+		for _, a := range late {
+			out(a)
+		}
 		if err == nil {
 			r.noSudo = time.Time{}
 		}
-		return got, err
+		return err
 	}
 	r.noSudo = r.p.Now()
-	var out []Answer
 	var plain []Section
 	for _, s := range root {
 		if s.Root == RootNeeded {
-			out = append(out, r.refused(s))
+			out(r.refused(s))
 		} else {
 			plain = append(plain, s)
 		}
 	}
-	got, err = r.batches(ctx, plain, false)
-	return append(out, got...), err
+	return r.batches(ctx, plain, false, out)
 }
 
 // needsRoot is what a person has to provide for a section that only root can read.
@@ -129,36 +135,36 @@ func (r *Runner) refused(s Section) Answer {
 }
 
 // batches runs the sections, and runs those that are left again when one got the batch stuck.
-func (r *Runner) batches(ctx context.Context, sections []Section, sudo bool) ([]Answer, error) {
-	var out []Answer
+func (r *Runner) batches(ctx context.Context, sections []Section, sudo bool, out func(Answer)) error {
 	for try := 0; len(sections) > 0; try++ {
-		b := r.once(ctx, sections, sudo)
-		out = append(out, b.answers...)
-		sections = sections[len(b.answers):]
-		if b.err == nil && len(sections) > 0 && try < resumes {
+		done, err := r.once(ctx, sections, sudo, out)
+		sections = sections[done:]
+		if err == nil && len(sections) == 0 {
+			return nil
+		}
+		if err == nil && try < resumes {
 			continue
 		}
-		err := b.err
-		if err == nil && len(sections) > 0 {
-			err = errors.New("the answer ended early")
+		if err == nil {
+			err = errors.New("several sections gave no answer: the rest was not asked")
 		}
 		for _, s := range sections {
 			ev := evidence(r.p.Host, s, r.p.Now(), 0, nil)
-			ev.Error = oneLine(err.Error())
-			out = append(out, Answer{Section: s, Evidence: ev, Sick: true})
+			ev.Error = OneLine(err.Error())
+			out(Answer{Section: s, Evidence: ev, Sick: true})
 		}
-		return out, b.err
+		return err
 	}
-	return out, nil
+	return nil
 }
 
-// once sends one script and reads its answer. The batch has answers for the first sections in
-// order, the last of which may be the one it got stuck in; err is set when the host did not answer
-// at all.
-func (r *Runner) once(ctx context.Context, sections []Section, sudo bool) *reading {
+// once sends one script and reads its answer. It returns how many of the first sections were
+// settled, the last of which may be the one it got stuck in; the error is set when the host did
+// not answer at all.
+func (r *Runner) once(ctx context.Context, sections []Section, sudo bool, out func(Answer)) (int, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	b := &reading{r: r, sections: sections, cur: -1, cancel: cancel, sent: r.p.Now()}
+	b := &reading{r: r, sections: sections, out: out, cur: -1, cancel: cancel, sent: r.p.Now()}
 	nonce := newNonce()
 	b.timer = time.AfterFunc(DefaultLimit+r.p.Grace, func() { cancel(errSilent) })
 	defer b.timer.Stop()
@@ -167,25 +173,24 @@ func (r *Runner) once(ctx context.Context, sections []Section, sudo bool) *readi
 		Argv: []string{"sh", "-s"}, Stdin: strings.NewReader(batch(nonce, sections, timeouts(r.timing.Load()))), Sudo: sudo,
 	})
 	if err != nil {
-		b.err = cause(ctx, err)
-		return b
+		return 0, cause(ctx, err)
 	}
 	defer func() { _ = stream.Close() }()
 	split := newSplitter(nonce, b.data, b.mark)
 	buf := make([]byte, 32<<10)
-	for !b.finished {
-		n, rerr := stream.Read(buf)
+	for !b.finished && err == nil {
+		var n int
+		n, err = stream.Read(buf)
 		_, _ = split.Write(buf[:n])
-		if rerr != nil {
-			err = rerr
-			break
-		}
 	}
-	if !b.finished {
-		split.Close()
+	if b.finished {
+		b.complain(stream, nonce)
+		return b.done, nil
 	}
-	b.end(ctx, stream, nonce, err)
-	return b
+	split.Close()
+	err = b.broken(ctx, stream, cause(ctx, err))
+	b.settle(nil)
+	return b.done, err
 }
 
 // errSilent ends a batch whose host or section said nothing for too long.
@@ -205,8 +210,8 @@ func newNonce() string {
 	return hex.EncodeToString(b[:])
 }
 
-// oneLine returns the first line of s, cleaned and bounded.
-func oneLine(s string) string {
+// OneLine returns the first line of s, cleaned and bounded.
+func OneLine(s string) string {
 	s, _, _ = strings.Cut(strings.TrimSpace(s), "\n")
 	s = clean(s)
 	if len(s) > 300 {

@@ -127,9 +127,12 @@ func shells(t *testing.T) map[string][]string {
 	return all
 }
 
-func runner(t *testing.T, c hosts.Conn) *Runner {
+func run(t *testing.T, c hosts.Conn, sections []Section) ([]Answer, error) {
 	t.Helper()
-	return NewRunner(Params{Host: "here", Conn: c, Now: time.Now, Grace: time.Second})
+	var out []Answer
+	r := NewRunner(Params{Host: "here", Conn: c, Now: time.Now, Grace: time.Second})
+	err := r.Run(t.Context(), sections, func(a Answer) { out = append(out, a) })
+	return out, err
 }
 
 // script is a section that runs s.
@@ -153,7 +156,7 @@ func TestRunReadsThisMachine(t *testing.T) {
 	for name, argv := range shells(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			answers, err := runner(t, &shell{argv: argv}).Run(t.Context(), All())
+			answers, err := run(t, &shell{argv: argv}, All())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -199,7 +202,7 @@ func TestRunSectionsFailAlone(t *testing.T) {
 				{ID: "plain", Script: "exit 7", Plain: true},
 				script("four", "echo 4"),
 			}
-			answers, err := runner(t, &shell{argv: argv}).Run(t.Context(), sections)
+			answers, err := run(t, &shell{argv: argv}, sections)
 			if err != nil {
 				t.Fatal(err)
 			}

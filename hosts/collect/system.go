@@ -12,11 +12,14 @@ import (
 	"midwatch/hosts"
 )
 
+// systemID is the section that the runner adds the clock to.
+const systemID = "system"
+
 // systemSection is what changes all the time. One grep prints every file with its name in front of
 // each line, which costs one process.
 func systemSection() Section {
 	return Section{
-		ID: "system", Title: "load, memory, pressure and uptime",
+		ID: systemID, Title: "load, memory, pressure and uptime",
 		Source: "cat /proc/uptime /proc/loadavg /proc/meminfo /proc/pressure/*",
 		Script: `grep -sH '' /proc/uptime /proc/loadavg /proc/pressure/cpu /proc/pressure/memory /proc/pressure/io /proc/meminfo
 [ -r /proc/loadavg ] || { echo 'no /proc on this host' >&2; exit 1; }; exit 0`,
