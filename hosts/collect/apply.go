@@ -15,11 +15,12 @@ func Apply(f *hosts.HostFacts, ev hosts.Evidence) (mine bool) {
 	if !ok {
 		return false
 	}
-	s.apply(f, ev)
+	s.Apply(f, ev)
 	return true
 }
 
-func (s Section) apply(f *hosts.HostFacts, ev hosts.Evidence) {
+// Apply puts evidence of this section into f, as the function Apply does.
+func (s Section) Apply(f *hosts.HostFacts, ev hosts.Evidence) {
 	ev.Error, ev.Needs = clean(ev.Error), clean(ev.Needs)
 	if ev.Error != "" {
 		s.Fail(f, ev)

@@ -51,6 +51,8 @@ type Answer struct {
 	Evidence hosts.Evidence
 	// Sick means that the section failed or only half worked; it should be asked less often.
 	Sick bool
+	// Lost means that the host gave no answer, for reasons that are not the section's.
+	Lost bool
 }
 
 // resumes is how often a batch is sent again without the section it got stuck in.
@@ -151,7 +153,7 @@ func (r *Runner) batches(ctx context.Context, sections []Section, sudo bool, out
 		for _, s := range sections {
 			ev := evidence(r.p.Host, s, r.p.Now(), 0, nil)
 			ev.Error = OneLine(err.Error())
-			out(Answer{Section: s, Evidence: ev, Sick: true})
+			out(Answer{Section: s, Evidence: ev, Sick: true, Lost: true})
 		}
 		return err
 	}

@@ -5,8 +5,15 @@ import "time"
 // Schedule remembers when each section of one host is due. A section that failed or took long is
 // asked less often, so that a sick host is not made sicker.
 type Schedule struct {
-	next map[string]time.Time
-	sick map[string]int
+	past map[string]past
+}
+
+// past is the last read of a section.
+type past struct {
+	at    time.Time
+	every time.Duration // until the next one
+	least time.Duration // what every may not be cut below
+	sick  int           // failures in a row
 }
 
 // Bounds of the back-off.
@@ -20,36 +27,56 @@ const (
 func (s *Schedule) Due(now time.Time, all []Section, faster map[string]int) []Section {
 	var due []Section
 	for _, sec := range all {
-		at, asked := s.next[sec.ID]
-		if d := faster[sec.ID]; d > 1 && asked {
-			at = at.Add(-sec.Every + sec.Every/time.Duration(d))
-		}
-		if !asked || !now.Before(at) {
+		if !now.Before(s.next(sec.ID, faster)) {
 			due = append(due, sec)
 		}
 	}
 	return due
 }
 
-// Done notes that a section was read, or tried, at now.
-func (s *Schedule) Done(sec Section, now time.Time, took time.Duration, failed bool) {
-	if s.next == nil {
-		s.next, s.sick = map[string]time.Time{}, map[string]int{}
+// Next returns when the first of the sections is due; the zero time when one is due already.
+func (s *Schedule) Next(all []Section, faster map[string]int) time.Time {
+	var first time.Time
+	for i, sec := range all {
+		if at := s.next(sec.ID, faster); i == 0 || at.Before(first) {
+			first = at
+		}
 	}
-	if failed {
-		s.sick[sec.ID] = min(s.sick[sec.ID]+1, maxSick)
-	} else {
-		delete(s.sick, sec.ID)
-	}
-	every := max(sec.Every<<s.sick[sec.ID], took*tookShare)
-	s.next[sec.ID] = now.Add(every)
+	return first
 }
 
-// Soon makes a section due at once; "" makes all due.
-func (s *Schedule) Soon(id string) {
-	if id == "" {
-		clear(s.next)
-		return
+func (s *Schedule) next(id string, faster map[string]int) time.Time {
+	p, asked := s.past[id]
+	if !asked {
+		return time.Time{}
 	}
-	delete(s.next, id)
+	every := p.every
+	if d := faster[id]; d > 1 && p.sick == 0 {
+		every = max(every/time.Duration(d), p.least)
+	}
+	return p.at.Add(every)
+}
+
+// Done notes that a section was read, or tried, at now.
+func (s *Schedule) Done(sec Section, now time.Time, took time.Duration, failed bool) {
+	if s.past == nil {
+		s.past = map[string]past{}
+	}
+	p := past{at: now, least: took * tookShare}
+	if failed {
+		p.sick = min(s.past[sec.ID].sick+1, maxSick)
+	}
+	p.every = max(sec.Every<<p.sick, p.least)
+	s.past[sec.ID] = p
+}
+
+// Soon makes all sections due at once.
+func (s *Schedule) Soon() { clear(s.past) }
+
+// Sooner makes one section due as soon as its last read, if that was a dear one, allows.
+func (s *Schedule) Sooner(id string) {
+	if p, ok := s.past[id]; ok && p.sick == 0 {
+		p.every = p.least
+		s.past[id] = p
+	}
 }

@@ -37,7 +37,7 @@ func unitStatesSection() Section {
 		Source: "systemctl list-units --all", Needs: "systemd",
 		Script: noSystemd + `systemctl list-units --all --full --plain --no-legend --no-pager ` +
 			`--type=service,socket,timer,target,mount,automount,path,swap,scope,slice`,
-		Limit: 5 * time.Second, Every: 5 * time.Second, Max: 4 << 20,
+		Limit: 5 * time.Second, Every: 10 * time.Second, Max: 4 << 20,
 		Fill: func(f *hosts.HostFacts, ev hosts.Evidence) error { return fillStates(f, ev) },
 		Fail: failUnits,
 	}

@@ -1,0 +1,152 @@
+package fleet
+
+import (
+	"errors"
+	"time"
+
+	"midwatch/hosts"
+	"midwatch/hosts/collect"
+)
+
+// initial is what is known of a host before anyone asked it.
+func initial(m Member, last *hosts.Snapshot, now time.Time) *hosts.HostFacts {
+	f := &hosts.HostFacts{}
+	if old := last.Host(m.Host.Name); old != nil {
+		*f = *old
+	}
+	f.Host = m.Host
+	f.Link = hosts.Link{State: hosts.StatePending, Since: now, LastSeen: f.Link.LastSeen}
+	if f.Latest.IsZero() {
+		f.System.Value.FailedUnits = -1
+	} else {
+		stale(f, "not asked yet: this is from "+f.Latest.Format("2006-01-02 15:04:05"), false, now)
+	}
+	if m.Docker == nil {
+		noEngine(f, "no Docker engine is configured", now)
+	}
+	if m.Conn == nil {
+		const why, needs = "only the Docker engine of this host is reached", "a shell on the host"
+		f.System = f.System.Failed(why, needs, "", now)
+		f.Disks = f.Disks.Failed(why, needs, "", now)
+		f.Units = f.Units.Failed(why, needs, "", now)
+	}
+	return f
+}
+
+// noEngine records that a host has no containers because it has no engine.
+func noEngine(f *hosts.HostFacts, why string, now time.Time) {
+	f.Containers = hosts.Read([]hosts.Container{}, sourceList, now)
+	f.Images = hosts.Read([]hosts.Image{}, sourceImages, now)
+	f.Engine = hosts.Read(hosts.Engine{}, sourceEngine, now)
+	f.Stats = hosts.Read(map[string]hosts.Series{}, sourceStats, now)
+	f.Containers.Needs, f.Images.Needs, f.Engine.Needs, f.Stats.Needs = why, why, why, why
+}
+
+// stale marks every part with why it is not current; tried says that it was asked for.
+func stale(f *hosts.HostFacts, why string, tried bool, now time.Time) {
+	mark(&f.System, why, tried, now)
+	mark(&f.Disks, why, tried, now)
+	mark(&f.Units, why, tried, now)
+	mark(&f.Engine, why, tried, now)
+	mark(&f.Containers, why, tried, now)
+	mark(&f.Images, why, tried, now)
+	mark(&f.Stats, why, tried, now)
+}
+
+func mark[T any](p *hosts.Part[T], why string, tried bool, now time.Time) {
+	if !tried {
+		if p.Known() {
+			p.Reason = why
+		}
+		return
+	}
+	*p = p.Failed(why, "", p.Source, now)
+}
+
+// staleAll marks what this host can be asked for.
+func (m *member) staleAll(why string, now time.Time) {
+	f := &m.facts
+	if m.Conn != nil {
+		mark(&f.System, why, true, now)
+		mark(&f.Disks, why, true, now)
+		mark(&f.Units, why, true, now)
+	}
+	if m.Docker != nil && m.missing == "" {
+		mark(&f.Engine, why, true, now)
+		mark(&f.Containers, why, true, now)
+		mark(&f.Images, why, true, now)
+		mark(&f.Stats, why, true, now)
+	}
+	m.dirty = true
+}
+
+// look takes over the state of the link.
+func (m *member) look(now time.Time) {
+	if m.Link == nil || m.paused != "" {
+		return
+	}
+	was, is := m.facts.Link, m.Link.State()
+	if is.State == hosts.StateMaintenance {
+		return // our own order, on its way out
+	}
+	is.Reason, is.Warning = collect.OneLine(is.Reason), collect.OneLine(is.Warning)
+	m.setLink(is)
+	if was.State == is.State {
+		return
+	}
+	switch is.State {
+	case hosts.StateConnected:
+		m.shell.fails, m.list.fails, m.stream.fails = 0, 0, 0
+		m.askAll()
+	case hosts.StateDisconnected, hosts.StateError:
+		m.staleAll(is.State.String()+": "+is.Reason, now)
+	}
+}
+
+// setLink shows a link state, and notes when it is another one.
+func (m *member) setLink(is hosts.Link) {
+	was := m.facts.Link
+	m.facts.Link = is
+	if was.State != is.State || was.Reason != is.Reason || was.Failures != is.Failures || was.Warning != is.Warning {
+		m.dirty = true
+	}
+	if was.State != is.State {
+		m.note(hosts.Event{At: m.f.p.Now(), Kind: "link", Action: is.State.String(), Detail: is.Reason})
+	}
+}
+
+// reachable reports whether there is a point in asking.
+func (m *member) reachable() bool {
+	if m.Link == nil {
+		return true
+	}
+	return m.facts.Link.State == hosts.StateConnected
+}
+
+// answered notes that the host said something, err being what the way to it came to. Where nobody
+// keeps the link, this is its state.
+func (m *member) answered(now time.Time, err error) {
+	l := m.facts.Link
+	if m.Link != nil || m.paused != "" {
+		return
+	}
+	if err == nil {
+		if l.State != hosts.StateConnected {
+			l = hosts.Link{State: hosts.StateConnected, Since: now, Via: l.Via}
+		}
+		l.LastSeen = now
+		m.setLink(l)
+		return
+	}
+	l.Failures++
+	l.Reason = collect.OneLine(err.Error())
+	state := hosts.StateDisconnected
+	if l.Failures >= hosts.ErrorAfter || errors.Is(err, hosts.ErrAuth) || errors.Is(err, hosts.ErrHostKey) {
+		state = hosts.StateError
+	}
+	if l.State != state {
+		l.State, l.Since = state, now
+	}
+	l.Retry = now.Add(backoff(l.Failures))
+	m.setLink(l)
+}

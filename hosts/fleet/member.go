@@ -1,0 +1,229 @@
+package fleet
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"midwatch/hosts"
+	"midwatch/hosts/collect"
+)
+
+// member supervises one host. Everything that is not behind mu belongs to the supervise goroutine.
+type member struct {
+	Member
+	f     *Fleet
+	index int
+
+	facts    hosts.HostFacts
+	events   []hosts.Event // not yet published
+	dirty    bool
+	paused   string // the reason of the maintenance in force
+	sections []collect.Section
+	runner   *collect.Runner
+	schedule collect.Schedule
+
+	shell, list, engine, images, stats read
+	stream                             stream
+	missing                            string // why there is no engine, while there is none
+
+	ctx     context.Context //nolint:containedctx // the supervisor's, for what it starts
+	live    context.Context //nolint:containedctx // of reads; ends with a maintenance
+	halt    context.CancelFunc
+	results chan func() // what reads came to, run by supervise
+
+	kick chan struct{} // has one element when there is something behind mu to look at
+
+	mu       sync.Mutex // guards everything below
+	refresh  bool
+	wanted   string                    // the maintenance asked for
+	inbox    []hosts.Event             // of the engine
+	lost     int                       // events the inbox had no room for
+	evidence map[string]hosts.Evidence // the last of each section
+}
+
+func newMember(f *Fleet, i int, from Member, facts hosts.HostFacts) *member {
+	m := &member{
+		Member: from, f: f, index: i, facts: facts, wanted: from.Host.Maintenance,
+		sections: collect.All(),
+		results:  make(chan func()), kick: make(chan struct{}, 1),
+		evidence: map[string]hosts.Evidence{},
+		shell:    read{what: "shell", late: shellLate},
+		list:     read{what: "list of containers", late: dockerLate},
+		engine:   read{what: "state of the engine", late: dockerLate},
+		images:   read{what: "list of images", late: dockerLate},
+		stats:    read{what: "samples of containers", late: statsLate},
+	}
+	if m.Conn != nil {
+		m.runner = collect.NewRunner(collect.Params{Host: m.Host.Name, Conn: m.Conn, Now: f.p.Now})
+	}
+	return m
+}
+
+// order changes what is behind mu and has the supervisor look at it.
+func (m *member) order(change func()) {
+	m.mu.Lock()
+	change()
+	m.mu.Unlock()
+	select {
+	case m.kick <- struct{}{}:
+	default:
+	}
+}
+
+// supervise keeps the facts current until the context ends.
+func (m *member) supervise(ctx context.Context) {
+	m.ctx = ctx
+	m.live, m.halt = context.WithCancel(ctx)
+	defer func() { m.halt() }()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for ctx.Err() == nil {
+		var changed <-chan struct{}
+		if m.Link != nil {
+			changed = m.Link.Changed()
+		}
+		wait := firstRetry // after a mistake of ours, which is logged
+		_ = m.f.guard("supervisor of "+m.Host.Name, func() { wait = m.step() })
+		m.publish()
+		timer.Reset(wait)
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+		case <-m.kick:
+		case <-changed:
+		case fn := <-m.results:
+			m.settle(fn)
+		}
+	}
+}
+
+// settle takes a result and those that are waiting behind it.
+func (m *member) settle(fn func()) {
+	for range 64 {
+		_ = m.f.guard("result of "+m.Host.Name, fn)
+		select {
+		case fn = <-m.results:
+		default:
+			return
+		}
+	}
+}
+
+// step does what is to be done now and returns how long there will be nothing.
+func (m *member) step() time.Duration {
+	now := m.f.p.Now()
+	m.obey(now)
+	m.look(now)
+	m.mail()
+	if m.paused != "" || !m.reachable() {
+		return time.Hour // a change of the link or an order ends it
+	}
+	next := now.Add(time.Hour)
+	for _, at := range []time.Time{
+		m.readShell(now), m.readList(now), m.readEngine(now), m.readImages(now), m.readStats(now), m.listen(now),
+	} {
+		if at.Before(next) {
+			next = at
+		}
+	}
+	return max(next.Sub(now), 0)
+}
+
+// obey carries out orders.
+func (m *member) obey(now time.Time) {
+	m.mu.Lock()
+	refresh, wanted := m.refresh, m.wanted
+	m.refresh = false
+	m.mu.Unlock()
+	if wanted != m.paused {
+		m.maintain(wanted, now)
+	}
+	if refresh {
+		m.askAll()
+	}
+}
+
+// askAll makes everything due.
+func (m *member) askAll() {
+	m.schedule.Soon()
+	for _, r := range []*read{&m.shell, &m.list, &m.engine, &m.images} {
+		r.soon()
+	}
+	m.stream.retry = time.Time{}
+}
+
+// maintain takes the host out of service, or puts it back.
+func (m *member) maintain(reason string, now time.Time) {
+	m.paused = reason
+	m.facts.Host.Maintenance = reason
+	m.dirty = true
+	if m.Link != nil {
+		m.Link.SetMaintenance(reason)
+	}
+	m.halt()
+	if reason == "" {
+		m.live, m.halt = context.WithCancel(m.ctx)
+		m.setLink(hosts.Link{State: hosts.StatePending, Since: now, Via: m.facts.Link.Via, LastSeen: m.facts.Link.LastSeen})
+		m.askAll()
+		return
+	}
+	m.setLink(hosts.Link{State: hosts.StateMaintenance, Reason: reason, Since: now, Via: m.facts.Link.Via, LastSeen: m.facts.Link.LastSeen})
+	m.staleAll("in maintenance: "+reason, now)
+}
+
+// mail takes the engine's events out of the inbox.
+func (m *member) mail() {
+	m.mu.Lock()
+	got, lost := m.inbox, m.lost
+	m.inbox, m.lost = nil, 0
+	m.mu.Unlock()
+	if len(got) == 0 {
+		return
+	}
+	if lost > 0 {
+		m.note(hosts.Event{At: m.f.p.Now(), Kind: "container", Action: "skipped", Detail: plural(lost, "event") + " in between"})
+	}
+	for _, e := range got {
+		m.note(e)
+	}
+	m.list.soon()
+}
+
+// post hands a result to the supervisor.
+func (m *member) post(fn func()) {
+	select {
+	case m.results <- fn:
+	case <-m.ctx.Done():
+	}
+}
+
+// note adds an event of this host.
+func (m *member) note(e hosts.Event) {
+	e.Host = m.Host.Name
+	m.events = append(m.events, e)
+	m.dirty = true
+}
+
+// publish shows the facts as they are now, when they changed.
+func (m *member) publish() {
+	if !m.dirty {
+		return
+	}
+	facts := m.facts
+	m.f.board.publish(m.index, &facts, m.events)
+	m.dirty, m.events = false, nil
+}
+
+// latest returns the last evidence of each section.
+func (m *member) latest() []hosts.Evidence {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var out []hosts.Evidence
+	for _, s := range m.sections {
+		if ev, ok := m.evidence[s.ID]; ok {
+			out = append(out, ev)
+		}
+	}
+	return out
+}

@@ -1,0 +1,93 @@
+package fleet
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"midwatch/hosts"
+)
+
+// Member is one host of a fleet and the ways to ask it.
+type Member struct {
+	Host hosts.Host
+	// Conn runs the shell batches; nil where there is an engine and no shell.
+	Conn hosts.Conn
+	// Link tells the state of the connection; nil when it keeps none of its own (the local machine,
+	// an engine over TCP): then the state is what the reads come to.
+	Link Linker
+	// Docker is the engine of the host; nil when it has none to be asked.
+	Docker Docker
+	// DockerAbsent says that it is no fault when no engine answers at all: the inventory did not
+	// name one, it was only tried.
+	DockerAbsent bool
+}
+
+// Linker is what keeps the connection to a host.
+type Linker interface {
+	// State returns the state of the link at once.
+	State() hosts.Link
+	// Changed returns a channel that is closed as soon as State returns something else than it does
+	// now in State, Reason, Failures or Warning.
+	Changed() <-chan struct{}
+	// SetMaintenance takes the host out of service with a reason: the link is closed and not tried
+	// again. "" puts it back.
+	SetMaintenance(reason string)
+}
+
+// Docker reads a Docker engine. Calls may come from several goroutines at once.
+type Docker interface {
+	// Containers lists all containers, inspected.
+	Containers(ctx context.Context) ([]hosts.Container, error)
+	Engine(ctx context.Context) (hosts.Engine, error)
+	Images(ctx context.Context) ([]hosts.Image, error)
+	// Stats samples the running containers with these IDs.
+	Stats(ctx context.Context, ids []string) (map[string]hosts.Stats, error)
+	// Events calls opened once the stream stands and emit for each event until the stream breaks.
+	Events(ctx context.Context, opened func(), emit func(hosts.Event)) error
+	// Evidence reads everything once more in the raw form of a capture.
+	Evidence(ctx context.Context) []hosts.Evidence
+}
+
+// Params is what a Fleet is built with. Members, Now and Logger must be set.
+type Params struct {
+	Members []Member
+	Now     func() time.Time
+	Logger  *slog.Logger
+	// Every is the time between two looks at a host's load; the other periods keep their proportion
+	// to it. 0 means 5 s.
+	Every time.Duration
+	// Jitter returns numbers in [0,1) that spread the periods; nil spreads none.
+	Jitter func() float64
+	// Last is what was known when midwatch ended the last time: shown at once, marked as stale,
+	// until a host answers. It may be nil.
+	Last *hosts.Snapshot
+}
+
+// Periods that are not those of a collect.Section, at the usual pace.
+const (
+	basePeriod    = 5 * time.Second
+	listPeriod    = 30 * time.Second // containers, while events tell what happens in between
+	blindPeriod   = 10 * time.Second // containers, without events
+	watchedPeriod = 3 * time.Second  // containers, without events, when looked at
+	enginePeriod  = 5 * time.Minute
+	imagesPeriod  = time.Minute
+	statsPeriod   = 2 * time.Second // only while looked at
+	absentPeriod  = time.Minute     // an engine that is not there
+)
+
+// Bounds.
+const (
+	eventsKept  = 1000                   // events of the fleet in a snapshot
+	burstKept   = 256                    // events of one engine that wait for their supervisor
+	frame       = 50 * time.Millisecond  // how often Next wakes at most
+	listPause   = 200 * time.Millisecond // between two lists that events asked for
+	shellLate   = 30 * time.Second       // a shell batch is given up
+	dockerLate  = 15 * time.Second       // a list of the engine is given up
+	statsLate   = 10 * time.Second
+	lateGrace   = 2 * time.Second // and after this it is not believed to come back
+	firstRetry  = time.Second
+	lastRetry   = time.Minute
+	loadShare   = 20 // a read may take at most 1/20 of its period
+	trendWindow = 2 * hosts.SeriesLen
+)

@@ -1,0 +1,77 @@
+package fleet
+
+import (
+	"time"
+
+	"midwatch/hosts"
+	"midwatch/hosts/collect"
+	"midwatch/hosts/docker"
+)
+
+// Replay makes the snapshot that evidence adds up to, the same on any machine. list are the hosts
+// it is of; evidence of others is left out, and so is evidence of collectors this version does not
+// know. Later evidence of a collector comes after earlier.
+func Replay(list []hosts.Host, evidence []hosts.Evidence, at time.Time) *hosts.Snapshot {
+	s := &hosts.Snapshot{Gen: 1, At: at}
+	byName := map[string]*hosts.HostFacts{}
+	for _, h := range list {
+		f := &hosts.HostFacts{Host: h}
+		f.System.Value.FailedUnits = -1
+		f.Link = hosts.Link{State: hosts.StateDisconnected, Reason: "no evidence of it was captured", Since: at}
+		byName[h.Name] = f
+		s.Hosts = append(s.Hosts, f)
+	}
+	for _, ev := range evidence {
+		f, ok := byName[ev.Host]
+		if !ok || !(collect.Apply(f, ev) || applyDocker(f, ev)) {
+			continue
+		}
+		if f.Latest.After(f.Link.LastSeen) {
+			f.Link = hosts.Link{State: hosts.StateConnected, Since: f.Latest, LastSeen: f.Latest, Via: "capture"}
+		}
+	}
+	return s
+}
+
+// applyDocker puts the evidence of an engine into f.
+func applyDocker(f *hosts.HostFacts, ev hosts.Evidence) bool {
+	good := false
+	switch ev.Collector {
+	case docker.CollectEngine:
+		good = parsed(&f.Engine, ev, docker.ParseEngine)
+	case docker.CollectContainers:
+		good = parsed(&f.Containers, ev, docker.ParseContainers)
+	case docker.CollectImages:
+		good = parsed(&f.Images, ev, docker.ParseImages)
+	case docker.CollectStats:
+		good = parsed(&f.Stats, ev, parseSeries)
+	default:
+		return false
+	}
+	if good && ev.At.After(f.Latest) {
+		f.Latest = ev.At
+	}
+	return true
+}
+
+func parsed[T any](p *hosts.Part[T], ev hosts.Evidence, parse func(hosts.Evidence) (T, error)) bool {
+	v, err := parse(ev)
+	if err != nil {
+		*p = p.Failed(collect.OneLine(err.Error()), ev.Needs, ev.Source, ev.At)
+		return false
+	}
+	*p = hosts.Read(v, ev.Source, ev.At)
+	return true
+}
+
+func parseSeries(ev hosts.Evidence) (map[string]hosts.Series, error) {
+	got, err := docker.ParseStats(ev)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[string]hosts.Series, len(got))
+	for id, s := range got {
+		out[id] = hosts.Series{s}
+	}
+	return out, nil
+}

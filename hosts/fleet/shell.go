@@ -1,0 +1,114 @@
+package fleet
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"midwatch/hosts"
+	"midwatch/hosts/collect"
+)
+
+// faster names the sections that are read more often while somebody looks at what they tell.
+func (m *member) faster() map[string]int {
+	if m.f.watched(hosts.TopicUnits) {
+		return map[string]int{"unitstates": 4, "units": 4}
+	}
+	return nil
+}
+
+// readShell sends the sections that are due in one batch.
+func (m *member) readShell(now time.Time) time.Time {
+	r := &m.shell
+	if m.runner == nil {
+		return now.Add(time.Hour)
+	}
+	if r.lapsed(now) {
+		m.answered(now, tooLate(r))
+		m.failShell(tooLate(r), now)
+	}
+	ok, at := r.due(now)
+	if !ok {
+		return at
+	}
+	fast := m.faster()
+	if at := m.schedule.Next(m.sections, fast); now.Before(at) {
+		return at
+	}
+	// What would be due in a moment rides along: one batch is cheaper than two.
+	due := m.schedule.Due(now.Add(m.f.p.Every/5), m.sections, fast)
+	m.send(r, now, func(ctx context.Context) func() {
+		err := m.runner.Run(ctx, due, func(a collect.Answer) {
+			m.post(func() { m.answer(a) })
+		})
+		return func() { m.shellDone(err) }
+	}, m.shellDone)
+	return r.since.Add(r.late + lateGrace)
+}
+
+// shellDone notes the end of a batch.
+func (m *member) shellDone(err error) {
+	now := m.f.p.Now()
+	if m.interrupted(err) {
+		m.shell.done(now, nil, 0)
+		m.shell.next = time.Time{}
+		return
+	}
+	m.answered(now, err)
+	m.shell.done(now, err, 0)
+	if err == nil {
+		m.shell.next = now // the schedule says when
+		return
+	}
+	m.failShell(err, now)
+	m.shell.next = now.Add(m.spread(backoff(m.shell.fails)))
+}
+
+// failShell marks the shell's parts, for sections that never got as far as an answer.
+func (m *member) failShell(err error, now time.Time) {
+	why := collect.OneLine(err.Error())
+	mark(&m.facts.System, why, true, now)
+	mark(&m.facts.Disks, why, true, now)
+	mark(&m.facts.Units, why, true, now)
+	m.dirty = true
+}
+
+// answer takes the answer of one section.
+func (m *member) answer(a collect.Answer) {
+	if a.Lost && m.interrupted(fmt.Errorf("%s", a.Evidence.Error)) {
+		return
+	}
+	m.dirty = true
+	m.mu.Lock()
+	m.evidence[a.Evidence.Collector] = a.Evidence
+	m.mu.Unlock()
+	now := m.f.p.Now()
+	if !a.Lost {
+		sec := a.Section
+		sec.Every = m.spread(sec.Every)
+		m.schedule.Done(sec, now, a.Evidence.Took, a.Sick)
+		m.answered(now, nil)
+	}
+	before := m.facts.Units
+	err := m.f.guard("parser of "+a.Section.ID, func() {
+		next := m.facts // a panic leaves the facts as they were
+		a.Section.Apply(&next, a.Evidence)
+		m.facts = next
+	})
+	if err != nil {
+		a.Section.Fail(&m.facts, hosts.Evidence{
+			Host: m.Host.Name, Collector: a.Section.ID, Source: a.Section.Source, At: a.Evidence.At, Error: err.Error(),
+		})
+		return
+	}
+	m.settleEngine(now)
+	if before.Known() && m.facts.Units.Standing() == hosts.Fresh {
+		changed := unitEvents(before.Value, m.facts.Units.Value, now)
+		for _, e := range changed {
+			m.note(e)
+		}
+		if len(changed) > 0 && a.Section.ID == "unitstates" {
+			m.schedule.Sooner("units")
+		}
+	}
+}
