@@ -21,7 +21,7 @@ func Apply(f *hosts.HostFacts, ev hosts.Evidence) (mine bool) {
 
 // Apply puts evidence of this section into f, as the function Apply does.
 func (s Section) Apply(f *hosts.HostFacts, ev hosts.Evidence) {
-	ev.Error, ev.Needs = clean(ev.Error), clean(ev.Needs)
+	ev.Error, ev.Needs = hosts.CleanLine(ev.Error), hosts.CleanLine(ev.Needs)
 	if ev.Error != "" {
 		s.Fail(f, ev)
 		return

@@ -233,5 +233,5 @@ func unescapeMount(s string) string {
 	if !strings.Contains(s, `\`) {
 		return s
 	}
-	return clean(strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`, `\043`, "#").Replace(s))
+	return hosts.CleanLine(strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`, `\043`, "#").Replace(s))
 }

@@ -215,7 +215,7 @@ func newNonce() string {
 // OneLine returns the first line of s, cleaned and bounded.
 func OneLine(s string) string {
 	s, _, _ = strings.Cut(strings.TrimSpace(s), "\n")
-	s = clean(s)
+	s = hosts.CleanLine(s)
 	if len(s) > 300 {
 		s = strings.ToValidUTF8(s[:300], "") + "…"
 	}

@@ -259,7 +259,7 @@ func unquoteOS(v string) string {
 func lines(data []byte) func(func(string) bool) {
 	return func(yield func(string) bool) {
 		for line := range bytes.Lines(data) {
-			if !yield(clean(string(bytes.TrimSuffix(line, []byte("\n"))))) {
+			if !yield(hosts.CleanLine(string(bytes.TrimSuffix(line, []byte("\n"))))) {
 				return
 			}
 		}

@@ -18,7 +18,7 @@ const noSystemd = `[ -d /run/systemd/system ] || { echo 'mw-absent systemd is no
 func absent(data []byte) (string, bool) {
 	rest, ok := strings.CutPrefix(string(data[:min(len(data), 200)]), "mw-absent ")
 	what, _, _ := strings.Cut(rest, "\n")
-	return clean(what), ok
+	return hosts.CleanLine(what), ok
 }
 
 // noUnits records in f that the host has none.

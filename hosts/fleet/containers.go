@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"strings"
 	"time"
 
 	"midwatch/hosts"
@@ -316,7 +315,7 @@ func (m *member) streamEnd(err error) {
 
 // deliver takes an event from the stream; it never waits.
 func (m *member) deliver(e hosts.Event) {
-	e.Action, e.Detail, e.Object = collect.OneLine(e.Action), collect.OneLine(e.Detail), strings.ToValidUTF8(e.Object, "�")
+	e.Action, e.Detail, e.Object = collect.OneLine(e.Action), collect.OneLine(e.Detail), hosts.CleanLine(e.Object)
 	m.order(func() {
 		if len(m.inbox) >= burstKept {
 			m.inbox = m.inbox[1:]

@@ -1,0 +1,521 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"midwatch/hosts"
+	"midwatch/hosts/collect"
+)
+
+// A host is fully read in three round trips at most, and fifty cost no more time than one.
+func TestRefreshCostsThreeRoundTrips(t *testing.T) {
+	t.Parallel()
+	const trip = 50 * time.Millisecond
+	for _, n := range []int{1, 50} {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				var members []Member
+				for i := range n {
+					members = append(members, Member{
+						Conn:   newHost(fmt.Sprint("h", i), trip),
+						Docker: &dock{delay: trip, list: []hosts.Container{container("web")}},
+					})
+				}
+				began := time.Now()
+				f := start(t, members...)
+				s, err := f.Snapshot(), error(nil)
+				for !complete(s) {
+					if s, err = f.Next(t.Context(), s.Gen); err != nil {
+						t.Fatal(err)
+					}
+				}
+				// One more frame may pass between the last answer and its being shown.
+				if took := time.Since(began); took > 3*trip+frame {
+					t.Errorf("%d hosts took %v, that is %d round trips", n, took, took/trip)
+				}
+			})
+		})
+	}
+}
+
+func complete(s *hosts.Snapshot) bool {
+	for _, h := range s.Hosts {
+		if !h.System.Known() || !h.Units.Known() || !h.Disks.Known() || !h.Containers.Known() || !h.Images.Known() || !h.Engine.Known() {
+			return false
+		}
+	}
+	return true
+}
+
+// What a sick host does is its own affair: the others are asked as often as before.
+func TestSickHostsStandAlone(t *testing.T) {
+	t.Parallel()
+	sick := map[string]func() Member{
+		"hangs": func() Member {
+			h := newHost("sick", time.Millisecond)
+			h.hang = true
+			return Member{Conn: h, Docker: &dock{hang: true}}
+		},
+		"refuses": func() Member {
+			h := newHost("sick", time.Millisecond)
+			h.refuse = fmt.Errorf("ssh sick: %w", hosts.ErrUnreached)
+			return Member{Conn: h, Docker: &dock{err: errors.New("refused"), noEvs: true}}
+		},
+		"floods": func() Member {
+			h := newHost("sick", time.Millisecond)
+			h.flood = true
+			return Member{Conn: h, Docker: &dock{}}
+		},
+		"lies": func() Member {
+			h := newHost("sick", time.Millisecond)
+			for id := range h.sections {
+				h.sections[id] = "\x1b[2J\x00 = : \xff\xff Id=\n%% 99999999999999999999 /proc/loadavg: NaN -1 Inf"
+			}
+			return Member{Conn: h, Docker: &dock{}}
+		},
+		"panics": func() Member {
+			return Member{Conn: newHost("sick", time.Millisecond), Docker: &dock{panic: true}}
+		},
+	}
+	for name, make := range sick {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				well := newHost("well", time.Millisecond)
+				wellDock := &dock{list: []hosts.Container{container("web")}}
+				bad := make()
+				bad.Host.Name = "sick"
+				f := start(t, bad, Member{Host: hosts.Host{Name: "well"}, Conn: well, Docker: wellDock})
+				<-time.After(time.Minute)
+				if n := well.batches.Load(); n < 11 || n > 15 {
+					t.Errorf("the well host was read %d times in a minute", n)
+				}
+				h := f.Snapshot().Host("well")
+				if age := time.Since(h.System.At); h.System.Standing() != hosts.Fresh || age > 7*time.Second {
+					t.Errorf("the well host is %v and %v old: %s", h.System.Standing(), age, h.System.Reason)
+				}
+				if v := Judge(f.Snapshot(), time.Now()); v.OK() {
+					t.Errorf("a fleet with a host that %s is judged %q", name, v)
+				}
+				s := f.Snapshot().Host("sick")
+				if s.Containers.Standing() == hosts.Fresh && s.System.Standing() == hosts.Fresh {
+					t.Errorf("a host that %s is shown as fresh", name)
+				}
+				if b, ok := bad.Conn.(*host); ok && b.batches.Load() > 70 {
+					t.Errorf("the sick host was asked %d times in a minute", b.batches.Load())
+				}
+			})
+		})
+	}
+}
+
+// A parser that panics loses its own section; the facts before stay and say why they are old.
+func TestPanickingParser(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := New(Params{
+			Members: []Member{{Host: hosts.Host{Name: "h1"}, Conn: newHost("h1", 0)}},
+			Now:     time.Now, Logger: discard(),
+		})
+		fills := 0
+		for i := range f.members[0].sections {
+			if s := &f.members[0].sections[i]; s.ID == "unitstates" || s.ID == "units" {
+				fill := s.Fill
+				s.Fill = func(h *hosts.HostFacts, ev hosts.Evidence) error {
+					if fills++; fills > 2 {
+						panic("unit of straw")
+					}
+					return fill(h, ev)
+				}
+			}
+		}
+		runFor(t, f, time.Minute)
+		h := f.Snapshot().Host("h1")
+		if fills < 3 || h.Units.Standing() != hosts.Stale || len(h.Units.Value) != 1 {
+			t.Errorf("after %d parses units are %v, %d of them: %q", fills, h.Units.Standing(), len(h.Units.Value), h.Units.Reason)
+		}
+		if h.System.Standing() != hosts.Fresh {
+			t.Errorf("system: %v, %s", h.System.Standing(), h.System.Reason)
+		}
+	})
+}
+
+// docker kill is seen in the time of a list, not of a period.
+func TestKilledContainerShowsAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := &dock{delay: 20 * time.Millisecond, list: []hosts.Container{container("web"), container("db")}}
+		f := start(t, Member{Conn: newHost("h1", 20*time.Millisecond), Docker: d})
+		<-time.After(12 * time.Second)
+		d.kill("web")
+		began, s := time.Now(), f.Snapshot()
+		for {
+			var err error
+			if s, err = f.Next(t.Context(), s.Gen); err != nil {
+				t.Fatal(err)
+			}
+			if s.Hosts[0].Containers.Value[0].State == "exited" {
+				break
+			}
+		}
+		if took := time.Since(began); took > 200*time.Millisecond {
+			t.Errorf("seen after %v", took)
+		}
+		if i := slices.IndexFunc(s.Events, func(e hosts.Event) bool {
+			return e.Action == "die" && e.Object == "web" && e.Host == "h1"
+		}); i < 0 {
+			t.Errorf("no event of it: %v", s.Events)
+		}
+	})
+}
+
+// A storm of events is answered with few lists, and what does not fit is counted.
+func TestEventStorm(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := &dock{delay: time.Millisecond, list: []hosts.Container{container("web")}}
+		f := start(t, Member{Conn: newHost("h1", 0), Docker: d})
+		<-time.After(time.Second)
+		before := d.lists.Load()
+		for range 5000 {
+			d.kill("web")
+		}
+		<-time.After(time.Second)
+		if n := d.lists.Load() - before; n < 1 || n > 6 {
+			t.Errorf("%d lists for a storm of a second", n)
+		}
+		if n := len(f.Snapshot().Events); n > eventsKept {
+			t.Errorf("%d events kept", n)
+		}
+	})
+}
+
+func TestLinkDecidesWhetherToAsk(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h, w := newHost("h1", 0), newWire()
+		d := &dock{list: []hosts.Container{container("web")}}
+		f := start(t, Member{Conn: h, Link: w, Docker: d})
+		<-time.After(time.Minute)
+		if n := h.batches.Load() + d.lists.Load() + d.streams.Load(); n != 0 {
+			t.Errorf("a pending host was asked %d times", n)
+		}
+		w.turn(hosts.StateConnected, "")
+		<-time.After(time.Millisecond)
+		if n := h.batches.Load(); n != 1 {
+			t.Errorf("%d batches at once after the connection", n)
+		}
+		<-time.After(time.Second)
+		if v := Judge(f.Snapshot(), time.Now()); !v.OK() {
+			t.Errorf("verdict %q: %v", v, v.Unknown)
+		}
+		w.turn(hosts.StateDisconnected, "keepalive: no answer for 10s")
+		<-time.After(time.Second)
+		n := h.batches.Load()
+		facts := f.Snapshot().Host("h1")
+		if facts.Containers.Standing() != hosts.Stale || len(facts.Containers.Value) != 1 || facts.System.Standing() != hosts.Stale {
+			t.Errorf("facts of a lost host: containers %v, system %v", facts.Containers.Standing(), facts.System.Standing())
+		}
+		if v := Judge(f.Snapshot(), time.Now()); v.OK() || v.Worst != SeverityCritical {
+			t.Errorf("verdict on a lost host %q", v)
+		}
+		<-time.After(10 * time.Minute)
+		if m := h.batches.Load(); m != n {
+			t.Errorf("a disconnected host was asked %d times", m-n)
+		}
+		w.turn(hosts.StateConnected, "")
+		<-time.After(time.Second)
+		if v := Judge(f.Snapshot(), time.Now()); !v.OK() {
+			t.Errorf("verdict after it came back %q: %v", v, v.Unknown)
+		}
+		var links []string
+		for _, e := range f.Snapshot().Events {
+			if e.Kind == "link" {
+				links = append(links, e.Action)
+			}
+		}
+		if want := []string{"connected", "disconnected", "connected"}; !slices.Equal(links, want) {
+			t.Errorf("link events %q, want %q", links, want)
+		}
+	})
+}
+
+func TestMaintenance(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h, w := newHost("h1", 0), newWire()
+		w.link.State = hosts.StateConnected
+		d := &dock{list: []hosts.Container{container("web")}}
+		f := start(t, Member{Conn: h, Link: w, Docker: d})
+		<-time.After(time.Second)
+		f.SetMaintenance("h1", "disk swap")
+		<-time.After(time.Second)
+		n := h.batches.Load() + d.lists.Load()
+		<-time.After(10 * time.Minute)
+		if m := h.batches.Load() + d.lists.Load(); m != n {
+			t.Errorf("asked %d times in maintenance", m-n)
+		}
+		facts := f.Snapshot().Host("h1")
+		if facts.Link.State != hosts.StateMaintenance || facts.Host.Maintenance != "disk swap" || w.paused != "disk swap" {
+			t.Errorf("link %+v, wire %q", facts.Link, w.paused)
+		}
+		v := Judge(f.Snapshot(), time.Now())
+		if v.Maintenance != 1 || len(v.Problems) != 0 {
+			t.Errorf("verdict %q %v", v, v.Problems)
+		}
+		f.SetMaintenance("h1", "")
+		<-time.After(time.Second)
+		if v := Judge(f.Snapshot(), time.Now()); !v.OK() || w.paused != "" {
+			t.Errorf("verdict after maintenance %q: %v", v, v.Unknown)
+		}
+	})
+}
+
+// Samples of containers are taken only while somebody looks.
+func TestStatsOnlyWhileWatched(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := &dock{list: []hosts.Container{container("web")}}
+		f := start(t, Member{Conn: newHost("h1", 0), Docker: d})
+		<-time.After(time.Minute)
+		if n := d.samples.Load(); n != 0 {
+			t.Errorf("%d samples without a watcher", n)
+		}
+		release := f.Watch(hosts.TopicStats)
+		<-time.After(10*time.Second + time.Millisecond)
+		n := d.samples.Load()
+		if n < 4 || n > 7 {
+			t.Errorf("%d samples in ten seconds", n)
+		}
+		if s := f.Snapshot().Hosts[0].Stats.Value["web"]; len(s) != int(n) {
+			t.Errorf("%d samples kept of %d", len(s), n)
+		}
+		release()
+		release()
+		<-time.After(time.Minute)
+		if m := d.samples.Load(); m > n+1 {
+			t.Errorf("%d samples after the watcher left", m-n)
+		}
+		other := f.Watch(hosts.TopicStats)
+		<-time.After(10 * time.Second)
+		other()
+		if m := d.samples.Load(); m < n+4 {
+			t.Errorf("only %d samples for the second watcher", m-n)
+		}
+	})
+}
+
+func TestWatchedUnitsAreReadMoreOften(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := newHost("h1", 0)
+		f := start(t, Member{Conn: h})
+		<-time.After(30 * time.Second)
+		defer f.Watch(hosts.TopicUnits)()
+		<-time.After(5 * time.Second)
+		h.set("unitstates", "ssh.service loaded failed failed OpenBSD Secure Shell server\n")
+		h.set("units", "Id=ssh.service\nLoadState=loaded\nActiveState=failed\nSubState=failed\nResult=exit-code\n")
+		<-time.After(3500 * time.Millisecond)
+		s := f.Snapshot()
+		if u := s.Hosts[0].Units.Value[0]; u.Active != "failed" || u.Result != "exit-code" {
+			t.Errorf("unit is %s, %q", u.Active, u.Result)
+		}
+		if n := s.Hosts[0].System.Value.FailedUnits; n != 1 {
+			t.Errorf("%d failed units", n)
+		}
+		i := slices.IndexFunc(s.Events, func(e hosts.Event) bool { return e.Kind == "unit" && e.Action == "failed" })
+		if i < 0 || s.Events[i].Object != "ssh.service" {
+			t.Errorf("events %v", s.Events)
+		}
+	})
+}
+
+func TestRefreshNow(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a, b := newHost("a", 0), newHost("b", 0)
+		f := start(t, Member{Host: hosts.Host{Name: "a"}, Conn: a}, Member{Host: hosts.Host{Name: "b"}, Conn: b})
+		<-time.After(time.Second)
+		f.Refresh("a")
+		<-time.After(10 * time.Millisecond)
+		if a.batches.Load() != 2 || b.batches.Load() != 1 {
+			t.Errorf("a %d, b %d batches", a.batches.Load(), b.batches.Load())
+		}
+		f.Refresh("")
+		<-time.After(10 * time.Millisecond)
+		if a.batches.Load() != 3 || b.batches.Load() != 2 {
+			t.Errorf("a %d, b %d batches after all", a.batches.Load(), b.batches.Load())
+		}
+	})
+}
+
+// However fast things change, Next wakes once a frame, and a change after a quiet time at once.
+func TestNextWakesOnceAFrame(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := New(Params{Members: []Member{{Host: hosts.Host{Name: "h1"}}}, Now: time.Now, Logger: discard()})
+		facts := f.Snapshot().Hosts[0]
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		go func() {
+			for ctx.Err() == nil {
+				f.board.publish(0, facts, nil)
+				<-time.After(time.Millisecond)
+			}
+		}()
+		began := time.Now()
+		s, err := f.Next(ctx, f.Snapshot().Gen)
+		if err != nil || time.Since(began) > time.Millisecond {
+			t.Errorf("the first wake took %v, %v", time.Since(began), err)
+		}
+		wakes := 0
+		for err == nil {
+			last := s.Gen
+			if s, err = f.Next(ctx, s.Gen); err == nil {
+				wakes++
+				if s.Gen <= last {
+					t.Errorf("Gen went from %d to %d", last, s.Gen)
+				}
+			}
+		}
+		if wakes < 18 || wakes > 20 {
+			t.Errorf("%d wakes in a second", wakes)
+		}
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("ended with %v", err)
+		}
+	})
+}
+
+// What was published is never changed.
+func TestSnapshotsStayAsTheyWere(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := &dock{list: []hosts.Container{container("web")}}
+		h := newHost("h1", 0)
+		f := start(t, Member{Conn: h, Docker: d})
+		defer f.Watch(hosts.TopicStats)()
+		<-time.After(20 * time.Second)
+		s := f.Snapshot()
+		facts, events := *s.Hosts[0], slices.Clone(s.Events)
+		series, trend := slices.Clone(facts.Stats.Value["web"]), slices.Clone(facts.LoadTrend)
+		h.set("system", "/proc/loadavg:9 9 9 1/1 1\n")
+		for range 300 {
+			d.kill("web")
+			<-time.After(time.Second)
+		}
+		if !slices.Equal(events, s.Events) || !slices.Equal(series, s.Hosts[0].Stats.Value["web"]) ||
+			!slices.Equal(trend, s.Hosts[0].LoadTrend) || s.Hosts[0].System.Value.Load != facts.System.Value.Load {
+			t.Error("an old snapshot changed")
+		}
+		if n := len(f.Snapshot().Hosts[0].LoadTrend); n < 60 {
+			t.Errorf("a trend of %d after five minutes", n)
+		}
+	})
+}
+
+// An engine that was only tried and does not exist is a host without containers; one whose unit is
+// there is an engine that is down.
+func TestAbsentEngine(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		gone := func() *dock { return &dock{err: fmt.Errorf("dial docker.sock: %w", hosts.ErrMissing)} }
+		down := newHost("down", 0)
+		down.set("units", "Id=docker.service\nLoadState=loaded\nActiveState=failed\nSubState=failed\n")
+		down.set("unitstates", "docker.service loaded failed failed Docker\n")
+		f := start(t,
+			Member{Host: hosts.Host{Name: "without"}, Conn: newHost("without", 0), Docker: gone(), DockerAbsent: true},
+			Member{Host: hosts.Host{Name: "down"}, Conn: down, Docker: gone(), DockerAbsent: true},
+			Member{Host: hosts.Host{Name: "named"}, Conn: newHost("named", 0), Docker: gone()},
+		)
+		<-time.After(10 * time.Second)
+		for name, want := range map[string]hosts.Standing{"without": hosts.Fresh, "down": hosts.Unknown, "named": hosts.Unknown} {
+			if h := f.Snapshot().Host(name); h.Containers.Standing() != want {
+				t.Errorf("%s: containers are %v: %s", name, h.Containers.Standing(), h.Containers.Reason)
+			}
+		}
+	})
+}
+
+// The last known state is there at once, says that it is old, and gives way to the first answer.
+func TestLastKnownState(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		then := time.Now().Add(-time.Hour)
+		last := &hosts.Snapshot{Hosts: []*hosts.HostFacts{{
+			Host: hosts.Host{Name: "h1"}, Latest: then,
+			Containers: hosts.Read([]hosts.Container{container("old")}, "x", then),
+		}}}
+		w := newWire()
+		d := &dock{list: []hosts.Container{container("new")}}
+		f := New(Params{
+			Members: []Member{{Host: hosts.Host{Name: "h1"}, Conn: newHost("h1", 0), Link: w, Docker: d}},
+			Now:     time.Now, Logger: discard(), Last: last,
+		})
+		h := f.Snapshot().Host("h1")
+		if h.Containers.Standing() != hosts.Stale || h.Containers.Value[0].Name != "old" || h.Link.State != hosts.StatePending {
+			t.Errorf("at start: %v %v", h.Containers.Standing(), h.Link.State)
+		}
+		if v := Judge(f.Snapshot(), time.Now()); v.OK() {
+			t.Errorf("verdict on an old state %q", v)
+		}
+		w.turn(hosts.StateConnected, "")
+		runFor(t, f, time.Second)
+		h = f.Snapshot().Host("h1")
+		if h.Containers.Standing() != hosts.Fresh || h.Containers.Value[0].Name != "new" {
+			t.Errorf("after an answer: %v %v", h.Containers.Standing(), h.Containers.Value)
+		}
+	})
+}
+
+// A read that ignores even its context is reported and not sent again on top.
+func TestReadThatNeverComesBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := &stubborn{dock: &dock{}, free: make(chan struct{})}
+		t.Cleanup(func() { close(d.free) })
+		f := New(Params{
+			Members: []Member{{Host: hosts.Host{Name: "h1"}, Conn: newHost("h1", 0), Docker: d}},
+			Now:     time.Now, Logger: discard(),
+		})
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { _ = f.Run(ctx); close(done) }()
+		<-time.After(10 * time.Minute)
+		h := f.Snapshot().Host("h1")
+		if h.Containers.Standing() != hosts.Unknown || h.System.Standing() != hosts.Fresh || time.Since(h.System.At) > 7*time.Second {
+			t.Errorf("containers %v, system %v", h.Containers.Standing(), h.System.Standing())
+		}
+		if n := d.calls.Load(); n != 1 {
+			t.Errorf("%d calls piled up", n)
+		}
+		cancel()
+		d.free <- struct{}{}
+		<-done
+	})
+}
+
+func TestEvidenceAddsUpToTheSameFacts(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := start(t, Member{Conn: newHost("h1", 0)})
+		<-time.After(10 * time.Second)
+		ev := f.Evidence()
+		if len(ev) != len(collect.All()) {
+			t.Errorf("%d pieces of evidence", len(ev))
+		}
+		live := f.Snapshot().Host("h1")
+		again := Replay([]hosts.Host{live.Host}, ev, time.Now()).Host("h1")
+		if again.System.Value.Load != live.System.Value.Load || len(again.Units.Value) != len(live.Units.Value) ||
+			again.System.Value.Hostname != "h1" || again.System.Standing() != hosts.Fresh || again.Link.State != hosts.StateConnected {
+			t.Errorf("replayed %+v", again)
+		}
+	})
+}
