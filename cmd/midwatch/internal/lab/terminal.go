@@ -1,0 +1,90 @@
+//go:build lab
+
+package lab
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Terminal is the program in a terminal of its own, which tmux plays.
+type Terminal struct {
+	t      *testing.T
+	socket string
+	Pid    int
+}
+
+// Terminal starts the program in a terminal of w by h cells. It skips the test without tmux.
+func (p *Program) Terminal(t *testing.T, w, h int, args ...string) *Terminal {
+	t.Helper()
+	if _, err := exec.LookPath("tmux"); err != nil {
+		t.Skip("tmux is not installed, and it plays the terminal")
+	}
+	term := &Terminal{t: t, socket: fmt.Sprintf("midwatch-%s-%d", p.lab.ID, time.Now().UnixNano())}
+	argv := []string{"tmux", "-L", term.socket, "-f", "/dev/null", "new-session", "-d", "-x", strconv.Itoa(w), "-y", strconv.Itoa(h), "--", "env", "-i"}
+	argv = append(argv, p.env...)
+	argv = append(argv, "TERM=tmux-256color", "COLORTERM=truecolor", p.bin, "--config", p.Config)
+	argv = append(argv, args...)
+	t.Cleanup(func() {
+		// The server ends with its last session; then there is nobody to kill.
+		_, _ = try(context.Background(), "tmux", "-L", term.socket, "kill-server")
+	})
+	run(t, argv...)
+	pid, err := strconv.Atoi(strings.TrimSpace(run(t, "tmux", "-L", term.socket, "list-panes", "-F", "#{pane_pid}")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	term.Pid = pid
+	return term
+}
+
+// Screen is what the terminal shows.
+func (term *Terminal) Screen() string {
+	term.t.Helper()
+	out, err := try(term.t.Context(), "tmux", "-L", term.socket, "capture-pane", "-p")
+	if err != nil {
+		term.t.Fatalf("the program has left its terminal: %v", err)
+	}
+	return out
+}
+
+// Keys presses keys, by tmux's names: "Enter", "Escape", "c".
+func (term *Terminal) Keys(keys ...string) {
+	term.t.Helper()
+	run(term.t, append([]string{"tmux", "-L", term.socket, "send-keys"}, keys...)...)
+}
+
+// Wait looks at the screen until ok accepts it and returns the moment.
+func (term *Terminal) Wait(limit time.Duration, what string, ok func(screen string) bool) time.Time {
+	term.t.Helper()
+	Poll(term.t, limit, what, func() (bool, string) {
+		s := term.Screen()
+		return ok(s), s
+	})
+	return time.Now()
+}
+
+// Shows is Wait for a text.
+func (term *Terminal) Shows(limit time.Duration, text string) time.Time {
+	term.t.Helper()
+	return term.Wait(limit, "the screen shows "+strconv.Quote(text), func(s string) bool { return strings.Contains(s, text) })
+}
+
+// Row returns the first line of screen that holds all of words, or "".
+func Row(screen string, words ...string) string {
+next:
+	for line := range strings.Lines(screen) {
+		for _, w := range words {
+			if !strings.Contains(line, w) {
+				continue next
+			}
+		}
+		return strings.TrimRight(line, "\n")
+	}
+	return ""
+}
