@@ -167,16 +167,14 @@ func (p *Program) Start(t *testing.T, args ...string) *Running {
 	go func() {
 		defer close(read)
 		defer close(lines)
-		for in := bufio.NewScanner(out); ; {
-			in.Buffer(nil, 16<<20)
-			for in.Scan() {
-				select {
-				case lines <- Line{in.Text(), time.Now()}:
-				case <-ctx.Done():
-					return
-				}
+		in := bufio.NewScanner(out)
+		in.Buffer(nil, 16<<20)
+		for in.Scan() {
+			select {
+			case lines <- Line{in.Text(), time.Now()}:
+			case <-ctx.Done():
+				return
 			}
-			return
 		}
 	}()
 	t.Cleanup(func() {
