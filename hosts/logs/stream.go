@@ -1,0 +1,266 @@
+package logs
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"time"
+
+	"midwatch/hosts"
+	"midwatch/hosts/docker"
+)
+
+// Runner is what journald is read through; every hosts.Conn is one.
+type Runner interface {
+	Run(ctx context.Context, c hosts.Cmd) (hosts.Result, error)
+	Stream(ctx context.Context, c hosts.Cmd) (hosts.Stream, error)
+}
+
+// LineReader reads the lines of one container; io.EOF is the regular end.
+type LineReader interface {
+	Next() (docker.LogLine, error)
+	Close() error
+}
+
+// Sources is where a stream finds the hosts. A func that is nil makes its kind of source fail.
+type Sources struct {
+	// Runner returns the connection of a host.
+	Runner func(ctx context.Context, host string) (Runner, error)
+	// Container opens the log of a container; use Docker to make one of a client.
+	Container func(ctx context.Context, host, name string, o docker.LogOptions) (LineReader, error)
+	// Sudo reports whether journalctl is to be run as root on a host; nil means nowhere.
+	Sudo func(host string) bool
+}
+
+// Docker makes Sources.Container of a func that finds a host's engine.
+func Docker(client func(ctx context.Context, host string) (*docker.Client, error)) func(context.Context, string, string, docker.LogOptions) (LineReader, error) {
+	return func(ctx context.Context, host, name string, o docker.LogOptions) (LineReader, error) {
+		c, err := client(ctx, host)
+		if err != nil {
+			return nil, err
+		}
+		r, err := c.Logs(ctx, name, o)
+		if err != nil {
+			return nil, err // not r: a nil pointer in an interface is not nil
+		}
+		return r, nil
+	}
+}
+
+// stream is the one implementation of hosts.LogStream here.
+type stream struct {
+	q      hosts.LogQuery
+	from   Sources
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+	rights *rights
+	wake   chan struct{} // capacity 1: something changed
+
+	mu      sync.Mutex // guards everything below
+	room    *sync.Cond // on mu: something was taken, or the context ended
+	queues  []*queue
+	changed bool   // a status differs from what was last delivered
+	dropped uint64 // since the last batch
+	running int
+	sent    time.Time // when the last batch was returned
+}
+
+// Open starts reading. It returns at once; what a source is doing, or why it cannot be read, is in
+// the status of the batches. Close must be called.
+func Open(ctx context.Context, from Sources, q hosts.LogQuery) hosts.LogStream {
+	ctx, cancel := context.WithCancel(ctx)
+	s := &stream{q: q, from: from, cancel: cancel, wake: make(chan struct{}, 1), changed: true, rights: newRights()}
+	s.room = sync.NewCond(&s.mu)
+	context.AfterFunc(ctx, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.room.Broadcast()
+	})
+	seen := map[string]bool{}
+	for _, src := range q.Sources {
+		if seen[src.Key()] {
+			continue
+		}
+		seen[src.Key()] = true
+		qu := &queue{src: src, status: hosts.LogStatus{Source: src, State: stateConnecting}}
+		s.queues = append(s.queues, qu)
+	}
+	s.running = len(s.queues)
+	for _, qu := range s.queues {
+		s.wg.Go(func() { s.run(ctx, qu) })
+	}
+	return s
+}
+
+// run reads one source until the context ends or there is nothing more, and survives a panic in it.
+func (s *stream) run(ctx context.Context, qu *queue) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.setState(qu, stateFailed, fmt.Sprintf("fault of the reader, please report: %v at %s", p, where()))
+		}
+		s.mu.Lock()
+		s.running--
+		qu.ended = true
+		s.mu.Unlock()
+		s.poke()
+	}()
+	switch qu.src.Kind {
+	case hosts.LogContainer:
+		s.read(ctx, qu, &containerReader{from: s.from, q: s.q, src: qu.src})
+	case hosts.LogUnit, hosts.LogJournal:
+		asked := make(chan struct{})
+		s.wg.Go(func() {
+			defer close(asked)
+			s.remark(qu, s.rights.missing(ctx, qu.src.Host, s.from))
+		})
+		s.read(ctx, qu, &journalReader{from: s.from, q: s.q, src: qu.src})
+		<-asked // the last status must not lack it
+	default:
+		s.setState(qu, stateFailed, "no reader for a source of kind "+qu.src.Kind.String())
+	}
+}
+
+// where names the place of a panic: the first file below the runtime's own frames.
+func where() string {
+	_, stack, _ := strings.Cut(string(debug.Stack()), "panic(")
+	for line := range strings.Lines(stack) {
+		if line = strings.TrimSpace(line); strings.Contains(line, ".go:") && !strings.Contains(line, "/runtime/") {
+			return line
+		}
+	}
+	return "an unknown place"
+}
+
+// push adds one entry. While following, the oldest of the same source make room; otherwise push
+// waits for the reader.
+func (s *stream) push(ctx context.Context, qu *queue, e hosts.Entry) error {
+	s.mu.Lock()
+	defer s.poke()
+	defer s.mu.Unlock()
+	for !following(s.q) && qu.over(len(s.queues)) {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		s.room.Wait()
+	}
+	qu.push(e, time.Now())
+	for following(s.q) && qu.over(len(s.queues)) {
+		qu.pop()
+		qu.status.Dropped++
+		s.dropped++
+	}
+	return nil
+}
+
+func (s *stream) poke() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// The states of a source, as hosts.LogStatus has them.
+const (
+	stateConnecting = "connecting"
+	stateFollowing  = "following"
+	stateEnded      = "ended"
+	stateFailed     = "failed"
+	stateRetrying   = "retrying"
+)
+
+func (s *stream) setState(qu *queue, state, reason string) {
+	s.mu.Lock()
+	// A source that waits delivers nothing for now, so its neighbours do not wait for it.
+	qu.ended = state != stateFollowing && state != stateConnecting
+	if qu.opened.IsZero() {
+		qu.opened = time.Now()
+	}
+	if reason == "" && state != stateConnecting {
+		reason = qu.note
+	}
+	if qu.status.State != state || qu.status.Reason != reason {
+		qu.status.State, qu.status.Reason = state, reason
+		s.changed = true
+	}
+	s.mu.Unlock()
+	s.poke()
+}
+
+// remark sets what is to be known of a source while nothing else is wrong with it.
+func (s *stream) remark(qu *queue, note string) {
+	s.mu.Lock()
+	qu.note = note
+	if qu.status.Reason == "" && note != "" {
+		qu.status.Reason, s.changed = note, true
+	}
+	s.mu.Unlock()
+	s.poke()
+}
+
+// Next implements hosts.LogStream.
+func (s *stream) Next(ctx context.Context) (hosts.LogBatch, error) {
+	timer := time.NewTimer(frame)
+	defer timer.Stop()
+	for {
+		b, wait, wake := s.batch(time.Now())
+		if wait == 0 {
+			return b, nil
+		}
+		timer.Reset(wait)
+		select {
+		case <-ctx.Done():
+			return hosts.LogBatch{}, ctx.Err()
+		case <-timer.C:
+		case <-wake:
+		}
+	}
+}
+
+// batch returns what is due, or else how long to wait before looking again and what may come first:
+// within a frame nothing, so that a busy source does not make us look at every line of it.
+func (s *stream) batch(now time.Time) (hosts.LogBatch, time.Duration, <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if since := now.Sub(s.sent); since < frame {
+		return hosts.LogBatch{}, frame - since, nil
+	}
+	waits := 0
+	for _, qu := range s.queues {
+		waits += qu.len()
+	}
+	out, due := take(s.queues, following(s.q), now, make([]hosts.Entry, 0, waits))
+	done := s.running == 0 && s.empty()
+	if len(out) == 0 && !s.changed && !done {
+		if due.IsZero() {
+			return hosts.LogBatch{}, time.Hour, s.wake
+		}
+		return hosts.LogBatch{}, due.Sub(now), s.wake
+	}
+	b := hosts.LogBatch{Entries: out, Dropped: s.dropped, Done: done}
+	for _, qu := range s.queues {
+		b.Status = append(b.Status, qu.status)
+	}
+	s.changed, s.dropped, s.sent = false, 0, now
+	s.room.Broadcast()
+	return b, 0, nil
+}
+
+func (s *stream) empty() bool {
+	for _, qu := range s.queues {
+		if qu.len() > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// Close implements hosts.LogStream: it ends all reading and waits for it.
+func (s *stream) Close() error {
+	s.cancel()
+	s.wg.Wait()
+	return nil
+}
+
+var _ hosts.LogStream = (*stream)(nil)
