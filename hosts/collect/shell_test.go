@@ -21,6 +21,7 @@ import (
 // do on a host.
 type shell struct {
 	argv  []string // "sh" is replaced by this
+	path  string   // PATH; "" for that of the test
 	sudo  error    // what a command with Sudo gets
 	mu    sync.Mutex
 	calls int
@@ -42,6 +43,9 @@ func (s *shell) Stream(ctx context.Context, c hosts.Cmd) (hosts.Stream, error) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.Stdin = c.Stdin
+	if s.path != "" {
+		cmd.Env = []string{"PATH=" + s.path}
+	}
 	p := &process{cmd: cmd, cancel: cancel, ctx: ctx}
 	cmd.Stderr = &p.stderr
 	r, w, err := os.Pipe()
@@ -110,15 +114,24 @@ func (*shell) Upload(context.Context, string, uint32, io.Reader) error {
 }
 func (*shell) Close() error { return nil }
 
-// shells are those on this machine that can run a batch.
-func shells(t *testing.T) map[string][]string {
+// shells are those on this machine that can run a batch. busybox comes with its own tools in front
+// of all others, as on a host that has nothing else.
+func shells(t *testing.T) map[string]*shell {
 	t.Helper()
-	all := map[string][]string{}
+	all := map[string]*shell{}
 	for name, argv := range map[string][]string{
 		"sh": {"sh"}, "dash": {"dash"}, "bash": {"bash"}, "busybox": {"busybox", "sh"},
 	} {
-		if _, err := exec.LookPath(argv[0]); err == nil {
-			all[name] = argv
+		full, err := exec.LookPath(argv[0])
+		if err != nil {
+			continue
+		}
+		all[name] = &shell{argv: append([]string{full}, argv[1:]...)}
+		if name == "busybox" {
+			all[name].path = t.TempDir()
+			if err := exec.CommandContext(t.Context(), full, "--install", "-s", all[name].path).Run(); err != nil {
+				delete(all, name)
+			}
 		}
 	}
 	if len(all) == 0 {
@@ -153,10 +166,10 @@ func TestRunReadsThisMachine(t *testing.T) {
 	if _, err := os.Stat("/proc/loadavg"); err != nil {
 		t.Skip("no /proc on this machine")
 	}
-	for name, argv := range shells(t) {
+	for name, sh := range shells(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			answers, err := run(t, &shell{argv: argv}, All())
+			answers, err := run(t, sh, All())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -186,7 +199,7 @@ func TestRunReadsThisMachine(t *testing.T) {
 // A section that hangs, floods, fails or ends the shell loses nothing but itself.
 func TestRunSectionsFailAlone(t *testing.T) {
 	t.Parallel()
-	for name, argv := range shells(t) {
+	for name, sh := range shells(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			sections := []Section{
@@ -202,7 +215,7 @@ func TestRunSectionsFailAlone(t *testing.T) {
 				{ID: "plain", Script: "exit 7", Plain: true},
 				script("four", "echo 4"),
 			}
-			answers, err := run(t, &shell{argv: argv}, sections)
+			answers, err := run(t, sh, sections)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -115,7 +115,7 @@ func (a *answer) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	if a.flood {
-		<-time.After(time.Millisecond) // fake time: printing takes some
+		<-time.After(20 * time.Millisecond) // fake time: printing takes some
 		for i := range p {
 			p[i] = 'y'
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -361,17 +362,19 @@ func TestNextWakesOnceAFrame(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := New(Params{Members: []Member{{Host: hosts.Host{Name: "h1"}}}, Now: time.Now, Logger: discard()})
-		facts := f.Snapshot().Hosts[0]
+		facts, gen := f.Snapshot().Hosts[0], f.Snapshot().Gen
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		go func() {
+		var wg sync.WaitGroup
+		defer wg.Wait()
+		wg.Go(func() {
 			for ctx.Err() == nil {
 				f.board.publish(0, facts, nil)
 				<-time.After(time.Millisecond)
 			}
-		}()
+		})
 		began := time.Now()
-		s, err := f.Next(ctx, f.Snapshot().Gen)
+		s, err := f.Next(ctx, gen)
 		if err != nil || time.Since(began) > time.Millisecond {
 			t.Errorf("the first wake took %v, %v", time.Since(began), err)
 		}
