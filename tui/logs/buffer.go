@@ -1,0 +1,260 @@
+package logs
+
+import (
+	"slices"
+	"sort"
+	"time"
+
+	"midwatch/hosts"
+)
+
+// The limits of a buffer. They are fields of it too, so that tests can be small.
+const (
+	defaultBudget = 96 << 20 // bytes of lines kept; about 500,000 lines of 80 bytes
+	chunkLines    = 1024
+	chunkBytes    = 512 << 10 // a chunk of long lines ends early, or dropping one would lose too much
+	tailLines     = 1024      // at most this many lines may still change places
+	// settle is how long a line may still be overtaken by an older one of another source. It covers
+	// the jitter between two hosts, not the skew of their clocks: a line from a clock that is late
+	// must appear where the reader looks, not minutes above.
+	settle = 1500 * time.Millisecond
+	// backlog is how long after its first line a source may still bring old lines that belong far
+	// up; deepLines is how far up.
+	backlog   = 2 * time.Second
+	deepLines = 100_000
+	maxText   = 256 << 10 // one line keeps at most this many bytes
+)
+
+// chunk is a run of settled lines. Its lines are never changed, only appended to, so a snapshot
+// that copied the slice header may be read by another goroutine.
+type chunk struct {
+	first int // position of lines[0]
+	lines []line
+	bytes int
+}
+
+// tailLine is a line that may still change places.
+type tailLine struct {
+	line
+	arrived int64
+}
+
+// source is what the buffer knows of one source.
+type source struct {
+	hosts.LogSource
+	lastKey  int64 // key of its newest line: its lines never overtake each other
+	firstAt  int64 // when its first line arrived; 0 before
+	lines    uint64
+	hidden   bool
+	status   hosts.LogStatus
+	hasState bool
+}
+
+// Buffer holds the lines of one stream. A position counts lines from the first one ever settled, so
+// dropping the oldest changes no position; what is settled is followed by the tail, whose lines may
+// still change places.
+type Buffer struct {
+	budget  int
+	chunks  []chunk
+	base    int // position of the first line kept
+	settled int // position after the last settled line
+	tail    []tailLine
+	bytes   int
+
+	sources []source
+	index   map[hosts.LogSource]int32
+
+	nextID  uint64
+	lastKey int64  // key of the newest line of all
+	dropped uint64 // lines dropped from the front to stay within the budget
+	lost    uint64 // lines the stream lost before they came here
+	epoch   uint64 // grows when settled lines changed their positions
+}
+
+// NewBuffer returns an empty buffer that keeps at most budget bytes; 0 means the default, 96 MiB.
+func NewBuffer(budget int) *Buffer {
+	if budget <= 0 {
+		budget = defaultBudget
+	}
+	return &Buffer{budget: budget, index: map[hosts.LogSource]int32{}}
+}
+
+// First is the position of the oldest line kept; End is the position after the newest.
+func (b *Buffer) First() int { return b.base }
+
+// End is the position after the newest line.
+func (b *Buffer) End() int { return b.settled + len(b.tail) }
+
+// Len is the number of lines kept.
+func (b *Buffer) Len() int { return b.End() - b.base }
+
+// at returns the line at a position, nil outside of [First, End). The pointer is valid until the
+// buffer changes.
+func (b *Buffer) at(pos int) *line {
+	switch {
+	case pos < b.base || pos >= b.End():
+		return nil
+	case pos >= b.settled:
+		return &b.tail[pos-b.settled].line
+	}
+	i := sort.Search(len(b.chunks), func(i int) bool { return b.chunks[i].first > pos }) - 1
+	return &b.chunks[i].lines[pos-b.chunks[i].first]
+}
+
+// sourceOf returns the index of a source, adding it when it is new.
+func (b *Buffer) sourceOf(s hosts.LogSource) int32 {
+	if i, ok := b.index[s]; ok {
+		return i
+	}
+	i := int32(len(b.sources))
+	b.index[s] = i
+	b.sources = append(b.sources, source{LogSource: s, lastKey: noTime})
+	return i
+}
+
+// Append adds what arrived at now. lost is the number of lines the stream dropped before them; it
+// is shown where it happened. The entries are not kept, their texts are.
+func (b *Buffer) Append(now time.Time, entries []hosts.Entry, lost uint64) {
+	arrived := now.UnixNano()
+	fresh := make([]tailLine, 0, len(entries)+1)
+	if lost > 0 {
+		b.lost += lost
+		fresh = append(fresh, tailLine{line{
+			id: b.newID(), key: b.lastKey, time: noTime, kind: kindGap, source: -1,
+			count: uint32(min(lost, 1<<32-1)),
+		}, arrived})
+	}
+	for i := range entries {
+		fresh = append(fresh, tailLine{b.lineOf(&entries[i], arrived), arrived})
+	}
+	b.insert(fresh, arrived)
+}
+
+// Rule draws a line of text at the end, for the reader to find again.
+func (b *Buffer) Rule(now time.Time, text string) {
+	l := line{id: b.newID(), key: max(b.lastKey, now.UnixNano()), time: now.UnixNano(), text: text, kind: kindRuler, source: -1}
+	b.lastKey = l.key
+	b.insert([]tailLine{{l, now.UnixNano()}}, now.UnixNano())
+}
+
+func (b *Buffer) newID() uint64 {
+	b.nextID++
+	return b.nextID
+}
+
+func (b *Buffer) lineOf(e *hosts.Entry, arrived int64) line {
+	si := b.sourceOf(e.Source)
+	s := &b.sources[si]
+	t := nanos(e.Time)
+	key := t
+	if key == noTime {
+		key = arrived
+	}
+	key = max(key, s.lastKey)
+	s.lastKey = key
+	s.lines++
+	if s.firstAt == 0 {
+		s.firstAt = arrived
+	}
+	b.lastKey = max(b.lastKey, key)
+	text := e.Text
+	if len(text) > maxText {
+		text = text[:maxText]
+	}
+	return line{id: b.newID(), key: key, time: t, text: text, source: si, level: uint8(max(0, min(e.Level, hosts.LevelFatal))), stderr: e.Stderr}
+}
+
+// insert merges fresh lines into the tail and settles what has stood long enough.
+func (b *Buffer) insert(fresh []tailLine, arrived int64) {
+	if len(fresh) == 0 {
+		b.settleTail(arrived)
+		return
+	}
+	b.settleTail(arrived)
+	byKey := func(x, y tailLine) int { return compare(x.key, y.key) }
+	if !slices.IsSortedFunc(fresh, byKey) {
+		slices.SortStableFunc(fresh, byKey)
+	}
+	for i := range fresh {
+		b.bytes += fresh[i].cost()
+	}
+	if deep := b.deepCount(fresh, arrived); deep > 0 {
+		b.insertDeep(fresh[:deep])
+		fresh = fresh[deep:]
+	}
+	b.mergeTail(fresh)
+	b.settleTail(arrived)
+	b.trim()
+}
+
+func compare(x, y int64) int {
+	switch {
+	case x < y:
+		return -1
+	case x > y:
+		return 1
+	}
+	return 0
+}
+
+// mergeTail merges two sorted runs from the back; of equal keys the older line stays first.
+func (b *Buffer) mergeTail(fresh []tailLine) {
+	i, j := len(b.tail)-1, len(fresh)-1
+	b.tail = append(b.tail, fresh...)
+	if i < 0 || j < 0 || b.tail[i].key <= fresh[0].key {
+		return
+	}
+	for k := len(b.tail) - 1; j >= 0; k-- {
+		if i >= 0 && b.tail[i].key > fresh[j].key {
+			b.tail[k] = b.tail[i]
+			i--
+		} else {
+			b.tail[k] = fresh[j]
+			j--
+		}
+	}
+}
+
+// settleTail moves to the chunks the lines that no older one may overtake any more: those that have
+// stood long enough, everything above them, and what is too much for the tail.
+func (b *Buffer) settleTail(now int64) {
+	n := len(b.tail)
+	for n > 0 && len(b.tail)-n < tailLines && now-b.tail[n-1].arrived <= int64(settle) {
+		n--
+	}
+	for i := range n {
+		b.push(b.tail[i].line)
+	}
+	if n > 0 {
+		rest := copy(b.tail, b.tail[n:])
+		clear(b.tail[rest:]) // the texts may be large
+		b.tail = b.tail[:rest]
+		if cap(b.tail) > 8*tailLines {
+			b.tail = slices.Clone(b.tail)
+		}
+	}
+}
+
+func (b *Buffer) push(l line) {
+	if k := len(b.chunks); k == 0 || len(b.chunks[k-1].lines) == chunkLines || b.chunks[k-1].bytes >= chunkBytes {
+		b.chunks = append(b.chunks, chunk{first: b.settled, lines: make([]line, 0, chunkLines)})
+	}
+	c := &b.chunks[len(b.chunks)-1]
+	c.lines = append(c.lines, l)
+	c.bytes += l.cost()
+	b.settled++
+}
+
+// trim drops the oldest chunks until the budget holds; the newest chunk and the tail always stay.
+func (b *Buffer) trim() {
+	n := 0
+	for b.bytes > b.budget && n < len(b.chunks)-1 {
+		b.bytes -= b.chunks[n].bytes
+		b.dropped += uint64(len(b.chunks[n].lines))
+		b.base = b.chunks[n+1].first
+		n++
+	}
+	if n > 0 {
+		b.chunks = append(b.chunks[:0:0], b.chunks[n:]...)
+	}
+}

@@ -1,0 +1,201 @@
+package logs
+
+import (
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"midwatch/hosts"
+)
+
+func TestFilter(t *testing.T) {
+	t.Parallel()
+	l := func(level hosts.Level, stderr bool, source int32, text string) *line {
+		return &line{text: text, level: uint8(level), stderr: stderr, source: source}
+	}
+	warn := l(hosts.LevelWarn, true, 0, "Connection refused by 10.0.0.7:5432")
+	info := l(hosts.LevelInfo, false, 1, "GET /api/v1/items?q=Ünïcode 200")
+	for _, tc := range []struct {
+		filter     string
+		warn, info bool
+	}{
+		{"", true, true},
+		{"refused", true, false},
+		{"connection", true, false},
+		{"CONNECTION", false, false}, // capitals count
+		{"Connection refused", true, false},
+		{"refused connection", true, false}, // both, in any order
+		{`"refused connection"`, false, false},
+		{`"refused by"`, true, false},
+		{`"refused by`, true, false}, // still typing
+		{`/refu.ed/`, true, false},
+		{`/REFU.ed/`, false, false},
+		{`/\d+\.\d+\.\d+/`, true, false},
+		{`/refu(/`, true, true}, // wrong: ignored, error shown
+		{`/refu[`, true, true},  // still typing
+		{">=warn", true, false},
+		{">=error", false, false},
+		{"level:info", true, true},
+		{"level:warning", true, false},
+		{"=info", false, true},
+		{"=warn", true, false},
+		{"!>=warn", false, true},
+		{"!refused", false, true},
+		{"!!refused", true, false},
+		{"host:web", true, false},
+		{"host:DB", false, true},
+		{"src:postgres", false, true},
+		{"source:api", true, false},
+		{"!host:web", false, true},
+		{"is:stderr", true, false},
+		{"!is:stderr", false, true},
+		{"ünïcode", false, true},
+		{"items?q=", false, true},
+		{"/api/v1/", false, true}, // a path reads as an expression that matches "api" and a text
+		{"=", false, true},
+		{"> nothing", false, false},
+		{"!", true, true},
+	} {
+		terms, _ := parseFilter(tc.filter)
+		p := &predicate{terms: terms, hostOf: []string{"web-1", "db-1"}, nameOf: []string{"api", "postgresql.service"}}
+		if got := p.accepts(warn); got != tc.warn {
+			t.Errorf("%q accepts the warning: %v", tc.filter, got)
+		}
+		if got := p.accepts(info); got != tc.info {
+			t.Errorf("%q accepts the info line: %v", tc.filter, got)
+		}
+	}
+}
+
+func TestFilterErrors(t *testing.T) {
+	t.Parallel()
+	for filter, want := range map[string]string{
+		`/refu(/`:    "regular expression",
+		"level:loud": `level "loud"`,
+		">=loud":     `level "loud"`,
+		"is:nice":    "is:stderr",
+	} {
+		if _, err := parseFilter(filter); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v", filter, err)
+		}
+	}
+}
+
+func TestPredicateThresholdAndSources(t *testing.T) {
+	t.Parallel()
+	p := &predicate{min: hosts.LevelWarn, hidden: []bool{false, true}}
+	if p.empty() || !(&predicate{}).empty() || !(*predicate)(nil).empty() || (&predicate{hidden: []bool{true}}).empty() {
+		t.Error("empty is wrong")
+	}
+	for _, tc := range []struct {
+		l    line
+		want bool
+	}{
+		{line{level: uint8(hosts.LevelError)}, true},
+		{line{level: uint8(hosts.LevelInfo)}, false},
+		{line{}, false},
+		{line{level: uint8(hosts.LevelError), source: 1}, false},
+		{line{level: uint8(hosts.LevelError), source: 2}, true}, // came after the predicate
+		{line{kind: kindGap, source: -1}, true},
+	} {
+		if got := p.accepts(&tc.l); got != tc.want {
+			t.Errorf("%+v: %v", tc.l, got)
+		}
+	}
+}
+
+func TestSpans(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ filter, text, want string }{
+		{"re", "Retry: re-read", "[Re]try: [re]-[re]ad"},
+		{"Re", "Retry: re-read", "[Re]try: re-read"},
+		{`/r\w+/`, "retry: re-read", "[retry]: [re]-[read]"},
+		{`/x*/`, "ab", "ab"},
+		{"!re", "retry", "retry"},
+		{"a b", "abc", "[a][b]c"},
+	} {
+		p := predicateOf(t, tc.filter)
+		spans := tidySpans(p.spans(nil, tc.text, 100))
+		var b strings.Builder
+		last := 0
+		for _, s := range spans {
+			b.WriteString(tc.text[last:s.from] + "[" + tc.text[s.from:s.to] + "]")
+			last = s.to
+		}
+		b.WriteString(tc.text[last:])
+		if b.String() != tc.want {
+			t.Errorf("%q in %q: %q", tc.filter, tc.text, b.String())
+		}
+	}
+	if got := len(predicateOf(t, "a").spans(nil, strings.Repeat("a", 1000), 10)); got != 10 {
+		t.Errorf("%d spans, limit 10", got)
+	}
+}
+
+// The fast search must agree with the plain one.
+func FuzzFold(f *testing.F) {
+	f.Add("aa", "aAaAaab")
+	f.Add("[x", "{X[x")
+	f.Add("k", "K K")
+	f.Fuzz(func(t *testing.T, needle, text string) {
+		if needle == "" || !ascii(needle) {
+			t.Skip()
+		}
+		low := func(s string) string {
+			b := []byte(s)
+			for i, c := range b {
+				if c >= 'A' && c <= 'Z' {
+					b[i] = c + 32
+				}
+			}
+			return string(b)
+		}
+		if got, want := newFold(needle).index(text), strings.Index(low(text), low(needle)); got != want {
+			t.Errorf("%q in %q: %d, want %d", needle, text, got, want)
+		}
+	})
+}
+
+func ascii(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+// Any filter on any text: no panic, and the spans lie inside the text, in order.
+func FuzzFilter(f *testing.F) {
+	for _, s := range []string{"", "a", `!"a b" /x+/ >=warn host:a src:b is:stderr`, `/(/`, "\xff", `"\"`, "level:", "!!!", ">=", "="} {
+		f.Add(s, "some text")
+	}
+	f.Fuzz(func(t *testing.T, filter, text string) {
+		terms, _ := parseFilter(filter)
+		p := &predicate{terms: terms, hostOf: []string{"h"}, nameOf: []string{"n"}}
+		p.accepts(&line{text: text})
+		last := 0
+		for _, s := range tidySpans(p.spans(nil, text, 50)) {
+			if s.from < last || s.to <= s.from || s.to > len(text) {
+				t.Fatalf("filter %q text %q: span %v after %d", filter, text, s, last)
+			}
+			last = s.to
+		}
+	})
+}
+
+// What an expression needs must never hide a line it matches.
+func FuzzPatternNeed(f *testing.F) {
+	for _, s := range []string{`took (9\d\d)ms`, `(?i)a+bc|d`, `(abc)+d`, `ab?c`, `x{2,3}yz`, `^$`, `(?i:ab)cd`} {
+		f.Add(s, "TOOK 999ms abcabcd xxyz ABcd")
+	}
+	f.Fuzz(func(t *testing.T, expr, text string) {
+		p, err := compile(expr)
+		if err != nil || !ascii(text) {
+			t.Skip()
+		}
+		if got, want := p.match(text), p.re.MatchString(text); got != want {
+			t.Errorf("/%s/ on %q: %v, want %v (needs %v)", expr, text, got, want, p.need)
+		}
+	})
+}

@@ -1,0 +1,54 @@
+package logs
+
+import (
+	"time"
+)
+
+// line is one entry of the buffer, smaller than a hosts.Entry: host and source are an index into
+// the buffer's table of sources, because a million lines come from a handful of them.
+type line struct {
+	id     uint64 // grows in the order of arrival, never used twice, 0 is no line
+	key    int64  // what lines are ordered by, nanoseconds since 1970
+	time   int64  // the writer's time, nanoseconds since 1970; noTime when there is none
+	text   string
+	source int32  // index into Buffer.sources; -1 for a ruler and for a gap of unknown source
+	count  uint32 // lines lost, for a gap
+	level  uint8  // a hosts.Level
+	kind   lineKind
+	stderr bool
+}
+
+// lineKind tells lines of a log from what the screen puts between them.
+type lineKind uint8
+
+const (
+	kindText  lineKind = iota
+	kindGap            // lines were lost here
+	kindRuler          // a mark the reader drew
+)
+
+// noTime stands for the time of a line whose source tells none.
+const noTime = int64(-1 << 63)
+
+// lineOverhead is what a line costs beside its text: the struct, the chunk's share, the text's
+// allocation. It only has to be right enough for a budget.
+const lineOverhead = 80
+
+func (l *line) cost() int { return lineOverhead + len(l.text) }
+
+// at returns the writer's time, zero when there is none.
+func (l *line) at() time.Time {
+	if l.time == noTime {
+		return time.Time{}
+	}
+	return time.Unix(0, l.time)
+}
+
+// nanos is the inverse of at. Times that do not fit 64 bits of nanoseconds (the years before 1678
+// and after 2261, which only a broken clock or a hostile host writes) count as none.
+func nanos(t time.Time) int64 {
+	if t.IsZero() || t.Year() < 1678 || t.Year() > 2261 {
+		return noTime
+	}
+	return t.UnixNano()
+}

@@ -1,0 +1,227 @@
+package logs
+
+import (
+	"context"
+	"slices"
+	"sort"
+
+	tea "github.com/charmbracelet/bubbletea"
+)
+
+// sliceLines is how many settled lines one command looks at: a few milliseconds of work, so that a
+// keystroke cancels soon and the first results are on screen while the rest is looked for.
+const sliceLines = 64 * chunkLines
+
+// scan keeps the positions of the lines a predicate accepts. It works from the newest line to the
+// oldest, because that is where the reader is, and then follows what is appended. All of it belongs
+// to the update loop; the work is done by the commands that next returns, one at a time.
+type scan struct {
+	id    uint64 // tells this scan's results from those of an earlier one
+	pred  *predicate
+	hits  deque // positions of settled lines, ascending
+	lo    int   // settled lines in [lo, hi) were looked at
+	hi    int
+	epoch uint64 // of the buffer when the scan began
+
+	seen    uint64   // tail lines with an id up to here were looked at
+	tailIDs []uint64 // ids of those that were accepted, ascending
+	tailPos []int    // their positions now
+	running bool
+	started bool // a first result has come
+	cancel  context.CancelFunc
+	ctx     context.Context //nolint:containedctx // a scan ends with its context
+}
+
+// newScan returns a scan that has looked at nothing. id must not have been used before.
+func newScan(ctx context.Context, id uint64, pred *predicate, b *Buffer) *scan {
+	s := &scan{id: id, pred: pred, epoch: b.epoch, lo: b.settled, hi: b.settled}
+	s.ctx, s.cancel = context.WithCancel(ctx)
+	return s
+}
+
+// stop cancels the work in flight.
+func (s *scan) stop() {
+	if s != nil {
+		s.cancel()
+	}
+}
+
+// scanJob is what one command works on: values only.
+type scanJob struct {
+	id       uint64
+	pred     *predicate
+	chunks   []chunk // headers copied; their lines never change
+	from, to int
+	tail     []line // a copy; nil when the tail need not be looked at
+	back     bool
+}
+
+// scannedMsg is the result of one job. A cancelled job sends it with cut set and no results.
+type scannedMsg struct {
+	id       uint64
+	from, to int
+	hits     []int
+	tailIDs  []uint64
+	seen     uint64
+	tail     bool
+	back     bool
+	cut      bool
+}
+
+// next returns the command for the next piece of work, nil when there is none or one is in flight.
+func (s *scan) next(b *Buffer) tea.Cmd {
+	if s.running {
+		return nil
+	}
+	job := scanJob{id: s.id, pred: s.pred}
+	newest := uint64(0)
+	for i := range b.tail {
+		newest = max(newest, b.tail[i].id)
+	}
+	switch {
+	case s.hi < b.settled || newest > s.seen:
+		job.from, job.to = s.hi, min(b.settled, s.hi+sliceLines)
+		if job.to == b.settled {
+			job.tail = make([]line, len(b.tail))
+			for i := range b.tail {
+				job.tail[i] = b.tail[i].line
+			}
+		}
+	case s.lo > b.base:
+		job.from, job.to, job.back = max(b.base, s.lo-sliceLines), s.lo, true
+	default:
+		s.started = true
+		return nil
+	}
+	job.chunks = b.share(job.from, job.to)
+	s.running = true
+	return runScan(s.ctx, job)
+}
+
+// share returns copies of the chunk headers that hold the settled lines in [from, to).
+func (b *Buffer) share(from, to int) []chunk {
+	if from >= to {
+		return nil
+	}
+	i := sort.Search(len(b.chunks), func(i int) bool { return b.chunks[i].first > from }) - 1
+	j := sort.Search(len(b.chunks), func(j int) bool { return b.chunks[j].first >= to })
+	return slices.Clone(b.chunks[max(i, 0):j])
+}
+
+// runScan looks at the lines of a job.
+func runScan(ctx context.Context, job scanJob) tea.Cmd {
+	return func() tea.Msg {
+		msg := scannedMsg{id: job.id, from: job.from, to: job.to, back: job.back, tail: job.tail != nil}
+		for ci := range job.chunks {
+			if ctx.Err() != nil {
+				return scannedMsg{id: job.id, cut: true}
+			}
+			c := &job.chunks[ci]
+			first, last := max(0, job.from-c.first), min(len(c.lines), job.to-c.first)
+			for i := first; i < last; i++ {
+				if job.pred.accepts(&c.lines[i]) {
+					msg.hits = append(msg.hits, c.first+i)
+				}
+			}
+		}
+		for i := range job.tail {
+			msg.seen = max(msg.seen, job.tail[i].id)
+			if job.pred.accepts(&job.tail[i]) {
+				msg.tailIDs = append(msg.tailIDs, job.tail[i].id)
+			}
+		}
+		slices.Sort(msg.tailIDs)
+		return msg
+	}
+}
+
+// take adds the results of a job; the caller has checked the id. It returns the next command.
+func (s *scan) take(m scannedMsg, b *Buffer) tea.Cmd {
+	s.running = false
+	if m.cut {
+		return nil
+	}
+	if m.back {
+		s.hits.pushFront(m.hits)
+		s.lo = m.from
+	} else {
+		// Lines of the tail that settled while the job ran are hits already.
+		s.hits.pushBack(m.hits[sort.SearchInts(m.hits, s.hi):])
+		s.hi = max(s.hi, m.to)
+		if m.tail {
+			s.seen, s.tailIDs = max(s.seen, m.seen), m.tailIDs
+		}
+	}
+	s.follow(b)
+	s.started = s.started || m.back || s.lo <= b.base
+	return s.next(b)
+}
+
+// follow brings the scan up to date with a buffer that changed: lines that were looked at in the
+// tail and have settled since become hits, and dropped ones go. The caller starts a new scan when
+// the buffer's epoch changed.
+func (s *scan) follow(b *Buffer) {
+	for s.hi < b.settled {
+		l := b.at(s.hi)
+		if l == nil || l.id > s.seen {
+			break
+		}
+		if _, ok := slices.BinarySearch(s.tailIDs, l.id); ok {
+			s.hits.pushOne(s.hi)
+		}
+		s.hi++
+	}
+	s.lo, s.hi = max(s.lo, b.base), max(s.hi, b.base)
+	s.hits.dropBelow(b.base)
+	s.tailPos = s.tailPos[:0]
+	if s.hi < b.settled {
+		return // the tail is shown when the lines before it are known
+	}
+	for i := range b.tail {
+		if id := b.tail[i].id; id <= s.seen {
+			if _, ok := slices.BinarySearch(s.tailIDs, id); ok {
+				s.tailPos = append(s.tailPos, b.settled+i)
+			}
+		}
+	}
+}
+
+// done reports that every line was looked at.
+func (s *scan) done(b *Buffer) bool { return s.lo <= b.base && s.hi >= b.settled && !s.running }
+
+// share of the kept lines that were looked at, 0 to 100.
+func (s *scan) percent(b *Buffer) int {
+	n := b.settled - b.base
+	if n <= 0 {
+		return 100
+	}
+	return min(100, 100*(s.hi-s.lo)/n)
+}
+
+// count is the number of accepted lines found so far.
+func (s *scan) count() int { return s.hits.len() + len(s.tailPos) }
+
+// after returns the first accepted position at or after pos, -1 when there is none.
+func (s *scan) after(pos int) int {
+	if i := s.hits.search(pos); i < s.hits.len() {
+		return s.hits.at(i)
+	}
+	if i := sort.SearchInts(s.tailPos, pos); i < len(s.tailPos) {
+		return s.tailPos[i]
+	}
+	return -1
+}
+
+// before returns the last accepted position before pos, -1 when there is none.
+func (s *scan) before(pos int) int {
+	if i := sort.SearchInts(s.tailPos, pos); i > 0 {
+		return s.tailPos[i-1]
+	}
+	if i := s.hits.search(pos); i > 0 {
+		return s.hits.at(i - 1)
+	}
+	return -1
+}
+
+// rank returns how many accepted lines stand before pos.
+func (s *scan) rank(pos int) int { return s.hits.search(pos) + sort.SearchInts(s.tailPos, pos) }

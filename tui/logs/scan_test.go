@@ -1,0 +1,234 @@
+package logs
+
+import (
+	"context"
+	"fmt"
+	"math/rand"
+	"slices"
+	"testing"
+	"time"
+
+	tea "github.com/charmbracelet/bubbletea"
+
+	"midwatch/hosts"
+)
+
+func predicateOf(t testing.TB, s string) *predicate {
+	t.Helper()
+	terms, err := parseFilter(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &predicate{terms: terms}
+}
+
+// accepted is what a scan must find, the slow way.
+func accepted(b *Buffer, p *predicate) []int {
+	var out []int
+	for pos := b.First(); pos < b.End(); pos++ {
+		if p.accepts(b.at(pos)) {
+			out = append(out, pos)
+		}
+	}
+	return out
+}
+
+func found(s *scan) []int {
+	var out []int
+	for pos := s.after(0); pos >= 0; pos = s.after(pos + 1) {
+		out = append(out, pos)
+	}
+	return out
+}
+
+func drain(s *scan, b *Buffer, cmd tea.Cmd) {
+	for cmd != nil {
+		cmd = s.take(cmd().(scannedMsg), b)
+	}
+}
+
+// A scan that follows a buffer while lines arrive, settle, move and are dropped ends with exactly
+// the lines the predicate accepts, at every moment it is caught up.
+func TestScanFollowsTheBuffer(t *testing.T) {
+	t.Parallel()
+	for seed := range int64(20) {
+		rng := rand.New(rand.NewSource(seed))
+		b := NewBuffer(300 << 10)
+		p := predicateOf(t, "hit")
+		id := uint64(1)
+		s := newScan(context.Background(), id, p, b)
+		var flying tea.Cmd
+		now := t0
+		for step := range 120 {
+			now = now.Add(time.Duration(rng.Intn(700)) * time.Millisecond)
+			var es []hosts.Entry
+			for i := range rng.Intn(300) {
+				text := "miss"
+				if rng.Intn(3) == 0 {
+					text = "hit"
+				}
+				src := srcA
+				if rng.Intn(2) == 0 && step > 20 {
+					src = srcB
+				}
+				es = append(es, entry(src, now.Add(-time.Duration(rng.Intn(9000))*time.Millisecond), fmt.Sprint(text, i)))
+			}
+			b.Append(now, es, 0)
+			if s.epoch != b.epoch {
+				s.stop()
+				id++
+				s = newScan(context.Background(), id, p, b)
+				flying = nil
+			}
+			s.follow(b)
+			if flying == nil {
+				flying = s.next(b)
+			}
+			switch rng.Intn(3) {
+			case 0: // one step of the work
+				if flying != nil {
+					flying = s.take(flying().(scannedMsg), b)
+				}
+			case 1: // all of it
+				drain(s, b, flying)
+				flying = nil
+				if got, want := found(s), accepted(b, p); !slices.Equal(got, want) {
+					t.Fatalf("seed %d step %d: found %d lines, want %d\n%v\n%v", seed, step, len(got), len(want), got, want)
+				}
+				if !s.done(b) || s.percent(b) != 100 {
+					t.Fatalf("seed %d: caught up but %d%%", seed, s.percent(b))
+				}
+			}
+			for _, pos := range found(s) { // never a line that does not match
+				if l := b.at(pos); l == nil || !p.accepts(l) {
+					t.Fatalf("seed %d step %d: position %d is no hit", seed, step, pos)
+				}
+			}
+		}
+	}
+}
+
+func TestScanWorksInSlicesFromTheNewest(t *testing.T) {
+	t.Parallel()
+	b := NewBuffer(1 << 30)
+	fill(b, 3*sliceLines)
+	s := newScan(context.Background(), 1, predicateOf(t, "number"), b)
+	cmd := s.next(b)
+	cmd = s.take(cmd().(scannedMsg), b) // the tail
+	cmd = s.take(cmd().(scannedMsg), b)
+	if !s.started || s.done(b) {
+		t.Fatalf("after one slice: started %v done %v", s.started, s.done(b))
+	}
+	if got := s.before(b.End()); got != b.End()-1 {
+		t.Errorf("the newest line is not the first found: %d", got)
+	}
+	if n := s.count(); n > sliceLines+tailLines {
+		t.Errorf("one slice found %d lines", n)
+	}
+	drain(s, b, cmd)
+	if s.count() != b.Len() {
+		t.Errorf("found %d of %d", s.count(), b.Len())
+	}
+	if s.rank(b.First()+10) != 10 {
+		t.Errorf("rank %d", s.rank(b.First()+10))
+	}
+}
+
+func TestScanCancelled(t *testing.T) {
+	t.Parallel()
+	b := NewBuffer(1 << 30)
+	fill(b, 5000)
+	s := newScan(context.Background(), 1, predicateOf(t, "number"), b)
+	first := s.next(b)
+	second := s.take(first().(scannedMsg), b)
+	s.stop()
+	m := second().(scannedMsg)
+	if !m.cut || len(m.hits) > 0 {
+		t.Errorf("a cancelled scan returned %+v", m)
+	}
+	if s.take(m, b) != nil {
+		t.Error("a cancelled scan goes on")
+	}
+}
+
+func TestScanOneJobInFlight(t *testing.T) {
+	t.Parallel()
+	b := NewBuffer(0)
+	fill(b, 100)
+	s := newScan(context.Background(), 1, predicateOf(t, "x"), b)
+	if s.next(b) == nil {
+		t.Fatal("no work for a full buffer")
+	}
+	if s.next(b) != nil {
+		t.Error("two jobs in flight")
+	}
+}
+
+func TestGapsAndRulersPassEveryFilter(t *testing.T) {
+	t.Parallel()
+	b := NewBuffer(0)
+	b.Append(t0, []hosts.Entry{entry(srcA, t0, "a")}, 7)
+	b.Rule(t0, "mark")
+	p := predicateOf(t, "nothing has this")
+	p.min = hosts.LevelError
+	if got := len(accepted(b, p)); got != 2 {
+		t.Errorf("%d lines pass, want the gap and the ruler", got)
+	}
+}
+
+// fill appends n lines of two sources as a stream would.
+func fill(b *Buffer, n int) {
+	levels := []hosts.Level{hosts.LevelInfo, hosts.LevelDebug, hosts.LevelWarn, hosts.LevelInfo, hosts.LevelError}
+	now := t0
+	for i := 0; i < n; {
+		es := make([]hosts.Entry, 0, 2000)
+		for ; i < n && len(es) < cap(es); i++ {
+			src := srcA
+			if i%3 == 0 {
+				src = srcB
+			}
+			now = now.Add(time.Millisecond)
+			es = append(es, hosts.Entry{Time: now, Host: src.Host, Source: src, Level: levels[i%5],
+				Text: fmt.Sprintf("request number %d took %dms upstream=10.0.0.%d path=/api/v1/items", i, i%977, i%250)})
+		}
+		b.Append(now, es, 0)
+	}
+}
+
+func BenchmarkAppend100k(b *testing.B) {
+	batches := make([][]hosts.Entry, 0, 50)
+	now := t0
+	for range 50 {
+		es := make([]hosts.Entry, 2000)
+		for i := range es {
+			now = now.Add(10 * time.Microsecond)
+			src := srcA
+			if i%2 == 0 {
+				src = srcB
+			}
+			es[i] = entry(src, now, "GET /api/v1/items 200 12ms 10.0.0.1")
+		}
+		batches = append(batches, es)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		buf := NewBuffer(0)
+		for _, es := range batches {
+			buf.Append(es[len(es)-1].Time, es, 0)
+		}
+	}
+}
+
+func BenchmarkFilter1M(b *testing.B) {
+	buf := NewBuffer(1 << 30)
+	fill(buf, 1_000_000)
+	for _, f := range []string{"number 99", "UPSTREAM=10.0.0.7", `/took (9\d\d)ms/`, ">=warn !number"} {
+		b.Run(f, func(b *testing.B) {
+			p := predicateOf(b, f)
+			for b.Loop() {
+				s := newScan(context.Background(), 1, p, buf)
+				drain(s, buf, s.next(buf))
+			}
+		})
+	}
+}
