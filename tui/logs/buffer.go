@@ -42,12 +42,12 @@ type tailLine struct {
 // source is what the buffer knows of one source.
 type source struct {
 	hosts.LogSource
-	lastKey  int64 // key of its newest line: its lines never overtake each other
-	firstAt  int64 // when its first line arrived; 0 before
-	lines    uint64
-	hidden   bool
-	status   hosts.LogStatus
-	hasState bool
+	lastKey              int64 // key of its newest line: its lines never overtake each other
+	firstAt              int64 // when its first line arrived; 0 before
+	lines                uint64
+	hidden               bool            // the reader switched it off
+	status               hosts.LogStatus // as the stream told last; State "" before
+	hostLabel, nameLabel fittedLabel
 }
 
 // Buffer holds the lines of one stream. A position counts lines from the first one ever settled, so

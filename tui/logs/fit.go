@@ -4,7 +4,21 @@ import (
 	"strings"
 
 	"github.com/charmbracelet/x/ansi"
+
+	"midwatch/tui/ui"
 )
+
+// cleanText makes the text of an entry safe to show, line by line.
+func cleanText(s string) string {
+	if strings.IndexByte(s, '\n') < 0 {
+		return ui.Clean(s)
+	}
+	lines := strings.Split(strings.TrimRight(s, "\n"), "\n")
+	for i := range lines {
+		lines[i] = ui.Clean(lines[i])
+	}
+	return strings.Join(lines, "\n")
+}
 
 // fitRow is a part of a text that fills one row: text[from:to], cells wide after lead blank cells,
 // which stand for a wide character that was cut in half. left and right say that there is more of

@@ -63,13 +63,14 @@ func fillUp(l lister, h, end int) []place {
 
 // pause stops following, with the view where it is and the cursor on the last line.
 func (p *pager) pause(l lister, h int) {
-	if !p.follow {
+	last := l.before(l.end())
+	if !p.follow || last < 0 { // nothing to stay at
 		return
 	}
 	w := p.window(l, h)
 	p.follow = false
 	p.seenEnd = l.end()
-	p.cursor = max(0, l.before(l.end()))
+	p.cursor = last
 	if len(w) > 0 {
 		p.top, p.topRow = w[0].pos, w[0].row
 	}
@@ -85,6 +86,9 @@ func (p *pager) move(l lister, h, n int) {
 			return
 		}
 		p.pause(l, h)
+	}
+	if p.follow {
+		return
 	}
 	for ; n < 0; n++ {
 		pos := l.before(p.cursor)
@@ -117,7 +121,7 @@ func (p *pager) scroll(l lister, h, n int, carry bool) {
 		p.pause(l, h)
 	}
 	w := p.window(l, h)
-	if len(w) == 0 {
+	if p.follow || len(w) == 0 {
 		return
 	}
 	at := 0 // where on the screen the cursor is
@@ -203,6 +207,9 @@ func (p *pager) reveal(l lister, h int) {
 // jump puts the cursor on a position, in the middle of the screen unless it is seen already.
 func (p *pager) jump(l lister, h, pos int) {
 	p.pause(l, h)
+	if p.follow {
+		return
+	}
 	w := p.window(l, h)
 	p.cursor = pos
 	if len(w) > 0 && pos >= w[0].pos && pos <= w[len(w)-1].pos {
@@ -216,10 +223,35 @@ func (p *pager) jump(l lister, h, pos int) {
 	p.reveal(l, h)
 }
 
+// mend puts the cursor and the top on lines that are there after others were dropped or filtered
+// away: the nearest after them, or before.
+func (p *pager) mend(l lister, h int) {
+	if p.follow {
+		return
+	}
+	near := func(pos int) int {
+		if to := l.after(pos); to >= 0 {
+			return to
+		}
+		return l.before(pos)
+	}
+	cursor, top := near(p.cursor), near(p.top)
+	if cursor < 0 {
+		return // nothing is shown now; the reader's place is kept for when something is
+	}
+	if top != p.top {
+		p.top, p.topRow = top, 0
+	}
+	if cursor != p.cursor {
+		p.cursor = cursor
+		p.reveal(l, h)
+	}
+}
+
 // first puts the cursor on the first line.
 func (p *pager) first(l lister, h int) {
 	p.pause(l, h)
-	if pos := l.after(0); pos >= 0 {
+	if pos := l.after(0); pos >= 0 && !p.follow {
 		p.cursor, p.top, p.topRow = pos, pos, 0
 	}
 }

@@ -34,6 +34,7 @@ type predicate struct {
 	terms  []term
 	min    hosts.Level // the level threshold of the screen; LevelNone for none
 	hidden []bool      // by index of source; sources that came later are shown
+	strict bool        // accept lines of a log only, as a search does
 	// hostOf and nameOf are lower-case names by index of source, only filled when a term needs them.
 	hostOf, nameOf []string
 }
@@ -53,11 +54,11 @@ func (p *predicate) empty() bool {
 	return false
 }
 
-// accepts decides about one line. Gaps and rulers are always accepted: a filtered log that hides
+// accepts decides about one line. A filter accepts every gap and ruler: a filtered log that hides
 // its losses would lie.
 func (p *predicate) accepts(l *line) bool {
 	if l.kind != kindText {
-		return true
+		return !p.strict
 	}
 	if l.source >= 0 && int(l.source) < len(p.hidden) && p.hidden[l.source] {
 		return false

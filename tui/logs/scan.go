@@ -16,7 +16,8 @@ const sliceLines = 64 * chunkLines
 // oldest, because that is where the reader is, and then follows what is appended. All of it belongs
 // to the update loop; the work is done by the commands that next returns, one at a time.
 type scan struct {
-	id    uint64 // tells this scan's results from those of an earlier one
+	owner *token // the screen, and
+	id    uint64 // the scan its results belong to
 	pred  *predicate
 	hits  deque // positions of settled lines, ascending
 	lo    int   // settled lines in [lo, hi) were looked at
@@ -33,8 +34,8 @@ type scan struct {
 }
 
 // newScan returns a scan that has looked at nothing. id must not have been used before.
-func newScan(ctx context.Context, id uint64, pred *predicate, b *Buffer) *scan {
-	s := &scan{id: id, pred: pred, epoch: b.epoch, lo: b.settled, hi: b.settled}
+func newScan(ctx context.Context, owner *token, id uint64, pred *predicate, b *Buffer) *scan {
+	s := &scan{owner: owner, id: id, pred: pred, epoch: b.epoch, lo: b.settled, hi: b.settled}
 	s.ctx, s.cancel = context.WithCancel(ctx)
 	return s
 }
@@ -48,6 +49,7 @@ func (s *scan) stop() {
 
 // scanJob is what one command works on: values only.
 type scanJob struct {
+	owner    *token
 	id       uint64
 	pred     *predicate
 	chunks   []chunk // headers copied; their lines never change
@@ -58,6 +60,7 @@ type scanJob struct {
 
 // scannedMsg is the result of one job. A cancelled job sends it with cut set and no results.
 type scannedMsg struct {
+	owner    *token
 	id       uint64
 	from, to int
 	hits     []int
@@ -73,7 +76,7 @@ func (s *scan) next(b *Buffer) tea.Cmd {
 	if s.running {
 		return nil
 	}
-	job := scanJob{id: s.id, pred: s.pred}
+	job := scanJob{owner: s.owner, id: s.id, pred: s.pred}
 	newest := uint64(0)
 	for i := range b.tail {
 		newest = max(newest, b.tail[i].id)
@@ -111,10 +114,10 @@ func (b *Buffer) share(from, to int) []chunk {
 // runScan looks at the lines of a job.
 func runScan(ctx context.Context, job scanJob) tea.Cmd {
 	return func() tea.Msg {
-		msg := scannedMsg{id: job.id, from: job.from, to: job.to, back: job.back, tail: job.tail != nil}
+		msg := scannedMsg{owner: job.owner, id: job.id, from: job.from, to: job.to, back: job.back, tail: job.tail != nil}
 		for ci := range job.chunks {
 			if ctx.Err() != nil {
-				return scannedMsg{id: job.id, cut: true}
+				return scannedMsg{owner: job.owner, id: job.id, cut: true}
 			}
 			c := &job.chunks[ci]
 			first, last := max(0, job.from-c.first), min(len(c.lines), job.to-c.first)

@@ -56,7 +56,7 @@ func TestScanFollowsTheBuffer(t *testing.T) {
 		b := NewBuffer(300 << 10)
 		p := predicateOf(t, "hit")
 		id := uint64(1)
-		s := newScan(context.Background(), id, p, b)
+		s := newScan(context.Background(), nil, id, p, b)
 		var flying tea.Cmd
 		now := t0
 		for step := range 120 {
@@ -77,7 +77,7 @@ func TestScanFollowsTheBuffer(t *testing.T) {
 			if s.epoch != b.epoch {
 				s.stop()
 				id++
-				s = newScan(context.Background(), id, p, b)
+				s = newScan(context.Background(), nil, id, p, b)
 				flying = nil
 			}
 			s.follow(b)
@@ -112,7 +112,7 @@ func TestScanWorksInSlicesFromTheNewest(t *testing.T) {
 	t.Parallel()
 	b := NewBuffer(1 << 30)
 	fill(b, 3*sliceLines)
-	s := newScan(context.Background(), 1, predicateOf(t, "number"), b)
+	s := newScan(context.Background(), nil, 1, predicateOf(t, "number"), b)
 	cmd := s.next(b)
 	cmd = s.take(cmd().(scannedMsg), b) // the tail
 	cmd = s.take(cmd().(scannedMsg), b)
@@ -138,7 +138,7 @@ func TestScanCancelled(t *testing.T) {
 	t.Parallel()
 	b := NewBuffer(1 << 30)
 	fill(b, 5000)
-	s := newScan(context.Background(), 1, predicateOf(t, "number"), b)
+	s := newScan(context.Background(), nil, 1, predicateOf(t, "number"), b)
 	first := s.next(b)
 	second := s.take(first().(scannedMsg), b)
 	s.stop()
@@ -155,7 +155,7 @@ func TestScanOneJobInFlight(t *testing.T) {
 	t.Parallel()
 	b := NewBuffer(0)
 	fill(b, 100)
-	s := newScan(context.Background(), 1, predicateOf(t, "x"), b)
+	s := newScan(context.Background(), nil, 1, predicateOf(t, "x"), b)
 	if s.next(b) == nil {
 		t.Fatal("no work for a full buffer")
 	}
@@ -226,7 +226,7 @@ func BenchmarkFilter1M(b *testing.B) {
 		b.Run(f, func(b *testing.B) {
 			p := predicateOf(b, f)
 			for b.Loop() {
-				s := newScan(context.Background(), 1, p, buf)
+				s := newScan(context.Background(), nil, 1, p, buf)
 				drain(s, buf, s.next(buf))
 			}
 		})

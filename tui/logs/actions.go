@@ -1,0 +1,238 @@
+package logs
+
+import (
+	tea "github.com/charmbracelet/bubbletea"
+
+	"midwatch/hosts"
+	"midwatch/tui/ui"
+)
+
+// Actions are those of the choice, of the pane that is open, or of the log.
+func (s *Screen) Actions() []ui.Action {
+	switch {
+	case s.picker != nil:
+		return s.picker.actions
+	case s.pane.kind != paneNone:
+		return s.pane.actions()
+	}
+	list := s.readActions()
+	list = append(list, s.moveActions()...)
+	return append(list, s.showActions()...)
+}
+
+// readActions find, follow and copy.
+func (s *Screen) readActions() []ui.Action {
+	hide := func(a ui.Action) ui.Action { a.Hidden = true; return a }
+	follow := "pause"
+	if !s.page.follow {
+		follow = "follow"
+	}
+	return []ui.Action{
+		ui.Act("logs.filter", "Log", "filter", s.openFilter, "/"),
+		ui.Act("logs.find", "Log", "find", s.openFind, "f"),
+		hide(ui.Act("logs.next", "Log", "next found", func() tea.Cmd { return s.jump(1) }, "n")),
+		hide(ui.Act("logs.previous", "Log", "previous found", func() tea.Cmd { return s.jump(-1) }, "N")),
+		hide(ui.Act("logs.errors", "Log", "find errors", s.findErrors, "e")),
+		ui.Act("logs.follow", "Log", follow, s.toggleFollow, " "),
+		ui.Act("logs.level", "Log", "raise the least level", func() tea.Cmd { return s.nextLevel(1) }, "v"),
+		hide(ui.Act("logs.level_down", "Log", "lower the least level", func() tea.Cmd { return s.nextLevel(-1) }, "V")),
+		ui.Act("logs.detail", "Log", "details", s.openDetail, "enter"),
+		ui.Act("logs.sources", "Log", "sources", s.openSources, "o"),
+		ui.Act("logs.since", "Log", "since when", s.openSince, "T"),
+		ui.Act("logs.copy", "Log", "copy the line", s.copyLine, "y"),
+		hide(ui.Act("logs.copy_screen", "Log", "copy the lines on screen", s.copyScreen, "Y")),
+		hide(ui.Act("logs.mark", "Log", "mark the line", s.mark, "m")),
+		hide(ui.Act("logs.rule", "Log", "draw a line under the log", s.rule, "-")),
+		hide(ui.Act("logs.mark_next", "Log", "next mark", func() tea.Cmd { return s.toMark(1) }, "}")),
+		hide(ui.Act("logs.mark_previous", "Log", "previous mark", func() tea.Cmd { return s.toMark(-1) }, "{")),
+		hide(ui.Act("logs.clear", "Log", "clear the screen", s.clear, "c")),
+		hide(ui.Act("logs.unclear", "Log", "show what was cleared", s.unclear, "u")),
+		hide(ui.Act("logs.add", "Log", "choose other sources", s.addSources, "a")),
+		hide(ui.Act("logs.reopen", "Log", "connect again", s.reopen, "r")),
+	}
+}
+
+// moveActions move through the log.
+func (s *Screen) moveActions() []ui.Action {
+	move := func(id, title string, f func(h int), keys ...string) ui.Action {
+		a := ui.Act("list."+id, "List", title, func() tea.Cmd {
+			f(s.bodyH())
+			s.noteIDs()
+			return nil
+		}, keys...)
+		a.Hidden = true
+		return a
+	}
+	l := &s.list
+	return []ui.Action{
+		move("up", "up", func(h int) { s.page.move(l, h, -1) }, "k", "up"),
+		move("down", "down", func(h int) { s.page.move(l, h, 1) }, "j", "down"),
+		move("page_up", "page up", func(h int) { s.page.page(l, h, -1) }, "pgup", "ctrl+b"),
+		move("page_down", "page down", func(h int) { s.page.page(l, h, 1) }, "pgdown", "ctrl+f"),
+		move("first", "first", func(h int) { s.page.first(l, h) }, "g", "home"),
+		move("last", "last, and follow", func(int) { s.page.resume() }, "G", "end"),
+		move("left", "left", func(int) { s.scrollSide(-sideStep) }, "h", "left"),
+		move("right", "right", func(int) { s.scrollSide(sideStep) }, "l", "right"),
+	}
+}
+
+// showActions change how lines are shown.
+func (s *Screen) showActions() []ui.Action {
+	show := func(id, title string, f func(), key string) ui.Action {
+		a := ui.Act("logs."+id, "Show", title, func() tea.Cmd { f(); s.layout(); return nil }, key)
+		a.Hidden = true
+		return a
+	}
+	wrap := show("wrap", "wrap long lines, or cut them", func() { s.look.wrap = !s.look.wrap }, "w")
+	wrap.Hidden = false
+	return []ui.Action{
+		wrap,
+		show("time", "local time, UTC, age, none", func() { s.look.time = (s.look.time + 1) % (timeOff + 1) }, "t"),
+		show("host_column", "host column", func() { s.look.host = flip(s.look.host, s.hostsDiffer()) }, "H"),
+		show("source_column", "source column", func() { s.look.source = flip(s.look.source, s.sourcesDiffer()) }, "S"),
+		show("colours", "colours of sources", func() { s.look.plain = !s.look.plain }, "C"),
+	}
+}
+
+// flip switches a column that is shown off, and one that is not on.
+func flip(v showing, useful bool) showing {
+	if v.on(useful) {
+		return never
+	}
+	return always
+}
+
+// sideStep is how many cells one key scrolls to the side.
+const sideStep = 16
+
+// sideMost bounds it: what is further right is read in the details.
+const sideMost = 4096
+
+func (s *Screen) scrollSide(by int) {
+	if s.look.wrap {
+		return
+	}
+	s.look.left = max(0, min(s.look.left+by, sideMost))
+	s.layout()
+}
+
+// current is the line the reader is on: under the cursor, or the last one while following.
+func (s *Screen) current() *line {
+	pos := s.page.cursor
+	if s.page.follow {
+		pos = s.list.before(s.list.end())
+	}
+	return s.list.buf.at(pos)
+}
+
+func (s *Screen) toggleFollow() tea.Cmd {
+	if s.page.follow {
+		s.page.pause(&s.list, s.bodyH())
+		s.noteIDs()
+	} else {
+		s.page.resume()
+	}
+	return nil
+}
+
+// nextLevel raises or lowers the level below which lines are not shown.
+func (s *Screen) nextLevel(by int) tea.Cmd {
+	steps := [...]hosts.Level{hosts.LevelNone, hosts.LevelDebug, hosts.LevelInfo, hosts.LevelNotice, hosts.LevelWarn, hosts.LevelError, hosts.LevelFatal}
+	at := 0
+	for i, l := range steps {
+		if l == s.look.min {
+			at = i
+		}
+	}
+	s.look.min = steps[(at+by+len(steps))%len(steps)]
+	return s.rescan()
+}
+
+func (s *Screen) copyLine() tea.Cmd {
+	l := s.current()
+	if l == nil {
+		return ui.Toast(hosts.LevelInfo, "there is no line yet")
+	}
+	return ui.Copy(s.deps, "the line", cleanText(l.text))
+}
+
+// mark marks the line under the cursor, or unmarks it.
+func (s *Screen) mark() tea.Cmd {
+	l := s.current()
+	if l == nil {
+		return nil
+	}
+	if s.marked[l.id] {
+		delete(s.marked, l.id)
+		return nil
+	}
+	if len(s.marked) >= maxMarks {
+		return ui.Toast(hosts.LevelWarn, "there are "+commas(maxMarks)+" marks already")
+	}
+	s.marked[l.id] = true
+	return nil
+}
+
+// maxMarks bounds the marks of a screen.
+const maxMarks = 1000
+
+// rule draws a line under what has come so far, as an empty line in a terminal would.
+func (s *Screen) rule() tea.Cmd {
+	now := s.deps.Now()
+	s.list.buf.Rule(now, now.Format("15:04:05")+" mark")
+	return s.grown()
+}
+
+// toMark goes to the next mark or ruler in a direction.
+func (s *Screen) toMark(dir int) tea.Cmd {
+	pos := s.page.cursor
+	if s.page.follow {
+		pos = s.list.end()
+	}
+	for range markReach {
+		if dir > 0 {
+			pos = s.list.after(pos + 1)
+		} else {
+			pos = s.list.before(pos)
+		}
+		l := s.list.buf.at(pos)
+		if l == nil {
+			return ui.Toast(hosts.LevelInfo, "no mark further on")
+		}
+		if l.kind == kindRuler || s.marked[l.id] {
+			s.page.jump(&s.list, s.bodyH(), pos)
+			s.noteIDs()
+			return nil
+		}
+	}
+	return ui.Toast(hosts.LevelInfo, "no mark within "+commas(markReach)+" lines")
+}
+
+// markReach bounds how far a mark is looked for: some milliseconds of work on the update loop.
+const markReach = 200_000
+
+// clear hides what has come so far; nothing is forgotten.
+func (s *Screen) clear() tea.Cmd {
+	b := s.list.buf
+	if l := b.at(b.End() - 1); l != nil {
+		s.list.floor, s.floorID = b.End(), l.id
+	}
+	s.page.resume()
+	return nil
+}
+
+func (s *Screen) unclear() tea.Cmd {
+	if s.list.floor == 0 {
+		return ui.Toast(hosts.LevelInfo, "nothing was cleared")
+	}
+	s.list.floor, s.floorID = 0, 0
+	return nil
+}
+
+// reopen asks for the stream again.
+func (s *Screen) reopen() tea.Cmd {
+	if s.feed.state == feedNone {
+		return nil
+	}
+	return s.start(s.feed.query)
+}

@@ -1,0 +1,242 @@
+package logs
+
+import (
+	"context"
+	"time"
+
+	tea "github.com/charmbracelet/bubbletea"
+
+	"midwatch/hosts"
+	"midwatch/themes"
+	"midwatch/tui/ui"
+)
+
+// look is how lines are shown.
+type look struct {
+	wrap   bool
+	left   int // cells scrolled to the right, without wrap
+	time   timeMode
+	host   showing
+	source showing
+	plain  bool // no colour per source
+	min    hosts.Level
+}
+
+// showing is whether a column is shown.
+type showing int
+
+const (
+	auto showing = iota // when it tells lines apart
+	always
+	never
+)
+
+func (s showing) on(useful bool) bool { return s == always || s == auto && useful }
+
+// Screen follows logs. It opens the stream that ui.OpenMsg.Logs describes; opened without one it
+// offers a choice of the containers and units of the fleet.
+type Screen struct {
+	deps   ui.Deps
+	id     *token
+	ctx    context.Context //nolint:containedctx // a screen lives as long as its context does
+	cancel context.CancelFunc
+	budget int // bytes the buffer may hold; 0 is the default
+
+	w, h int
+	now  time.Time
+	snap *hosts.Snapshot
+
+	feed   feed
+	list   list
+	page   pager
+	look   look
+	filter query
+	find   query
+	pane   pane
+	picker *picker // nil while logs are shown
+	from   ui.OpenMsg
+
+	marked      map[uint64]bool // ids of lines the reader marked
+	floorID     uint64          // id of the line before the floor
+	epoch       uint64          // of the buffer when the scans began
+	seenSources int             // sources the predicates know
+	scans       uint64          // scans begun
+	pred        *predicate      // of the filter in force
+	findPred    *predicate      // what a search looks for, without the filter
+	later       tea.Cmd         // work that Back began, which cannot return it; the next Update does
+}
+
+// New returns the screen that open asks for: OpenMsg.Logs is followed at once, Host and Object name
+// a container or unit, Host alone narrows the choice.
+func New(d ui.Deps, open ui.OpenMsg) *Screen {
+	if d.Now == nil || d.Styles == nil {
+		panic("logs: Deps without a clock or styles")
+	}
+	parent := d.Context
+	if parent == nil {
+		parent = context.Background()
+	}
+	s := &Screen{deps: d, id: new(token), from: open, now: d.Now(), page: pager{follow: true}, marked: map[uint64]bool{}}
+	s.ctx, s.cancel = context.WithCancel(parent)
+	s.list.buf = NewBuffer(s.budget)
+	s.snap = &hosts.Snapshot{}
+	if d.Fleet != nil {
+		s.snap = d.Fleet.Snapshot()
+	}
+	return s
+}
+
+// Init opens the stream or the choice of sources.
+func (s *Screen) Init() tea.Cmd {
+	if q := s.wanted(); q != nil {
+		return s.start(*q)
+	}
+	s.openPicker()
+	return nil
+}
+
+// wanted is the query the screen was opened with, nil when there is none.
+func (s *Screen) wanted() *hosts.LogQuery {
+	if s.from.Logs != nil && len(s.from.Logs.Sources) > 0 {
+		q := *s.from.Logs
+		return &q
+	}
+	if s.from.Host == "" || s.from.Object == "" {
+		return nil
+	}
+	src := hosts.LogSource{Host: s.from.Host, Kind: hosts.LogUnit, Name: s.from.Object}
+	if h := s.snap.Host(s.from.Host); h != nil {
+		for i := range h.Containers.Value {
+			if c := &h.Containers.Value[i]; c.ID == s.from.Object || c.Name == s.from.Object {
+				src.Kind, src.Name = hosts.LogContainer, c.Name
+			}
+		}
+	}
+	return &hosts.LogQuery{Sources: []hosts.LogSource{src}, Follow: true}
+}
+
+// Update takes what the root hands on.
+func (s *Screen) Update(msg tea.Msg) tea.Cmd {
+	if later := s.later; later != nil {
+		s.later = nil
+		return tea.Batch(later, s.update(msg))
+	}
+	return s.update(msg)
+}
+
+func (s *Screen) update(msg tea.Msg) tea.Cmd {
+	switch m := msg.(type) {
+	case tea.KeyMsg:
+		return s.key(m)
+	case tea.MouseMsg:
+		return s.mouse(m)
+	case openedMsg:
+		return s.opened(m)
+	case batchMsg:
+		return s.batch(m)
+	case scannedMsg:
+		return s.scanned(m)
+	case ui.SnapshotMsg:
+		s.snap = m.Snapshot
+		if s.picker != nil {
+			s.picker.refresh(s)
+		}
+		if s.pane.kind == paneSources {
+			s.pane.sources.refresh(s)
+		}
+	case ui.TickMsg:
+		s.now = m.At
+	case ui.ThemeChangedMsg:
+		s.setStyles(m.Styles)
+	}
+	return nil
+}
+
+func (s *Screen) setStyles(st *themes.Styles) {
+	s.deps.Styles = st
+	s.list.fit.void()
+	if s.picker != nil {
+		s.picker.table.SetStyles(st)
+	}
+	s.pane.setStyles(st)
+}
+
+// SetSize gives the screen its cells.
+func (s *Screen) SetSize(w, h int) {
+	if w == s.w && h == s.h {
+		return
+	}
+	s.w, s.h = w, h
+	s.layout()
+}
+
+// layout applies the size and what is shown to everything that was fitted to it.
+func (s *Screen) layout() {
+	if s.picker != nil {
+		s.picker.setSize(s.w, s.h)
+	}
+	r := s.rects()
+	s.pane.setSize(s.w, r.pane)
+	s.list.fit.set(s.columns().text, s.look.left, max(4, r.body/2), s.look.wrap)
+	if !s.page.follow {
+		s.page.reveal(&s.list, r.body)
+		s.noteIDs()
+	}
+}
+
+// Capturing reports that a text is being typed.
+func (s *Screen) Capturing() bool {
+	return s.filter.input != nil || s.find.input != nil ||
+		s.picker != nil && s.picker.table.Capturing() || s.pane.capturing()
+}
+
+// Title names the screen in the trail.
+func (s *Screen) Title() string {
+	switch n := len(s.feed.query.Sources); {
+	case s.picker != nil || n == 0:
+		return "Logs"
+	case n == 1:
+		src := s.feed.query.Sources[0]
+		return "Logs " + ui.Clean(src.Host) + "/" + sourceName(src)
+	default:
+		return "Logs of " + ui.Count(n, "source")
+	}
+}
+
+// Back closes what is open inside the screen: a field, a pane, the search, the filter.
+func (s *Screen) Back() bool {
+	switch {
+	case s.picker != nil:
+		if s.picker.table.Back() {
+			return true
+		}
+		if s.feed.state == feedNone {
+			return false
+		}
+		s.picker = nil
+	case s.pane.kind != paneNone:
+		if s.pane.back() {
+			return true
+		}
+		s.closePane()
+	case s.find.text != "" || s.find.input != nil:
+		s.find.input = nil
+		s.find.set("")
+		s.later = s.research()
+	case s.filter.text != "" || s.filter.input != nil:
+		s.filter.input = nil
+		s.filter.set("")
+		s.later = s.rescan()
+	default:
+		return false
+	}
+	return true
+}
+
+// Close ends the stream and all work.
+func (s *Screen) Close() { s.cancel() }
+
+var (
+	_ ui.Screen = (*Screen)(nil)
+	_ ui.Backer = (*Screen)(nil)
+)

@@ -1,0 +1,229 @@
+package logs
+
+import (
+	"strings"
+
+	"midwatch/hosts"
+	"midwatch/themes"
+	"midwatch/tui/ui"
+)
+
+// piece is a text of a status line in its role.
+type piece struct {
+	text string
+	role themes.Role
+}
+
+// joinPieces writes pieces in at most w cells, the last one that fits cut.
+func joinPieces(pal *themes.Palette, pieces []piece, w int) (string, int) {
+	var b strings.Builder
+	used := 0
+	for _, p := range pieces {
+		if used >= w {
+			break
+		}
+		text := ui.Trunc(p.text, w-used)
+		used += ui.Width(text)
+		b.WriteString(pal.Render(p.role, text))
+	}
+	return b.String(), used
+}
+
+// statusLine puts pieces at the left and at the right of w cells; the right ones stay whole as long
+// as a third of the line is left for the others.
+func statusLine(st *themes.Styles, left, right []piece, w int) string {
+	pal := &st.Normal
+	rt, rw := joinPieces(pal, right, w)
+	if rw > w*2/3 {
+		rt, rw = joinPieces(pal, right, w*2/3)
+	}
+	lt, lw := joinPieces(pal, left, max(0, w-rw-1))
+	return lt + ui.Spaces(w-lw-rw) + rt
+}
+
+// head says how the sources stand. A few are named, of many the ones in trouble.
+func (s *Screen) head() string {
+	st := s.deps.Styles
+	b := s.list.buf
+	var left []piece
+	add := func(role themes.Role, texts ...string) {
+		left = append(left, piece{strings.Join(texts, ""), role})
+	}
+	if s.feed.state == feedFailed {
+		add(themes.Bad, st.Glyphs.Failed, " log failed: ", s.feed.reason, "  ")
+	}
+	few := len(b.sources) <= 3
+	counts := map[string]int{}
+	var order []string
+	for i := range b.sources {
+		src := &b.sources[i]
+		x := s.stateOf(src)
+		if counts[x.word]++; counts[x.word] == 1 {
+			order = append(order, x.word)
+		}
+		if !few {
+			continue
+		}
+		if i > 0 {
+			add(themes.Text, "  ")
+		}
+		add(x.role, x.glyph, " ")
+		role := themes.Source(i)
+		if s.look.plain {
+			role = themes.Text
+		}
+		add(role, ui.Clean(src.Host), "/", sourceName(src.LogSource))
+		if src.hidden {
+			add(themes.Faint, " off")
+		}
+		if x.word != "following" {
+			add(x.role, " ", ui.Clean(x.word), colon(x.reason))
+		}
+	}
+	if !few {
+		add(themes.Strong, ui.Count(len(b.sources), "source"), ": ")
+		for i, w := range order {
+			if i > 0 {
+				add(themes.Faint, ", ")
+			}
+			add(themes.Muted, commas(counts[w]), " ", ui.Clean(w))
+		}
+		for i := range b.sources {
+			src := &b.sources[i]
+			if x := s.stateOf(src); x.bad {
+				add(x.role, "  ", x.glyph, " ", ui.Clean(src.Host), "/", sourceName(src.LogSource), " ", ui.Clean(x.word), colon(x.reason))
+				break
+			}
+		}
+	}
+	return statusLine(st, left, s.counters(), s.w)
+}
+
+func colon(reason string) string {
+	if reason == "" {
+		return ""
+	}
+	return ": " + reason
+}
+
+// counters say how much was read, and what of it is gone.
+func (s *Screen) counters() []piece {
+	b := s.list.buf
+	var right []piece
+	if lost := max(b.lost, s.lostBySources()); lost > 0 {
+		right = append(right, piece{s.deps.Styles.Glyphs.Warn + " " + commas(int(lost)) + " skipped  ", themes.Warn})
+	}
+	if b.dropped > 0 {
+		right = append(right, piece{commas(int(b.dropped)) + " oldest dropped  ", themes.Warn})
+	}
+	if s.w >= 60 {
+		right = append(right, piece{s.sinceText() + "  ", themes.Faint})
+	}
+	return append(right, piece{commas(b.Len()) + " lines", themes.Muted})
+}
+
+func (s *Screen) lostBySources() uint64 {
+	var n uint64
+	for i := range s.list.buf.sources {
+		n += s.list.buf.sources[i].status.Dropped
+	}
+	return n
+}
+
+// foot says whether the view follows, what is filtered and searched, and where it is.
+func (s *Screen) foot() string {
+	st := s.deps.Styles
+	switch {
+	case s.filter.input != nil:
+		return s.field(&s.filter, s.filterCount())
+	case s.find.input != nil:
+		return s.field(&s.find, s.findCount())
+	}
+	var left, right []piece
+	add := func(role themes.Role, text string) { left = append(left, piece{text, role}) }
+	switch below := s.list.count(s.page.seenEnd); {
+	case !s.page.follow && below > 0:
+		add(themes.Warn, st.Glyphs.Paused+" paused, "+commas(below)+" new below (G)")
+	case !s.page.follow:
+		add(themes.Warn, st.Glyphs.Paused+" paused (G follows)")
+	case s.feed.state == feedOpen || s.feed.state == feedOpening:
+		add(themes.OK, st.Glyphs.Running+" following")
+	default:
+		add(themes.Muted, st.Glyphs.Stopped+" ended")
+	}
+	if s.filter.text != "" {
+		add(themes.Accent, "  /"+ui.Clean(s.filter.text))
+	}
+	if s.filter.err != "" {
+		add(themes.Bad, "  "+ui.Clean(s.filter.err))
+	}
+	if s.look.min > hosts.LevelNone {
+		add(themes.Accent, "  "+levelAtLeast(st, s.look.min))
+	}
+	if s.list.filter != nil {
+		add(themes.Muted, "  "+s.filterCount())
+	}
+	if s.find.text != "" {
+		add(themes.Accent, "  find "+ui.Clean(s.find.text))
+		add(themes.Muted, " "+s.findCount())
+	}
+	if s.look.left > 0 && !s.look.wrap {
+		right = append(right, piece{"+" + commas(s.look.left) + " cells  ", themes.Faint})
+	}
+	if s.look.time != timeLocal {
+		right = append(right, piece{s.look.time.String() + "  ", themes.Faint})
+	}
+	if s.list.floor > 0 {
+		right = append(right, piece{"cleared (u)  ", themes.Faint})
+	}
+	if !s.page.follow {
+		all := s.list.count(0)
+		right = append(right, piece{commas(all-s.list.count(s.page.cursor)+1) + "/" + commas(all), themes.Muted})
+	}
+	return statusLine(st, left, right, s.w)
+}
+
+func levelAtLeast(st *themes.Styles, l hosts.Level) string {
+	if st.ASCII {
+		return ">=" + l.String()
+	}
+	return "≥" + l.String()
+}
+
+// field is the line of a text that is being typed.
+func (s *Screen) field(q *query, count string) string {
+	role := themes.Muted
+	if q.err != "" {
+		count, role = ui.Clean(q.err), themes.Bad
+	}
+	count = ui.Trunc(count, s.w/2)
+	n := ui.Width(count)
+	return q.input.Line(s.deps.Styles, max(0, s.w-n-1)) + " " + s.deps.Styles.Normal.Render(role, count)
+}
+
+func (s *Screen) filterCount() string {
+	sc := s.list.filter
+	if sc == nil {
+		return commas(s.list.buf.Len()) + " lines"
+	}
+	text := commas(s.list.count(0)) + " of " + commas(s.list.buf.Len())
+	if !sc.done(s.list.buf) && sc.percent(s.list.buf) < 100 {
+		text += " (" + commas(sc.percent(s.list.buf)) + "%)"
+	}
+	return text
+}
+
+func (s *Screen) findCount() string {
+	sc := s.find.scan
+	switch {
+	case sc == nil:
+		return ""
+	case sc.count() == 0 && !sc.done(s.list.buf):
+		return "searching " + commas(sc.percent(s.list.buf)) + "%"
+	case sc.count() == 0:
+		return "not found"
+	case s.page.follow:
+		return commas(sc.count()) + " found"
+	}
+	return commas(min(sc.rank(s.page.cursor)+1, sc.count())) + "/" + commas(sc.count())
+}
