@@ -40,7 +40,7 @@ func (s *Screen) openDetail() tea.Cmd {
 	if l.source >= 0 {
 		d.src = s.list.buf.sources[l.source].LogSource
 	}
-	d.title = ui.Clean(d.src.Host) + "/" + sourceName(d.src)
+	d.title = d.src.Kind.String() + " " + ui.Clean(d.src.Host) + "/" + ui.Clean(d.src.Name)
 	next := func(n int) func() tea.Cmd {
 		return func() tea.Cmd {
 			s.page.move(&s.list, s.bodyH(), n)
@@ -81,11 +81,7 @@ func (d *detail) lay(w int) {
 		d.view.SetLines(nil)
 		return
 	}
-	var out []string
-	for _, f := range d.fields() {
-		out = append(out, d.st.Normal.Render(themes.Faint, ui.Fit(f[0], fieldW))+f[1])
-	}
-	out = append(out, "")
+	out := []string{d.st.Normal.Render(themes.Muted, ui.Trunc(d.about(), w))}
 	role := levelRole(hosts.Level(d.line.level))
 	for _, l := range strings.Split(fullText(d.line.text), "\n") {
 		rows, _ := fitText(l, w, true, 0, fullRows-len(out))
@@ -100,33 +96,27 @@ func (d *detail) lay(w int) {
 	d.view.SetLines(out)
 }
 
-const (
-	fieldW   = 9
-	fullRows = 5000 // rows a single line may take in its details
-)
+// fullRows is how many rows a single line may take in its details.
+const fullRows = 5000
 
-// fields are what is known of the line beside its text.
-func (d *detail) fields() [][2]string {
-	when := "the source tells none"
-	if at := d.line.at(); !at.IsZero() {
-		when = at.In(d.now.Location()).Format("2006-01-02 15:04:05.000 MST") + ", " + ui.Age(d.now.Sub(at)) + " ago"
-		if at.After(d.now) {
-			when = at.In(d.now.Location()).Format("2006-01-02 15:04:05.000 MST") + ", ahead of our clock by " + ui.Age(at.Sub(d.now))
-		}
-	}
+// about is what is known of the line beside its text: when, how bad, by which way.
+func (d *detail) about() string {
 	level := hosts.Level(d.line.level).String()
 	if level == "" {
-		level = "none found"
+		level = "no level"
 	}
 	if d.line.stderr {
-		level += ", written to standard error"
+		level += ", standard error"
 	}
-	return [][2]string{
-		{"time", when},
-		{"host", ui.Clean(d.src.Host)},
-		{"source", d.src.Kind.String() + " " + ui.Clean(d.src.Name)},
-		{"level", level},
+	at := d.line.at()
+	if at.IsZero() {
+		return level + ", the source tells no time"
 	}
+	when := at.In(d.now.Location()).Format("2006-01-02 15:04:05.000 MST")
+	if at.After(d.now) {
+		return when + ", " + ui.Age(at.Sub(d.now)) + " ahead of our clock, " + level
+	}
+	return when + ", " + ui.Age(d.now.Sub(at)) + " ago, " + level
 }
 
 // fullText is the cleaned text, with JSON spread over lines.

@@ -125,7 +125,7 @@ func parseTerm(w word) (t term, ok bool, err error) {
 			if w.open {
 				return t, false, nil // still being typed
 			}
-			return t, false, fmt.Errorf("regular expression /%s/: %s", w.text, reError(err))
+			return t, false, fmt.Errorf("/%s/ is no regular expression: %s", w.text, reError(err))
 		}
 		t.text = p
 	case w.kind == 0 && strings.HasPrefix(low, ">="):
@@ -202,7 +202,9 @@ func smartCase(expr string) string {
 	return "(?i)" + expr
 }
 
-// reError is the library's message without the prefix every one of them has.
+// reError is the library's message without the prefix every one of them has and without the
+// expression, which the reader sees before it.
 func reError(err error) string {
-	return strings.TrimPrefix(err.Error(), "error parsing regexp: ")
+	text, _, _ := strings.Cut(strings.TrimPrefix(err.Error(), "error parsing regexp: "), ": `")
+	return text
 }

@@ -70,7 +70,7 @@ func TestFilter(t *testing.T) {
 func TestFilterErrors(t *testing.T) {
 	t.Parallel()
 	for filter, want := range map[string]string{
-		`/refu(/`:    "regular expression",
+		`/refu(/`:    "/refu(/ is no regular expression: missing closing )",
 		"level:loud": `level "loud"`,
 		">=loud":     `level "loud"`,
 		"is:nice":    "is:stderr",

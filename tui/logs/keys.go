@@ -17,6 +17,10 @@ func (s *Screen) openFilter() tea.Cmd {
 func (s *Screen) openFind() tea.Cmd {
 	s.find.input = ui.NewInput("find ", "text, /regex/ or >=error; n and N go on")
 	s.find.input.SetValue(s.find.text)
+	s.find.from = s.page.cursor
+	if s.page.follow {
+		s.find.from = s.list.end()
+	}
 	return nil
 }
 

@@ -173,7 +173,7 @@ func pickerColumns() []ui.Column[candidate] {
 			Compare: func(a, b candidate) int { return strings.Compare(name(a), name(b)) },
 		},
 		{
-			ID: "host", Title: "host", Min: 6, Max: 20, Priority: 2, Filter: true, Cut: ui.CutMiddle,
+			ID: "host", Title: "host", Min: 6, Max: 20, Priority: 5, Filter: true, Cut: ui.CutMiddle,
 			Cell:    func(c candidate) ui.Cell { return ui.Cell{Text: ui.Clean(c.src.Host), Role: themes.Muted} },
 			Compare: func(a, b candidate) int { return strings.Compare(a.src.Host, b.src.Host) },
 		},

@@ -19,6 +19,7 @@ type query struct {
 	// jump is where a search goes as soon as it finds something: -1 up, 1 down, 2 the nearest; 0
 	// nowhere.
 	jump int
+	from int // where the reader was when the search was opened
 }
 
 // set parses a text.
@@ -144,8 +145,8 @@ func (s *Screen) jump(dir int) tea.Cmd {
 			pos, wrapped = sc.before(s.list.end()), "search went on at the bottom"
 		}
 	default:
-		if pos = sc.after(at); pos < 0 {
-			pos = sc.before(at)
+		if pos = sc.after(s.find.from); pos < 0 {
+			pos = sc.before(s.find.from)
 		}
 	}
 	if pos < s.list.floor {

@@ -91,26 +91,33 @@ func (p *painter) prefix(b *strings.Builder, pal *themes.Palette, ln *line, row 
 	}
 	if p.cols.time > 0 {
 		p.scratch = appendTime(p.scratch[:0], p.mode, ln.at(), p.now, p.cols.time)
-		pen(b, pal[themes.Faint], p.scratch)
+		putBytes(b, &pal[themes.Faint], p.scratch)
 	}
 	role := themes.Muted
 	if ln.source >= 0 && !p.plain {
 		role = themes.Source(int(ln.source))
 	}
 	if p.cols.host > 0 {
-		b.WriteString(pal.Render(role, p.name(ln.source, true)))
+		put(b, &pal[role], p.name(ln.source, true))
 	}
 	if p.cols.source > 0 {
-		b.WriteString(pal.Render(role, p.name(ln.source, false)))
+		put(b, &pal[role], p.name(ln.source, false))
 	}
 	lv := hosts.Level(ln.level)
-	b.WriteString(pal.Render(themes.Level(int(lv)), levelLetter(lv)))
-	b.WriteString(pal.Render(themes.Text, " "))
+	put(b, &pal[themes.Level(int(lv))], levelLetter(lv))
+	put(b, &pal[themes.Text], " ")
 	return used
 }
 
-// pen writes bytes and a blank in a pen without making a string of them.
-func pen(b *strings.Builder, p themes.Pen, text []byte) {
+// put writes a text in a pen without making a string of the two.
+func put(b *strings.Builder, p *themes.Pen, text string) {
+	b.WriteString(p.On())
+	b.WriteString(text)
+	b.WriteString(p.Off())
+}
+
+// putBytes is put for bytes, with a blank.
+func putBytes(b *strings.Builder, p *themes.Pen, text []byte) {
 	b.WriteString(p.On())
 	b.Write(text)
 	b.WriteByte(' ')

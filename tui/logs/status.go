@@ -41,62 +41,83 @@ func statusLine(st *themes.Styles, left, right []piece, w int) string {
 	return lt + ui.Spaces(w-lw-rw) + rt
 }
 
-// head says how the sources stand. A few are named, of many the ones in trouble.
+// head says how the sources stand: each by its name where they fit, else how many there are of each
+// kind and the one in most trouble.
 func (s *Screen) head() string {
 	st := s.deps.Styles
-	b := s.list.buf
+	right := s.counters()
 	var left []piece
-	add := func(role themes.Role, texts ...string) {
-		left = append(left, piece{strings.Join(texts, ""), role})
-	}
 	if s.feed.state == feedFailed {
-		add(themes.Bad, st.Glyphs.Failed, " log failed: ", s.feed.reason, "  ")
+		left = append(left, piece{st.Glyphs.Failed + " log failed: " + s.feed.reason + "  ", themes.Bad})
 	}
-	few := len(b.sources) <= 3
-	counts := map[string]int{}
-	var order []string
-	for i := range b.sources {
-		src := &b.sources[i]
+	const few = 6 // more names than this are not read, they are searched
+	if len(s.list.buf.sources) <= few {
+		if named := append(left, s.namedSources()...); width(named)+width(right) < s.w {
+			return statusLine(st, named, right, s.w)
+		}
+	}
+	return statusLine(st, append(left, s.countedSources()...), right, s.w)
+}
+
+func width(pieces []piece) int {
+	n := 0
+	for i := range pieces {
+		n += ui.Width(pieces[i].text)
+	}
+	return n
+}
+
+// namedSources are all sources, each with its state.
+func (s *Screen) namedSources() []piece {
+	var out []piece
+	add := func(role themes.Role, text string) { out = append(out, piece{text, role}) }
+	for i := range s.list.buf.sources {
+		src := &s.list.buf.sources[i]
 		x := s.stateOf(src)
-		if counts[x.word]++; counts[x.word] == 1 {
-			order = append(order, x.word)
-		}
-		if !few {
-			continue
-		}
 		if i > 0 {
 			add(themes.Text, "  ")
 		}
-		add(x.role, x.glyph, " ")
+		add(x.role, x.glyph+" ")
 		role := themes.Source(i)
 		if s.look.plain {
 			role = themes.Text
 		}
-		add(role, ui.Clean(src.Host), "/", sourceName(src.LogSource))
+		add(role, ui.Clean(src.Host)+"/"+sourceName(src.LogSource))
 		if src.hidden {
 			add(themes.Faint, " off")
 		}
 		if x.word != "following" {
-			add(x.role, " ", ui.Clean(x.word), colon(x.reason))
+			add(x.role, " "+ui.Clean(x.word)+colon(x.reason))
 		}
 	}
-	if !few {
-		add(themes.Strong, ui.Count(len(b.sources), "source"), ": ")
-		for i, w := range order {
-			if i > 0 {
-				add(themes.Faint, ", ")
-			}
-			add(themes.Muted, commas(counts[w]), " ", ui.Clean(w))
+	return out
+}
+
+// countedSources are how many sources there are in each state, and the first that is in trouble.
+func (s *Screen) countedSources() []piece {
+	var order []string
+	counts := map[string]int{}
+	var trouble []piece
+	for i := range s.list.buf.sources {
+		src := &s.list.buf.sources[i]
+		x := s.stateOf(src)
+		if counts[x.word]++; counts[x.word] == 1 {
+			order = append(order, x.word)
 		}
-		for i := range b.sources {
-			src := &b.sources[i]
-			if x := s.stateOf(src); x.bad {
-				add(x.role, "  ", x.glyph, " ", ui.Clean(src.Host), "/", sourceName(src.LogSource), " ", ui.Clean(x.word), colon(x.reason))
-				break
-			}
+		if x.bad && trouble == nil {
+			trouble = []piece{{"  " + x.glyph + " " + ui.Clean(src.Host) + "/" + sourceName(src.LogSource) + " " + ui.Clean(x.word) + colon(x.reason), x.role}}
 		}
 	}
-	return statusLine(st, left, s.counters(), s.w)
+	var words []string
+	for _, w := range order {
+		words = append(words, commas(counts[w])+" "+ui.Clean(w))
+	}
+	text := strings.Join(words, ", ")
+	if len(order) == 1 {
+		text = "all " + ui.Clean(order[0])
+	}
+	out := []piece{{ui.Count(len(s.list.buf.sources), "source") + ": ", themes.Strong}, {text, themes.Muted}}
+	return append(out, trouble...)
 }
 
 func colon(reason string) string {
@@ -116,7 +137,7 @@ func (s *Screen) counters() []piece {
 	if b.dropped > 0 {
 		right = append(right, piece{commas(int(b.dropped)) + " oldest dropped  ", themes.Warn})
 	}
-	if s.w >= 60 {
+	if s.w >= 100 {
 		right = append(right, piece{s.sinceText() + "  ", themes.Faint})
 	}
 	return append(right, piece{commas(b.Len()) + " lines", themes.Muted})
@@ -146,10 +167,14 @@ func (s *Screen) foot() string {
 		add(themes.Warn, st.Glyphs.Paused+" paused, "+commas(below)+" new below (G)")
 	case !s.page.follow:
 		add(themes.Warn, st.Glyphs.Paused+" paused (G follows)")
-	case s.feed.state == feedOpen || s.feed.state == feedOpening:
+	case s.feed.state == feedOpening:
+		add(themes.Info, st.Glyphs.Pending+" connecting")
+	case s.feed.state == feedOpen:
 		add(themes.OK, st.Glyphs.Running+" following")
+	case s.feed.state == feedFailed:
+		add(themes.Bad, st.Glyphs.Failed+" failed (r connects again)")
 	default:
-		add(themes.Muted, st.Glyphs.Stopped+" ended")
+		add(themes.Muted, st.Glyphs.Stopped+" ended (r reads again)")
 	}
 	if s.filter.text != "" {
 		add(themes.Accent, "  /"+ui.Clean(s.filter.text))
@@ -196,7 +221,11 @@ func (s *Screen) field(q *query, count string) string {
 	if q.err != "" {
 		count, role = ui.Clean(q.err), themes.Bad
 	}
-	count = ui.Trunc(count, s.w/2)
+	most := s.w / 2
+	if q.err != "" {
+		most = s.w * 3 / 4
+	}
+	count = ui.Trunc(count, most)
 	n := ui.Width(count)
 	return q.input.Line(s.deps.Styles, max(0, s.w-n-1)) + " " + s.deps.Styles.Normal.Render(role, count)
 }

@@ -1,0 +1,253 @@
+package logs
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/charmbracelet/x/exp/golden"
+	"github.com/muesli/termenv"
+
+	"midwatch/hosts"
+	"midwatch/themes"
+	"midwatch/tui/ui"
+	"midwatch/tui/ui/uitest"
+)
+
+// story is a night on two hosts: levels, a stack trace, wide letters, what should not be shown.
+func story() []hosts.Entry {
+	api := hosts.LogSource{Host: "web-1", Kind: hosts.LogContainer, Name: "ai_hub_service"}
+	web := hosts.LogSource{Host: "web-1", Kind: hosts.LogContainer, Name: "ai_unified_frontend"}
+	db := hosts.LogSource{Host: "db-primary-2", Kind: hosts.LogUnit, Name: "powernode-worker@default.service"}
+	at := func(ms int) time.Time { return t0.Add(58*time.Minute + time.Duration(ms)*time.Millisecond) }
+	return []hosts.Entry{
+		{Time: t0.Add(-26 * time.Hour), Source: db, Level: hosts.LevelNotice, Text: "Started powernode worker (default)."},
+		{Time: at(0), Source: api, Level: hosts.LevelInfo, Text: "INFO:     Application startup complete."},
+		{Time: at(12), Source: web, Level: hosts.LevelNone, Text: `10.0.0.7 - - "GET /api/v1/agents HTTP/1.1" 200 512 "-" "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko)"`},
+		{Time: at(40), Source: db, Level: hosts.LevelDebug, Text: "polling queue=default"},
+		{Time: at(900), Source: api, Level: hosts.LevelWarn, Text: "slow query 812ms: SELECT * FROM nodes -- 日本語のコメント 🚀"},
+		{Time: at(1500), Source: api, Level: hosts.LevelError, Stderr: true, Text: "Traceback (most recent call last):\n  File \"/app/main.py\", line 41, in handle\n    raise ConnectionError(\"upstream refused\")\nConnectionError: upstream refused"},
+		{Time: at(1600), Source: web, Level: hosts.LevelError, Text: "2026/03/14 02:58:01 [error] 31#31: *7 connect() failed (111: Connection refused) while connecting to upstream"},
+		{Time: at(2000), Source: db, Level: hosts.LevelFatal, Text: "\x1b[2J\x1b[31mout of memory\x1b[0m\a evil\u202e text\r\nwith a second line"},
+		{Time: time.Time{}, Source: web, Level: hosts.LevelInfo, Text: "a line without a time"},
+	}
+}
+
+func storySources() []hosts.LogSource {
+	es := story()
+	return []hosts.LogSource{es[1].Source, es[2].Source, es[0].Source}
+}
+
+func told(t *testing.T, st *themes.Styles) *stage {
+	t.Helper()
+	g := newStage(t, st, follow(storySources()...), nil).open()
+	src := storySources()
+	g.feed(hosts.LogBatch{Entries: story(), Status: following(src...)})
+	return g
+}
+
+// The five states every screen must draw, and what this one adds to them.
+func TestGolden(t *testing.T) {
+	t.Parallel()
+	src := storySources()
+	for name, make := range map[string]func(*testing.T) *stage{
+		"loading": func(t *testing.T) *stage { return newStage(t, plain(), follow(src...), nil).open() },
+		"empty": func(t *testing.T) *stage {
+			g := newStage(t, plain(), follow(src...), nil).open()
+			g.feed(hosts.LogBatch{Status: following(src...)})
+			return g
+		},
+		"failed": func(t *testing.T) *stage {
+			g := newStage(t, plain(), follow(src...), nil)
+			g.logs.err = errors.New("web-1: host not reached: no answer from 10.0.0.1:22 within the deadline")
+			return g.open()
+		},
+		"stale": func(t *testing.T) *stage {
+			g := told(t, plain())
+			st := following(src...)
+			st[2].State, st[2].Reason, st[2].Dropped = "retrying", "connection lost, next try in 4s", 395
+			g.feed(hosts.LogBatch{Status: st, Dropped: 395})
+			return g
+		},
+		// Nothing here changes anything, so read-only looks like every other day.
+		"readonly": func(t *testing.T) *stage { return told(t, plain()) },
+		"paused": func(t *testing.T) *stage {
+			g := told(t, plain())
+			g.keys("k", "k", "k")
+			g.feed(hosts.LogBatch{Entries: numbered(src[0], 0, 5)})
+			g.keys("/")
+			g.write("!polling")
+			g.keys("enter", "f")
+			g.write("upstream")
+			g.keys("enter")
+			return g
+		},
+		"typing": func(t *testing.T) *stage {
+			g := told(t, plain())
+			g.keys("/")
+			g.write(">=warn")
+			return g
+		},
+		"detail": func(t *testing.T) *stage {
+			g := told(t, plain())
+			g.keys("k", "k", "k", "enter")
+			return g
+		},
+		"sources": func(t *testing.T) *stage {
+			g := told(t, plain())
+			g.keys("o", "j", " ")
+			return g
+		},
+		"since":   func(t *testing.T) *stage { g := told(t, plain()); g.keys("T", "j"); return g },
+		"wrapped": func(t *testing.T) *stage { g := told(t, plain()); g.keys("w", "t"); return g },
+		"picker":  func(t *testing.T) *stage { return newStage(t, plain(), ui.OpenMsg{Screen: "logs"}, pickSnap()).open() },
+		"truecolor": func(t *testing.T) *stage {
+			g := told(t, styles(termenv.TrueColor, themes.Dark()))
+			g.keys("f")
+			g.write("upstream")
+			g.keys("enter")
+			return g
+		},
+		"ansi_light": func(t *testing.T) *stage { return told(t, styles(termenv.ANSI, themes.Light())) },
+	} {
+		for _, size := range uitest.Sizes() {
+			t.Run(fmt.Sprintf("%s/%dx%d", name, size[0], size[1]), func(t *testing.T) {
+				t.Parallel()
+				g := make(t)
+				g.s.SetSize(size[0], size[1])
+				golden.RequireEqual(t, g.s.View())
+			})
+		}
+	}
+}
+
+func pickSnap() *hosts.Snapshot {
+	return &hosts.Snapshot{Hosts: []*hosts.HostFacts{
+		{
+			Host: hosts.Host{Name: "web-1", Kind: hosts.KindSSH}, Link: hosts.Link{State: hosts.StateConnected},
+			Containers: hosts.Read([]hosts.Container{
+				{ID: "1", Name: "ai_hub_service", State: "running", Image: "cortex/hub:1.4"},
+				{ID: "2", Name: "ai_unified_frontend", State: "restarting", Image: "nginx:1.27"},
+				{ID: "3", Name: "миграция", State: "exited", Image: "cortex/hub:1.4"},
+			}, "GET /containers/json", t0),
+			Units: hosts.Read([]hosts.Unit{{Name: "nginx.service", Active: "active", Description: "A high performance web server"}, {Name: "certbot.service", Active: "failed"}}, "systemctl", t0),
+		},
+		{
+			Host: hosts.Host{Name: "db-primary-2", Kind: hosts.KindSSH}, Link: hosts.Link{State: hosts.StateDisconnected},
+			Containers: hosts.Part[[]hosts.Container]{Reason: "permission denied on /var/run/docker.sock", Tried: t0},
+			Units:      hosts.Read([]hosts.Unit{{Name: "powernode-worker@default.service", Active: "active"}}, "systemctl", t0),
+		},
+		{Host: hosts.Host{Name: "new-3", Kind: hosts.KindSSH}},
+	}}
+}
+
+func TestViewAtAnySize(t *testing.T) {
+	t.Parallel()
+	for name, keys := range map[string][]string{
+		"log": nil, "paused": {"k", "k"}, "detail": {"k", "k", "k", "enter"}, "sources": {"o"}, "since": {"T"},
+		"filter": {"/", "a", "b"}, "find": {"f", "u"}, "wrap": {"w", "k"}, "side": {"l", "l", "k"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := told(t, styles(termenv.TrueColor, themes.Dark()))
+			g.feed(hosts.LogBatch{Entries: hostile(), Dropped: 7})
+			g.keys(keys...)
+			uitest.CheckView(t, g.s)
+		})
+	}
+	t.Run("picker", func(t *testing.T) {
+		t.Parallel()
+		uitest.CheckView(t, newStage(t, plain(), ui.OpenMsg{Screen: "logs"}, pickSnap()).open().s)
+	})
+	t.Run("bare", func(t *testing.T) {
+		t.Parallel()
+		uitest.CheckView(t, New(ui.Deps{Now: time.Now, Styles: plain()}, ui.OpenMsg{}))
+	})
+}
+
+func hostile() []hosts.Entry {
+	src := hosts.LogSource{Host: "h\x1b[31m" + strings.Repeat("長", 50), Kind: hosts.LogContainer, Name: "name\n\twith " + strings.Repeat("🚀", 40)}
+	var out []hosts.Entry
+	for _, text := range []string{
+		"", "\n\n\n", "\x1b]52;c;aGk=\a\x1b[999;999H", strings.Repeat("\x00", 100), strings.Repeat("長", 5000), strings.Repeat("e\u0301\u0302\u0303", 500),
+		"\u202eright to left\u202c", "👩‍👩‍👧‍👦 family", "\t\ttabs\ttabs", string([]byte{0xff, 0xfe, 0xc3, 0x28}), strings.Repeat("x", 300_000), "a\r\nb\rc",
+	} {
+		out = append(out, hosts.Entry{Time: t0, Source: src, Level: hosts.LevelError, Text: text})
+	}
+	return out
+}
+
+// No escape sequence from a host reaches the terminal.
+func TestViewIsClean(t *testing.T) {
+	t.Parallel()
+	g := told(t, plain())
+	g.feed(hosts.LogBatch{Entries: hostile()})
+	for _, keys := range [][]string{nil, {"k"}, {"enter"}, {"esc", "o"}, {"esc", "w"}} {
+		g.keys(keys...)
+		if v := g.s.View(); strings.ContainsFunc(v, func(r rune) bool { return r < 0x20 && r != '\n' || r == 0x202e }) {
+			t.Errorf("after %v: control characters in %q", keys, v)
+		}
+	}
+}
+
+func bigScreen(tb testing.TB, lines int) *stage {
+	tb.Helper()
+	g := &stage{logs: &fakeLogs{}, now: t0.Add(time.Hour)}
+	g.s = New(ui.Deps{Now: func() time.Time { return g.now }, Styles: styles(termenv.TrueColor, themes.Dark()), Logs: g.logs}, follow(srcA, srcB))
+	tb.Cleanup(g.s.Close)
+	g.s.budget = 1 << 30
+	g.s.SetSize(200, 50)
+	g.s.resetBuffer()
+	fill(g.s.list.buf, lines)
+	return g
+}
+
+func TestViewAllocs(t *testing.T) {
+	g := bigScreen(t, 20_000)
+	g.s.View()
+	// Budget of a screen is 500; a row costs nothing once it was fitted.
+	if n := testing.AllocsPerRun(20, func() { g.s.View() }); n > 60 {
+		t.Errorf("%.0f allocations in a View", n)
+	}
+}
+
+// A View fits the lines it shows and no others, however many there are.
+func TestViewFitsOnlyWhatIsSeen(t *testing.T) {
+	t.Parallel()
+	for _, lines := range []int{100, 100_000} {
+		g := bigScreen(t, lines)
+		g.s.View()
+		if n := g.s.list.fit.fits; n > 50 {
+			t.Errorf("%d lines fitted of %d", n, lines)
+		}
+		before := g.s.list.fit.fits
+		g.s.View()
+		if g.s.list.fit.fits != before {
+			t.Error("lines fitted again")
+		}
+	}
+}
+
+func BenchmarkView(b *testing.B) {
+	for _, lines := range []int{1000, 1_000_000} {
+		b.Run(fmt.Sprint(lines), func(b *testing.B) {
+			g := bigScreen(b, lines)
+			b.ReportAllocs()
+			for b.Loop() {
+				g.s.View()
+			}
+		})
+	}
+}
+
+// BenchmarkViewFresh is a View after every line on screen has changed, as in a flood.
+func BenchmarkViewFresh(b *testing.B) {
+	g := bigScreen(b, 100_000)
+	b.ReportAllocs()
+	for b.Loop() {
+		g.s.list.fit.void()
+		g.s.View()
+	}
+}
