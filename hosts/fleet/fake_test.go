@@ -248,26 +248,21 @@ func (d *dock) kill(name string) {
 
 // wire is a fake Linker.
 type wire struct {
-	mu      sync.Mutex
-	link    hosts.Link
-	changed chan struct{}
-	paused  string
+	mu     sync.Mutex
+	link   hosts.Link
+	bell   Bell
+	paused string
+	kicks  int
 }
 
 func newWire() *wire {
-	return &wire{link: hosts.Link{State: hosts.StatePending}, changed: make(chan struct{})}
+	return &wire{link: hosts.Link{State: hosts.StatePending}, bell: NewBell()}
 }
 
 func (w *wire) State() hosts.Link {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.link
-}
-
-func (w *wire) Changed() <-chan struct{} {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.changed
 }
 
 func (w *wire) SetMaintenance(reason string) {
@@ -278,10 +273,15 @@ func (w *wire) SetMaintenance(reason string) {
 
 func (w *wire) turn(s hosts.State, reason string) {
 	w.mu.Lock()
-	defer w.mu.Unlock()
 	w.link = hosts.Link{State: s, Reason: reason, Since: time.Now()}
-	close(w.changed)
-	w.changed = make(chan struct{})
+	w.mu.Unlock()
+	w.bell.Ring(w.link)
+}
+
+func (w *wire) Kick() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.kicks++
 }
 
 // start runs a fleet until the test ends.

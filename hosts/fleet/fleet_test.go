@@ -203,7 +203,7 @@ func TestLinkDecidesWhetherToAsk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, w := newHost("h1", 0), newWire()
 		d := &dock{list: []hosts.Container{container("web")}}
-		f := start(t, Member{Conn: h, Link: w, Docker: d})
+		f := start(t, Member{Conn: h, Link: w, Bell: w.bell, Docker: d})
 		<-time.After(time.Minute)
 		if n := h.batches.Load() + d.lists.Load() + d.streams.Load(); n != 0 {
 			t.Errorf("a pending host was asked %d times", n)
@@ -231,6 +231,11 @@ func TestLinkDecidesWhetherToAsk(t *testing.T) {
 		if m := h.batches.Load(); m != n {
 			t.Errorf("a disconnected host was asked %d times", m-n)
 		}
+		f.Refresh("h1")
+		<-time.After(time.Millisecond)
+		if w.kicks != 1 {
+			t.Errorf("%d kicks by a refresh", w.kicks)
+		}
 		w.turn(hosts.StateConnected, "")
 		<-time.After(time.Second)
 		if v := Judge(f.Snapshot(), time.Now()); !v.OK() {
@@ -254,7 +259,7 @@ func TestMaintenance(t *testing.T) {
 		h, w := newHost("h1", 0), newWire()
 		w.link.State = hosts.StateConnected
 		d := &dock{list: []hosts.Container{container("web")}}
-		f := start(t, Member{Conn: h, Link: w, Docker: d})
+		f := start(t, Member{Conn: h, Link: w, Bell: w.bell, Docker: d})
 		<-time.After(time.Second)
 		f.SetMaintenance("h1", "disk swap")
 		<-time.After(time.Second)
@@ -459,7 +464,7 @@ func TestLastKnownState(t *testing.T) {
 		w := newWire()
 		d := &dock{list: []hosts.Container{container("new")}}
 		f := New(Params{
-			Members: []Member{{Host: hosts.Host{Name: "h1"}, Conn: newHost("h1", 0), Link: w, Docker: d}},
+			Members: []Member{{Host: hosts.Host{Name: "h1"}, Conn: newHost("h1", 0), Link: w, Bell: w.bell, Docker: d}},
 			Now:     time.Now, Logger: discard(), Last: last,
 		})
 		h := f.Snapshot().Host("h1")

@@ -79,10 +79,6 @@ func (m *member) supervise(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for ctx.Err() == nil {
-		var changed <-chan struct{}
-		if m.Link != nil {
-			changed = m.Link.Changed()
-		}
 		wait := firstRetry // after a mistake of ours, which is logged
 		_ = m.f.guard("supervisor of "+m.Host.Name, func() { wait = m.step() })
 		m.publish()
@@ -91,7 +87,7 @@ func (m *member) supervise(ctx context.Context) {
 		case <-ctx.Done():
 		case <-timer.C:
 		case <-m.kick:
-		case <-changed:
+		case <-m.Bell:
 		case fn := <-m.results:
 			m.settle(fn)
 		}
@@ -141,6 +137,9 @@ func (m *member) obey(now time.Time) {
 	}
 	if refresh {
 		m.askAll()
+		if m.Link != nil && m.paused == "" && !m.reachable() {
+			m.Link.Kick()
+		}
 	}
 }
 

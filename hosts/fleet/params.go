@@ -13,9 +13,10 @@ type Member struct {
 	Host hosts.Host
 	// Conn runs the shell batches; nil where there is an engine and no shell.
 	Conn hosts.Conn
-	// Link tells the state of the connection; nil when it keeps none of its own (the local machine,
-	// an engine over TCP): then the state is what the reads come to.
+	// Link tells the state of the connection; nil when nobody keeps it: then the state is what the
+	// reads come to. Bell is rung when the state may have changed; it comes with Link.
 	Link Linker
+	Bell Bell
 	// Docker is the engine of the host; nil when it has none to be asked.
 	Docker Docker
 	// DockerAbsent says that it is no fault when no engine answers at all: the inventory did not
@@ -23,16 +24,29 @@ type Member struct {
 	DockerAbsent bool
 }
 
-// Linker is what keeps the connection to a host.
+// Linker is what keeps the connection to a host (a transport.Link).
 type Linker interface {
 	// State returns the state of the link at once.
 	State() hosts.Link
-	// Changed returns a channel that is closed as soon as State returns something else than it does
-	// now in State, Reason, Failures or Warning.
-	Changed() <-chan struct{}
 	// SetMaintenance takes the host out of service with a reason: the link is closed and not tried
 	// again. "" puts it back.
 	SetMaintenance(reason string)
+	// Kick has the next attempt to connect made now.
+	Kick()
+}
+
+// Bell carries word of a changed link to the fleet; its Ring is made to be a transport's OnChange.
+type Bell chan struct{}
+
+// NewBell returns a Bell for one member.
+func NewBell() Bell { return make(Bell, 1) }
+
+// Ring never waits: what is heard is that something changed, the state itself is asked for.
+func (b Bell) Ring(hosts.Link) {
+	select {
+	case b <- struct{}{}:
+	default:
+	}
 }
 
 // Docker reads a Docker engine. Calls may come from several goroutines at once.
