@@ -1,4 +1,4 @@
-package sshd_test
+package pipe_test
 
 import (
 	"bytes"
@@ -9,12 +9,12 @@ import (
 	"testing/synctest"
 	"time"
 
-	"midwatch/hosts/sshd"
+	"midwatch/hosts/pipe"
 )
 
 func TestPipeCarriesBytesAndEnd(t *testing.T) {
 	t.Parallel()
-	a, b := sshd.Pipe(sshd.PipeOptions{Buffer: 7})
+	a, b := pipe.New(pipe.Options{Buffer: 7})
 	want := bytes.Repeat([]byte("0123456789"), 1000)
 	go func() {
 		_, _ = a.Write(want)
@@ -37,10 +37,23 @@ func TestPipeCarriesBytesAndEnd(t *testing.T) {
 	}
 }
 
+func TestCloseWithErrorIsNotAnEnd(t *testing.T) {
+	t.Parallel()
+	a, b := pipe.New(pipe.Options{})
+	cut := errors.New("cut")
+	_, _ = a.Write([]byte("last words"))
+	_ = a.CloseWithError(cut)
+	_ = a.Close() // the first reason stands
+	got, err := io.ReadAll(b)
+	if string(got) != "last words" || !errors.Is(err, cut) {
+		t.Fatalf("read %q, %v", got, err)
+	}
+}
+
 func TestPipeDeadlines(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a, b := sshd.Pipe(sshd.PipeOptions{Buffer: 4})
+		a, b := pipe.New(pipe.Options{Buffer: 4})
 		start := time.Now()
 		_ = a.SetReadDeadline(start.Add(time.Second))
 		if _, err := a.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
@@ -64,7 +77,7 @@ func TestPipeDeadlines(t *testing.T) {
 func TestPipeLatencyAndFreeze(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a, b := sshd.Pipe(sshd.PipeOptions{Latency: func() time.Duration { return 40 * time.Millisecond }})
+		a, b := pipe.New(pipe.Options{Latency: func() time.Duration { return 40 * time.Millisecond }})
 		start := time.Now()
 		_, _ = a.Write([]byte("late"))
 		buf := make([]byte, 8)
