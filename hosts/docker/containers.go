@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"midwatch/hosts"
+	"midwatch/hosts/redact"
 )
 
 const (
@@ -95,7 +96,7 @@ func (c *Client) inspectDoc(ctx context.Context, id string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	doc, err = redactJSON(doc)
+	doc, err = redact.JSON(doc)
 	if err != nil {
 		return nil, &Error{Op: "inspect " + id, Host: c.p.Host, Text: "answer is not JSON", cause: err}
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 
 	"midwatch/hosts"
+	"midwatch/hosts/redact"
 )
 
 // InspectDocument returns the redacted inspect document of a container, indented
@@ -43,7 +44,7 @@ func (c *Client) Top(ctx context.Context, id string) ([][]string, error) {
 	rows := append(make([][]string, 0, len(w.Processes)+1), w.Titles)
 	for _, p := range w.Processes {
 		if n := len(p); n > 0 {
-			p[n-1] = redactText(p[n-1]) // the command line
+			p[n-1] = redact.Text(p[n-1]) // the command line
 		}
 		rows = append(rows, p)
 	}

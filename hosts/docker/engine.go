@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"midwatch/hosts"
+	"midwatch/hosts/redact"
 )
 
 // Engine returns what the engine says of itself (GET /version, GET /info).
@@ -35,7 +36,7 @@ func (c *Client) engineDoc(ctx context.Context) ([]byte, error) {
 }
 
 func (c *Client) redacted(op string, doc []byte) ([]byte, error) {
-	out, err := redactJSON(doc)
+	out, err := redact.JSON(doc)
 	if err != nil {
 		return nil, &Error{Op: op, Host: c.p.Host, Text: "answer is not JSON", cause: err}
 	}
@@ -111,7 +112,7 @@ func parseImages(doc []byte) ([]hosts.Image, error) {
 		none := func(s string) bool { return strings.HasPrefix(s, "<none>") }
 		m := hosts.Image{
 			ID: i.ID, Tags: slices.DeleteFunc(i.RepoTags, none), Digests: slices.DeleteFunc(i.RepoDigests, none),
-			Size: uint64(max(0, i.Size)), Labels: redactLabels(i.Labels), InUse: users[i.ID],
+			Size: uint64(max(0, i.Size)), Labels: redact.Labels(i.Labels), InUse: users[i.ID],
 		}
 		if i.Created > 0 {
 			m.Created = time.Unix(i.Created, 0).UTC()

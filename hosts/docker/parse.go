@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"midwatch/hosts"
+	"midwatch/hosts/redact"
 )
 
 // parseList reads GET /containers/json.
@@ -33,7 +34,7 @@ func fromList(w *wireContainer) hosts.Container {
 		Status:  w.Status,
 		Health:  healthOfStatus(w.Status),
 		Exit:    exitOfStatus(w.Status),
-		Labels:  redactLabels(w.Labels),
+		Labels:  redact.Labels(w.Labels),
 		NetMode: w.HostConfig.NetworkMode,
 		Mounts:  mountsOf(w.Mounts),
 	}
@@ -48,7 +49,7 @@ func fromList(w *wireContainer) hosts.Container {
 		}
 	}
 	if w.Command != "" {
-		c.Command = redactArgs(strings.Fields(w.Command))
+		c.Command = redact.Args(strings.Fields(w.Command))
 	}
 	if w.Created > 0 {
 		c.Created = time.Unix(w.Created, 0).UTC()
@@ -78,7 +79,7 @@ func parseInspect(doc []byte) (hosts.Container, error) {
 		State:     w.State.Status,
 		Exit:      w.State.ExitCode,
 		OOMKilled: w.State.OOMKilled,
-		Error:     oneLine(redactText(w.State.Error)),
+		Error:     oneLine(redact.Text(w.State.Error)),
 		Restarts:  w.RestartCount,
 		Policy:    w.HostConfig.RestartPolicy.Name,
 		Created:   moment(w.Created),
@@ -89,7 +90,7 @@ func parseInspect(doc []byte) (hosts.Container, error) {
 		Bindings:  portsOf(w.HostConfig.PortBindings),
 		Mounts:    mountsOf(w.Mounts),
 		Networks:  networksOf(w.NetworkSettings.Networks),
-		Labels:    redactLabels(w.Config.Labels),
+		Labels:    redact.Labels(w.Config.Labels),
 		LogDriver: w.HostConfig.LogConfig.Type,
 		NetMode:   w.HostConfig.NetworkMode,
 		Inspected: true,
@@ -97,7 +98,7 @@ func parseInspect(doc []byte) (hosts.Container, error) {
 		User:      w.Config.User,
 	}
 	if w.Path != "" {
-		c.Command = redactArgs(append([]string{w.Path}, w.Args...))
+		c.Command = redact.Args(append([]string{w.Path}, w.Args...))
 	}
 	if w.HostConfig.Memory > 0 {
 		c.MemLimit = uint64(w.HostConfig.Memory)
@@ -114,7 +115,7 @@ func parseInspect(doc []byte) (hosts.Container, error) {
 	if h := w.State.Health; h != nil {
 		c.Health = healthOf(h.Status)
 		for _, r := range h.Log {
-			c.HealthLog = append(c.HealthLog, hosts.HealthResult{At: moment(r.Start), End: moment(r.End), Exit: r.ExitCode, Output: redactText(r.Output)})
+			c.HealthLog = append(c.HealthLog, hosts.HealthResult{At: moment(r.Start), End: moment(r.End), Exit: r.ExitCode, Output: redact.Text(r.Output)})
 		}
 	}
 	c.Project, c.Service = projectOf(w.Config.Labels)
@@ -264,7 +265,7 @@ func probeOf(test []string) string {
 	if test[0] == "CMD" || test[0] == "CMD-SHELL" {
 		test = test[1:]
 	}
-	return strings.Join(redactArgs(test), " ")
+	return strings.Join(redact.Args(test), " ")
 }
 
 // cpuLimit is --cpus, or the quota it is short for.
