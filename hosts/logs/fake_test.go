@@ -117,6 +117,9 @@ func (l *scriptLines) Next() (docker.LogLine, error) {
 func (*scriptLines) Close() error { return nil }
 
 func pause(ctx context.Context, d time.Duration) error {
+	if d == 0 {
+		return ctx.Err()
+	}
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {

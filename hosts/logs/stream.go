@@ -73,11 +73,6 @@ func Open(ctx context.Context, from Sources, q hosts.LogQuery) hosts.LogStream {
 	ctx, cancel := context.WithCancel(ctx)
 	s := &stream{q: q, from: from, cancel: cancel, wake: make(chan struct{}, 1), changed: true, rights: newRights()}
 	s.room = sync.NewCond(&s.mu)
-	context.AfterFunc(ctx, func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.room.Broadcast()
-	})
 	seen := map[string]bool{}
 	for _, src := range q.Sources {
 		if seen[src.Key()] {
@@ -139,11 +134,15 @@ func (s *stream) push(ctx context.Context, qu *queue, e hosts.Entry) error {
 	s.mu.Lock()
 	defer s.poke()
 	defer s.mu.Unlock()
-	for !following(s.q) && qu.over(len(s.queues)) {
-		if ctx.Err() != nil {
-			return ctx.Err()
+	if !following(s.q) && qu.over(len(s.queues)) {
+		// On this very context: one above it may be done before it is.
+		defer context.AfterFunc(ctx, s.makeRoom)()
+		for qu.over(len(s.queues)) {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			s.room.Wait()
 		}
-		s.room.Wait()
 	}
 	qu.push(e, time.Now())
 	for following(s.q) && qu.over(len(s.queues)) {
@@ -152,6 +151,12 @@ func (s *stream) push(ctx context.Context, qu *queue, e hosts.Entry) error {
 		s.dropped++
 	}
 	return nil
+}
+
+func (s *stream) makeRoom() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.room.Broadcast()
 }
 
 func (s *stream) poke() {
