@@ -116,7 +116,7 @@ func (t term) spans(s string) [][2]int {
 		if len(m) == 0 {
 			return nil
 		}
-		return indexSpans(s, m[0].MatchedIndexes)
+		return IndexSpans(s, m[0].MatchedIndexes)
 	}
 	hay := s
 	if !t.exact {
@@ -136,8 +136,8 @@ func (t term) spans(s string) [][2]int {
 	}
 }
 
-// indexSpans turns fuzzy's byte indexes of single characters into ranges.
-func indexSpans(s string, idx []int) [][2]int {
+// IndexSpans turns the byte indexes of single characters that a fuzzy match gives into ranges.
+func IndexSpans(s string, idx []int) [][2]int {
 	var out [][2]int
 	for _, i := range idx {
 		if i < 0 || i >= len(s) {

@@ -1,0 +1,248 @@
+package tui
+
+import (
+	"strings"
+
+	tea "github.com/charmbracelet/bubbletea"
+	"github.com/sahilm/fuzzy"
+
+	"midwatch/hosts"
+	"midwatch/themes"
+	"midwatch/tui/ui"
+)
+
+// paletteEntry is one thing the palette reaches.
+type paletteEntry struct {
+	kind   string // screen, action, host, container, unit, theme
+	title  string
+	detail string
+	reason string // why it cannot be done now
+	run    func(*Root) tea.Cmd
+}
+
+// paletteLimit bounds the entries, so that opening and each key stay quick on a large fleet.
+const paletteLimit = 20_000
+
+// palette finds anything by a few letters of its name.
+type palette struct {
+	input   *ui.Input
+	entries []paletteEntry
+	names   []string // what is matched, entry by entry
+	found   []fuzzy.Match
+	scroll  ui.Scroll
+	cut     bool // there were more entries than the limit
+	x, y    int  // where the rows were drawn, for clicks
+}
+
+func (r *Root) openPalette() {
+	p := &palette{input: ui.NewInput(": ", "screen, host, container, unit, action")}
+	p.entries = r.paletteEntries()
+	if len(p.entries) > paletteLimit {
+		p.entries, p.cut = p.entries[:paletteLimit], true
+	}
+	p.names = make([]string, len(p.entries))
+	for i, e := range p.entries {
+		p.names[i] = e.title + " " + e.kind
+	}
+	p.search()
+	r.push(p)
+}
+
+// paletteEntries lists what can be reached from here: actions of the screen and the root, screens,
+// themes, then hosts, containers and units.
+func (r *Root) paletteEntries() []paletteEntry {
+	var out []paletteEntry
+	readOnly := r.p.Deps.ReadOnly()
+	for _, a := range append(r.screenActions(), r.rootActions()...) {
+		if a.ID == "app.palette" || strings.HasPrefix(a.ID, "list.") || strings.HasPrefix(a.ID, "view.") {
+			continue
+		}
+		kind := "action"
+		if strings.HasPrefix(a.ID, "app.tab.") {
+			kind = "screen"
+		}
+		key := ""
+		if a.Key.Enabled() {
+			key = a.Key.Help().Key
+		}
+		out = append(out, paletteEntry{kind, a.Title, key, a.Reason(readOnly), func(r *Root) tea.Cmd { return a.Do(r.p.Deps.ReadOnly()) }})
+	}
+	for _, st := range r.p.Themes {
+		out = append(out, paletteEntry{"theme", "theme " + st.Name, "", "", func(r *Root) tea.Cmd { return r.retheme(st) }})
+	}
+	if r.snap == nil {
+		return out
+	}
+	for _, h := range r.snap.Hosts {
+		out = append(out, hostEntry(h))
+	}
+	for _, h := range r.snap.Hosts {
+		out = append(out, objectEntries(h)...)
+		if len(out) > paletteLimit {
+			break
+		}
+	}
+	return out
+}
+
+func hostEntry(h *hosts.HostFacts) paletteEntry {
+	name := h.Host.Name
+	return paletteEntry{"host", ui.Clean(name), h.Link.State.String(), "", func(*Root) tea.Cmd {
+		return ui.Open(ui.OpenMsg{Screen: "fleet", Host: name})
+	}}
+}
+
+func objectEntries(h *hosts.HostFacts) []paletteEntry {
+	name := h.Host.Name
+	out := make([]paletteEntry, 0, len(h.Containers.Value)+len(h.Units.Value))
+	for _, c := range h.Containers.Value {
+		out = append(out, paletteEntry{"container", ui.Clean(c.Name + " on " + name), ui.Clean(c.State), "", func(*Root) tea.Cmd {
+			return ui.Open(ui.OpenMsg{Screen: "containers", Host: name, Object: c.ID})
+		}})
+	}
+	for _, u := range h.Units.Value {
+		q := &hosts.LogQuery{Sources: []hosts.LogSource{{Host: name, Kind: hosts.LogUnit, Name: u.Name}}, Follow: true}
+		out = append(out, paletteEntry{"unit", ui.Clean(u.Name + " on " + name), ui.Clean(u.Active), "", func(*Root) tea.Cmd {
+			return ui.Open(ui.OpenMsg{Screen: "logs", Host: name, Object: u.Name, Logs: q})
+		}})
+	}
+	return out
+}
+
+// paletteShown bounds what a search keeps: nobody scrolls further.
+const paletteShown = 200
+
+func (p *palette) search() {
+	q := strings.TrimSpace(p.input.Value())
+	if q == "" {
+		p.found = p.found[:0]
+		for i := range p.entries[:min(len(p.entries), paletteShown)] {
+			p.found = append(p.found, fuzzy.Match{Index: i})
+		}
+	} else {
+		// Spaces separate words that are matched in their order, as fuzzy letters are.
+		p.found = fuzzy.Find(strings.ReplaceAll(q, " ", ""), p.names)
+		p.found = p.found[:min(len(p.found), paletteShown)]
+	}
+	p.scroll.Len = len(p.found)
+	p.scroll.To(0)
+}
+
+func (p *palette) key(r *Root, m tea.KeyMsg) tea.Cmd {
+	switch m.String() {
+	case "esc", "ctrl+p":
+		r.drop(p)
+	case "up", "ctrl+k", "shift+tab":
+		p.scroll.Move(-1)
+	case "down", "ctrl+j", "ctrl+n", "tab":
+		p.scroll.Move(1)
+	case "pgup":
+		p.scroll.Page(-1)
+	case "pgdown":
+		p.scroll.Page(1)
+	case "enter":
+		return p.choose(r)
+	default:
+		if p.input.Update(m) {
+			p.search()
+		}
+	}
+	return nil
+}
+
+func (p *palette) choose(r *Root) tea.Cmd {
+	if p.scroll.Cursor >= len(p.found) {
+		return nil
+	}
+	e := p.entries[p.found[p.scroll.Cursor].Index]
+	r.drop(p)
+	if e.reason != "" {
+		return ui.Toast(hosts.LevelWarn, e.title+": "+e.reason)
+	}
+	return e.run(r)
+}
+
+func (p *palette) mouse(r *Root, m tea.MouseMsg) tea.Cmd {
+	switch {
+	case m.Button == tea.MouseButtonWheelUp:
+		p.scroll.Wheel(-1)
+	case m.Button == tea.MouseButtonWheelDown:
+		p.scroll.Wheel(1)
+	case m.Button == tea.MouseButtonLeft && m.Action == tea.MouseActionPress:
+		at := p.scroll.Offset + m.Y - p.y
+		if m.Y < p.y || m.Y >= p.y+p.scroll.Height || at >= len(p.found) {
+			return nil
+		}
+		p.scroll.To(at)
+		return p.choose(r)
+	}
+	return nil
+}
+
+func (p *palette) hint() string { return "enter choose  up/down move  esc close" }
+
+const (
+	paletteWidth = 90
+	paletteRows  = 16
+)
+
+func (p *palette) box(st *themes.Styles, w, h int) []string {
+	inner := max(1, min(paletteWidth, w-ui.FrameW-2))
+	rows := max(1, min(paletteRows, h-ui.FrameH-2))
+	p.scroll.Height = rows
+	p.scroll.Clamp()
+	lines := []string{p.input.Line(st, inner), ""}
+	for i := range rows {
+		at := p.scroll.Offset + i
+		switch {
+		case at < len(p.found):
+			lines = append(lines, p.row(st, at, inner))
+		case i == 0:
+			lines = append(lines, st.Normal.Render(themes.Muted, ui.Fit("nothing has these letters in this order", inner)))
+		default:
+			lines = append(lines, ui.Spaces(inner))
+		}
+	}
+	foot := ui.Count(len(p.entries), "thing")
+	if p.cut {
+		foot = "the first " + foot
+	}
+	return padded(st, ui.Frame{Title: "palette", Footer: foot}, lines, w, h)
+}
+
+func (p *palette) row(st *themes.Styles, at, w int) string {
+	m := p.found[at]
+	e := p.entries[m.Index]
+	pal := st.On(at == p.scroll.Cursor)
+	cursor := " "
+	if at == p.scroll.Cursor {
+		cursor = st.Glyphs.Cursor
+	}
+	const kindWidth = 10
+	right := e.detail
+	role := themes.Text
+	if e.reason != "" {
+		right, role = e.reason, themes.Faint
+	}
+	right = ui.Trunc(right, w/3)
+	room := max(0, w-2-kindWidth-ui.Width(right)-1)
+	title := ui.Trunc(e.title, room)
+	body := ui.Highlight(pal, role, title, spansWithin(e.title, title, m.MatchedIndexes))
+	return pal.Render(themes.Accent, cursor+" ") + pal.Render(themes.Muted, ui.Fit(e.kind, kindWidth)) + body +
+		pal.Render(themes.Text, ui.Spaces(room-ui.Width(title)+1)) + pal.Render(themes.Muted, right)
+}
+
+// spansWithin are the matched letters that a cut title still shows whole.
+func spansWithin(full, shown string, idx []int) [][2]int {
+	limit := len(shown)
+	if shown != full {
+		limit = max(0, limit-len("…"))
+	}
+	var keep []int
+	for _, i := range idx {
+		if i < limit {
+			keep = append(keep, i)
+		}
+	}
+	return ui.IndexSpans(shown, keep)
+}

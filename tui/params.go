@@ -1,0 +1,126 @@
+package tui
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"midwatch/hosts"
+	"midwatch/themes"
+	"midwatch/tui/ui"
+)
+
+// Params is what the console is built from. Deps and at least one screen are required.
+type Params struct {
+	Deps    ui.Deps
+	Screens []ScreenFactory // in the order of their tabs; the first is shown first
+	// Keys binds actions to other keys, by the action's ID; an empty list unbinds.
+	Keys map[string][]string
+	// Themes are those the palette offers; Deps.Styles is the one to begin with.
+	Themes []*themes.Styles
+	// Verdict judges the fleet for the header; nil is the root's own summary.
+	Verdict func(*hosts.Snapshot, time.Time) Verdict
+	// Questions are asked by transports while they connect; nil when nobody asks.
+	Questions *Questions
+	// Busy names operations that still run, one line each with what quitting does to them.
+	Busy func() []string
+	// Where is shown beside the name: "demo", "capture night.mwcap"; "" on a live fleet.
+	Where string
+	// Open is a screen to open at once over the first one; the zero value opens none.
+	Open ui.OpenMsg
+}
+
+// ScreenFactory makes screens of one kind. New must not do I/O: that is for Init's command.
+type ScreenFactory struct {
+	ID    string // "fleet"; OpenMsg asks by it
+	Title string // "Fleet"
+	New   func(ui.Deps, ui.OpenMsg) ui.Screen
+}
+
+// check panics on what is a mistake of the program, and returns what may be one of the person's
+// configuration: keys for actions that do not exist, or two actions on one key.
+func (p Params) check() error {
+	switch {
+	case p.Deps.Now == nil:
+		panic("tui: no clock")
+	case p.Deps.Styles == nil:
+		panic("tui: no styles")
+	case p.Deps.Context == nil:
+		panic("tui: no context")
+	case len(p.Screens) == 0:
+		panic("tui: no screens")
+	}
+	if len(p.Keys) == 0 {
+		return nil
+	}
+	root := &Root{p: p}
+	global := root.actions()
+	known := map[string]bool{}
+	for _, a := range global {
+		known[a.ID] = true
+	}
+	var errs []error
+	for _, f := range p.Screens {
+		s := f.New(p.Deps, ui.OpenMsg{Screen: f.ID})
+		mine := s.Actions()
+		s.Close()
+		for _, a := range mine {
+			known[a.ID] = true
+		}
+		// Only conflicts that the configuration makes are its fault.
+		before := ui.Conflicts(mine, global)
+		for _, c := range ui.Conflicts(ui.Rebind(mine, p.Keys), ui.Rebind(global, p.Keys)) {
+			if !slices.Contains(before, c) {
+				errs = append(errs, fmt.Errorf("keys: on screen %s: %s", f.ID, c))
+			}
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(p.Keys)) {
+		if !known[id] {
+			errs = append(errs, fmt.Errorf("keys: no action %q; midwatch names them in the full help (?)", id))
+		}
+	}
+	return errors.Join(dedupe(errs)...)
+}
+
+func dedupe(errs []error) []error {
+	seen := map[string]bool{}
+	out := errs[:0]
+	for _, e := range errs {
+		if !seen[e.Error()] {
+			seen[e.Error()] = true
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// ActionDoc is one line of the key table that documentation is made from.
+type ActionDoc struct{ Screen, ID, Group, Title, Keys string }
+
+// Docs lists every action of the console: the root's first, then each screen's.
+func Docs(p Params) []ActionDoc {
+	var out []ActionDoc
+	add := func(screen string, list []ui.Action) {
+		for _, a := range list {
+			names := make([]string, 0, 2)
+			if a.Key.Enabled() {
+				for _, k := range a.Key.Keys() {
+					names = append(names, ui.KeyName(k))
+				}
+			}
+			out = append(out, ActionDoc{screen, a.ID, a.Group, a.Title, strings.Join(names, " ")})
+		}
+	}
+	root := &Root{p: p}
+	add("", ui.Rebind(root.actions(), p.Keys))
+	for _, f := range p.Screens {
+		s := f.New(p.Deps, ui.OpenMsg{Screen: f.ID})
+		add(f.ID, ui.Rebind(s.Actions(), p.Keys))
+		s.Close()
+	}
+	return out
+}
