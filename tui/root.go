@@ -122,7 +122,11 @@ func (r *Root) askQuit() tea.Cmd {
 			return nil
 		}
 	}
-	c := newConfirm(ui.ConfirmMsg{Title: "quit while " + ui.Count(len(running), "operation") + " run?", Body: running,
+	are := " are running?"
+	if len(running) == 1 {
+		are = " is running?"
+	}
+	c := newConfirm(ui.ConfirmMsg{Title: "quit while " + ui.Count(len(running), "operation") + are, Body: running,
 		Run: func(string) tea.Cmd { return quitNow }})
 	c.quit = true
 	r.push(c)

@@ -23,8 +23,8 @@ func CheckView(t testing.TB, s ui.Screen) {
 // CheckSizes is CheckView for anything that draws itself in w by h cells.
 func CheckSizes(t testing.TB, view func(w, h int) string) {
 	t.Helper()
-	widths := samples(220, 13, 40, 79, 80, 81, 100, 109, 110, 111, 119, 120, 121, 160, 199, 200, 201)
-	heights := samples(70, 7, 11, 12, 23, 24, 25, 39, 40, 41, 49, 50, 51)
+	widths := samples(220, 17, 40, 79, 80, 81, 109, 110, 111, 119, 120, 121, 199, 200, 201)
+	heights := samples(70, 31, 12, 16, 23, 24, 25, 40, 49, 50)
 	for _, h := range heights {
 		for _, w := range widths {
 			if !checkOne(t, view, w, h) {
@@ -35,7 +35,7 @@ func CheckSizes(t testing.TB, view func(w, h int) string) {
 }
 
 func samples(most, step int, extra ...int) []int {
-	const small = 8
+	const small = 6
 	seen := map[int]bool{}
 	var out []int
 	add := func(n int) {
