@@ -34,18 +34,27 @@ func Text(s string) string {
 	}
 	s = authHeader.ReplaceAllString(s, "${1}"+hosts.Dots)
 	if strings.Contains(s, "=") {
-		s = assigned.ReplaceAllStringFunc(s, func(m string) string {
-			g := assigned.FindStringSubmatch(m)
-			if !secretName.MatchString(g[2]) {
-				return m
-			}
-			return g[1] + g[2] + g[3] + hosts.Dots
-		})
+		s = maskAssigned(s, 0)
 	}
 	if strings.Contains(s, "-u") {
 		s = userFlag.ReplaceAllString(s, "${1}${2}:"+hosts.Dots)
 	}
 	return s
+}
+
+// maskAssigned masks the value of NAME=value. A value may be an assignment itself, as in systemd's
+// Environment=NAME=value.
+func maskAssigned(s string, depth int) string {
+	return assigned.ReplaceAllStringFunc(s, func(m string) string {
+		g := assigned.FindStringSubmatch(m)
+		switch {
+		case secretName.MatchString(g[2]):
+			return g[1] + g[2] + g[3] + hosts.Dots
+		case strings.Contains(g[4], "=") && depth < 4:
+			return g[1] + g[2] + g[3] + maskAssigned(g[4], depth+1)
+		}
+		return m
+	})
 }
 
 // Args masks arguments: the value of --password=x, and the argument after --password.
