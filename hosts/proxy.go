@@ -13,6 +13,8 @@ type Nginx struct {
 	Config      *nginx.Config
 	HTTP        *nginx.HTTP
 	Notes       []string // what nginx printed beside the configuration: warnings with file and line
+	Error       string   // why its configuration could not be read; Config and HTTP are nil then
+	Needs       string   // what would make it readable
 }
 
 // Envoy is one Envoy of a host, by its admin interface.
@@ -25,6 +27,8 @@ type Envoy struct {
 	Certs     []envoy.Cert
 	Stats     map[string]float64 // the stats asked for by name
 	Control   string             // URL of a control plane, "" without one
+	Error     string             // why the admin interface could not be read; Config is nil then
+	Missing   []string           // admin pages that gave nothing, with the reason
 }
 
 // Traefik is what Traefik routes, from its API or from the labels of containers.
@@ -35,6 +39,7 @@ type Traefik struct {
 	Routers     []Router
 	Services    []ProxyService
 	Middlewares []Middleware
+	Error       string // why the API could not be read
 }
 
 // EntryPoint is a port Traefik listens on.

@@ -8,7 +8,7 @@ import (
 )
 
 var (
-	nginxValue = regexp.MustCompile(`^(\s*(?:proxy_set_header|grpc_set_header|add_header|more_set_headers|fastcgi_param|uwsgi_param|scgi_param|set|secure_link_secret|proxy_ssl_password_file)\s+)(\S+)(\s+)(.*?)(;.*)?$`)
+	nginxValue = regexp.MustCompile(`((?:^|[\s;{}])(?:proxy_set_header|grpc_set_header|add_header|more_set_headers|fastcgi_param|uwsgi_param|scgi_param|set|secure_link_secret|proxy_ssl_password_file)\s+)([^\s;]+)(\s+)([^;]+)`)
 	nginxMap   = regexp.MustCompile(`^\s*map\s+(\S+)\s+(\S+)\s*\{`)
 	nginxEntry = regexp.MustCompile(`^(\s*)("[^"]*"|'[^']*'|\S+)(\s+\S+;.*)$`)
 )
@@ -32,9 +32,13 @@ func Nginx(text string) string {
 			}
 			continue
 		}
-		if m := nginxValue.FindStringSubmatch(l); m != nil && secretName.MatchString(m[2]) && !onlyVariables(m[4]) {
-			lines[i] = m[1] + m[2] + m[3] + `"` + hosts.Dots + `"` + m[5]
-		}
+		lines[i] = nginxValue.ReplaceAllStringFunc(l, func(hit string) string {
+			m := nginxValue.FindStringSubmatch(hit)
+			if !secretName.MatchString(m[2]) || onlyVariables(m[4]) {
+				return hit
+			}
+			return m[1] + m[2] + m[3] + `"` + hosts.Dots + `"`
+		})
 	}
 	return Text(strings.Join(lines, "\n"))
 }

@@ -140,3 +140,16 @@ func sorted[V any](m map[string]V) []string {
 	sort.Strings(out)
 	return out
 }
+
+// EntryPointsOf reads --entrypoints.NAME.address=:PORT from Traefik's arguments.
+func EntryPointsOf(command []string) []hosts.EntryPoint {
+	var out []hosts.EntryPoint
+	for _, a := range command {
+		key, v, ok := strings.Cut(strings.TrimLeft(a, "-"), "=")
+		parts := strings.Split(key, ".")
+		if ok && len(parts) == 3 && strings.EqualFold(parts[0], "entrypoints") && strings.EqualFold(parts[2], "address") {
+			out = append(out, hosts.EntryPoint{Name: parts[1], Address: v})
+		}
+	}
+	return out
+}

@@ -1,0 +1,117 @@
+package endpoint
+
+import (
+	"context"
+	"path"
+	"strings"
+	"sync"
+	"time"
+
+	"midwatch/hosts"
+	"midwatch/hosts/nginx/read"
+	"midwatch/hosts/redact"
+)
+
+// Exec runs a command inside a container and returns what it printed.
+type Exec func(ctx context.Context, containerID string, argv ...string) (hosts.Result, error)
+
+// nginxRaw is the evidence of one nginx in a container.
+type nginxRaw struct {
+	Container string `json:"container"`
+	ID        string `json:"id"`
+	Version   string `json:"version,omitempty"`
+	Stdout    string `json:"stdout,omitempty"`
+	Stderr    string `json:"stderr,omitempty"`
+	Error     string `json:"error,omitempty"`
+}
+
+// Nginx reads "nginx -T" and "nginx -v" inside every running container that looks like nginx, or
+// that is named.
+func Nginx(host string, exec Exec, named []string, now func() time.Time) Reader {
+	r := Reader{ID: CollectNginx, Source: "docker exec CONTAINER nginx -T", Every: 30 * time.Second}
+	r.Read = func(ctx context.Context, h *hosts.HostFacts) hosts.Evidence {
+		at := now()
+		var found []hosts.Container
+		for _, c := range h.Containers.Value {
+			if c.State == "running" && (isNginx(c) || contains(named, c.Name)) {
+				found = append(found, c)
+			}
+		}
+		out := make([]nginxRaw, len(found))
+		var wg sync.WaitGroup
+		for i, c := range found {
+			wg.Go(func() { out[i] = readNginx(ctx, exec, c) })
+		}
+		wg.Wait()
+		return evidence(host, r.ID, r.Source, at, since(now, at), out, nil)
+	}
+	return r
+}
+
+// isNginx goes by the image's name and by the command that runs.
+func isNginx(c hosts.Container) bool {
+	name, _, _ := strings.Cut(path.Base(c.Image), ":")
+	if strings.Contains(name, "nginx") || name == "openresty" {
+		return true
+	}
+	for _, a := range c.Command {
+		if path.Base(a) == "nginx" || strings.HasPrefix(a, "nginx -g") {
+			return true
+		}
+	}
+	return false
+}
+
+func contains(list []string, s string) bool {
+	for _, x := range list {
+		if x == s {
+			return true
+		}
+	}
+	return false
+}
+
+func readNginx(ctx context.Context, exec Exec, c hosts.Container) nginxRaw {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	raw := nginxRaw{Container: c.Name, ID: c.ID}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if res, err := exec(ctx, c.ID, "nginx", "-v"); err == nil {
+			raw.Version = string(res.Stdout) + string(res.Stderr)
+		}
+	})
+	res, err := exec(ctx, c.ID, "nginx", "-T")
+	wg.Wait()
+	if err != nil {
+		raw.Error = hosts.Clean(err.Error())
+		return raw
+	}
+	raw.Stdout, raw.Stderr = redact.Nginx(string(res.Stdout)), redact.Text(string(res.Stderr))
+	return raw
+}
+
+// applyNginx replaces the nginx of containers and keeps the host's own, which another collector
+// reads.
+func applyNginx(f *hosts.HostFacts, ev hosts.Evidence) {
+	p := hosts.Part[[]nginxRaw]{}
+	fill(&p, ev, func(data []byte) ([]nginxRaw, error) { return parseJSON[[]nginxRaw](data, "evidence of nginx") })
+	if !p.Known() {
+		f.Nginx = f.Nginx.Failed(p.Reason, p.Needs, ev.Source, ev.At)
+		return
+	}
+	var out []hosts.Nginx
+	for _, n := range f.Nginx.Value {
+		if n.Container == "" {
+			out = append(out, n)
+		}
+	}
+	for _, r := range p.Value {
+		if r.Error != "" {
+			out = append(out, hosts.Nginx{Container: r.Container, ContainerID: r.ID, Version: read.Version(r.Version), Error: r.Error})
+			continue
+		}
+		out = append(out, read.Instance(r.Container, r.ID, r.Version, r.Stdout, r.Stderr))
+	}
+	f.Nginx = hosts.Read(out, ev.Source, ev.At)
+}
