@@ -172,23 +172,23 @@ func (c *Container) netEvents(at time.Time, action string) {
 
 // containerFS is the file system inside.
 func containerFS(c *Container) *vfs.FS {
-	f := vfs.New(c.Host.Clock)
-	put := func(name string, mode uint32, gen func() []byte) {
-		f.Put(name, vfs.Node{Mode: vfsMode(mode), Gen: gen})
+	f := vfs.New(c.Host.wall)
+	put := func(name string, mode uint32, gen func() string) {
+		f.Put(name, vfs.Node{Mode: vfsMode(mode), Gen: c.Host.live(gen)})
 	}
 	f.Put("/etc/hostname", vfs.Node{Mode: 0o644, Data: []byte(c.ID[:12] + "\n")})
 	f.Put("/etc/os-release", vfs.Node{Mode: 0o644, Data: []byte(
 		"PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nNAME=\"Debian GNU/Linux\"\nVERSION_ID=\"12\"\nID=debian\n")})
 	f.Put("/etc/resolv.conf", vfs.Node{Mode: 0o644, Data: []byte("nameserver 127.0.0.11\noptions ndots:0\n")})
-	put("/etc/hosts", 0o644, func() []byte {
-		return []byte("127.0.0.1\tlocalhost\n" + c.IP() + "\t" + c.ID[:12] + "\n")
+	put("/etc/hosts", 0o644, func() string {
+		return "127.0.0.1\tlocalhost\n" + c.IP() + "\t" + c.ID[:12] + "\n"
 	})
-	put("/proc/self/mountinfo", 0o444, func() []byte { return []byte(c.MountInfo()) })
-	put("/proc/loadavg", 0o444, func() []byte { return []byte(c.Host.loadavg()) })
-	put("/proc/meminfo", 0o444, func() []byte { return []byte(c.Host.meminfo()) })
-	put("/proc/uptime", 0o444, func() []byte { return []byte(c.Host.uptime()) })
-	put("/proc/1/cmdline", 0o444, func() []byte {
-		return []byte(strings.Join(append(append([]string{}, c.Spec.Entrypoint...), c.Spec.Cmd...), "\x00") + "\x00")
+	put("/proc/self/mountinfo", 0o444, c.MountInfo)
+	put("/proc/loadavg", 0o444, c.Host.loadavg)
+	put("/proc/meminfo", 0o444, c.Host.meminfo)
+	put("/proc/uptime", 0o444, c.Host.uptime)
+	put("/proc/1/cmdline", 0o444, func() string {
+		return strings.Join(c.Args(), "\x00") + "\x00"
 	})
 	f.Put("/tmp/.keep", vfs.Node{Mode: 0o644})
 	for name, n := range c.Spec.Files {
@@ -276,3 +276,26 @@ func (p PortSpec) proto() string {
 
 // Protocol is tcp where none was given.
 func (p PortSpec) Protocol() string { return p.proto() }
+
+// Lookup resolves a name as Docker's DNS does for the container: names and aliases of running
+// containers in a network they share.
+func (c *Container) Lookup(name string) string {
+	for _, o := range c.Host.Containers {
+		if !o.Running() {
+			continue
+		}
+		match := o.Spec.Name == name || o.ID[:12] == name
+		for _, a := range o.Spec.Aliases {
+			match = match || a == name
+		}
+		if !match {
+			continue
+		}
+		for n, ip := range o.IPs {
+			if c.IPs[n] != "" {
+				return ip
+			}
+		}
+	}
+	return ""
+}

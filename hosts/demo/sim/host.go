@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"crypto/tls"
 	"math/rand/v2"
 	"net/http"
 	"strconv"
@@ -11,9 +12,11 @@ import (
 
 // HostSpec describes a machine.
 type HostSpec struct {
-	Name  string
-	Addr  string
-	Extra []string // more addresses
+	Name    string
+	Addr    string
+	Extra   []string // more addresses
+	Port    int      // of sshd; 0 is 22
+	Private bool     // reached through another host only
 
 	OS     OS
 	Kernel string // uname -r
@@ -95,8 +98,9 @@ type Host struct {
 	Load      Wave
 	mem       Wave
 	stall     Wave
-	Down      bool // not reachable: the network to it is cut
-	Blackhole bool // with Down: packets vanish instead of being refused
+	Resolve   func(c *Container, name string) string // names that only containers of this host know; may be nil
+	Down      bool                                   // not reachable: the network to it is cut
+	Blackhole bool                                   // with Down: packets vanish instead of being refused
 
 	units   map[string]*Unit
 	rnd     *rand.Rand
@@ -104,8 +108,8 @@ type Host struct {
 	job     int
 	serial  int
 	changed chan struct{}
-	// Answer serves HTTP for the processes of this host by a name that specs refer to.
-	onDown []func(down bool)
+	hung    map[string]bool // mounts that give no answer
+	onDown  []func(down bool)
 }
 
 // AddHost makes a machine of a description.
@@ -125,7 +129,7 @@ func (s *Site) AddHost(spec HostSpec) *Host {
 		pid:     1200 + r.IntN(800),
 		job:     900,
 	}
-	h.FS = vfs.New(h.Clock)
+	h.FS = vfs.New(h.wall)
 	h.etc()
 	h.proc()
 	s.hosts = append(s.hosts, h)
@@ -135,6 +139,9 @@ func (s *Site) AddHost(spec HostSpec) *Host {
 
 // Clock is what the host's own clock shows.
 func (h *Host) Clock() time.Time { return h.Site.now.Add(h.Spec.Skew) }
+
+// wall is Clock without the need for the lock: it dates files.
+func (h *Host) wall() time.Time { return h.Site.clock().Add(h.Spec.Skew) }
 
 // Local turns a moment of the site into what the host's clock showed then.
 func (h *Host) Local(t time.Time) time.Time { return t.Add(h.Spec.Skew) }
@@ -210,9 +217,8 @@ type Listener struct {
 	Port    int
 	Path    string // of a unix socket
 	Handler http.Handler
-	// Raw answers protocols that are not HTTP: it gets the greeting the server sends first, if any.
-	Banner  string
-	TLS     bool // the handler's certificate comes from the world's Certs
+	Banner  string      // what a server that does not speak HTTP says first
+	TLS     *tls.Config // the connection begins with a handshake
 	Process string
 	PID     int
 	User    string

@@ -12,7 +12,7 @@ import (
 // proc fills in the files of /proc that are read.
 func (h *Host) proc() {
 	put := func(name string, gen func() string) {
-		h.FS.Put(name, vfs.Node{Mode: 0o444, Gen: func() []byte { return []byte(gen()) }})
+		h.FS.Put(name, vfs.Node{Mode: 0o444, Gen: h.live(gen)})
 	}
 	put("/proc/loadavg", h.loadavg)
 	put("/proc/meminfo", h.meminfo)
@@ -33,6 +33,16 @@ func (h *Host) proc() {
 	put("/proc/pressure/cpu", func() string { return h.pressure("cpu") })
 	put("/proc/pressure/memory", func() string { return h.pressure("memory") })
 	put("/proc/pressure/io", func() string { return h.pressure("io") })
+}
+
+// live makes the content of a file from the state of the site. Files are read by people's commands,
+// which do not hold the lock.
+func (h *Host) live(gen func() string) func() []byte {
+	return func() []byte {
+		h.Site.Lock()
+		defer h.Site.Unlock()
+		return []byte(gen())
+	}
 }
 
 // DashID writes 32 hexadecimal digits as a UUID.
@@ -242,3 +252,14 @@ func (h *Host) diskOf(name string) (DiskSpec, bool) {
 
 // Uptime is how long the host has been up.
 func (h *Host) Uptime() time.Duration { return h.Site.now.Sub(h.Boot) }
+
+// Hangs reports whether a file system gives no answer: its server is gone.
+func (h *Host) Hangs(mount string) bool { return h.hung[mount] }
+
+// SetHung lets a network file system hang, or come back.
+func (h *Host) SetHung(mount string, hung bool) {
+	if h.hung == nil {
+		h.hung = map[string]bool{}
+	}
+	h.hung[mount] = hung
+}

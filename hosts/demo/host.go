@@ -1,0 +1,168 @@
+package demo
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"syscall"
+
+	"midwatch/hosts/demo/engine"
+	"midwatch/hosts/demo/shell"
+	"midwatch/hosts/demo/sim"
+	"midwatch/hosts/demo/vfs"
+	"midwatch/hosts/demo/wire"
+	"midwatch/hosts/demo/worlds"
+	"midwatch/hosts/sshd"
+)
+
+var errShutdown = errors.New("the demo fleet is closed")
+
+// host is one machine as the network sees it.
+type host struct {
+	fleet *Fleet
+	site  *site
+	head  worlds.Head
+	name  string
+	addr  string
+
+	// What Params.Hang asked for; set before the first connection.
+	mute, dockerHangs, shellHangs, floods, nfsHangs bool
+
+	sim    *sim.Host // set when the site is opened
+	engine *engine.Server
+
+	serverOnce sync.Once
+	server     *sshd.Server
+	serverErr  error
+
+	mu    sync.Mutex // guards conns
+	conns map[*wire.Conn]struct{}
+}
+
+// attach joins the machine once it is built.
+func (h *host) attach(m *sim.Host) {
+	h.sim = m
+	if m.Spec.Engine != nil {
+		h.engine = engine.New(m, h.execIn)
+	}
+	if h.nfsHangs {
+		for _, d := range m.Spec.Disks {
+			if strings.HasPrefix(d.Type, "nfs") {
+				m.SetHung(d.Mount, true)
+			}
+		}
+	}
+	m.OnDown(func(down bool) { // the site is locked here: nothing below may look at it
+		switch {
+		case m.Blackhole:
+			h.each(func(c *wire.Conn) { c.Freeze(down) })
+		case down:
+			h.cutAll(syscall.ECONNRESET)
+		}
+	})
+}
+
+func (h *host) each(fn func(*wire.Conn)) {
+	h.mu.Lock()
+	list := make([]*wire.Conn, 0, len(h.conns))
+	for c := range h.conns {
+		list = append(list, c)
+	}
+	h.mu.Unlock()
+	for _, c := range list {
+		fn(c)
+	}
+}
+
+func (h *host) cutAll(err error) { h.each(func(c *wire.Conn) { c.Cut(err) }) }
+
+// track remembers a connection until it ends.
+func (h *host) track(c *wire.Conn) {
+	h.mu.Lock()
+	h.conns[c] = struct{}{}
+	h.mu.Unlock()
+	c.OnClose(func() {
+		h.mu.Lock()
+		delete(h.conns, c)
+		h.mu.Unlock()
+	})
+}
+
+// execIn runs a command in a container, for the engine.
+func (h *host) execIn(ctx context.Context, c *sim.Container, r *engine.ExecRequest) int {
+	m := &shell.Machine{Host: h.sim, C: c, Dial: h.dialer(c)}
+	env := map[string]string{}
+	for _, kv := range r.Env {
+		k, v, _ := strings.Cut(kv, "=")
+		env[k] = v
+	}
+	user := r.User
+	if user == "" {
+		user = "root"
+	}
+	cols := 0
+	select {
+	case s := <-r.Resize:
+		cols = s[0]
+	default:
+	}
+	return m.Run(ctx, shell.Request{
+		User: user, Argv: r.Argv, Env: env, Dir: r.Dir, Stdin: r.Stdin, Stdout: r.Stdout, Stderr: r.Stderr, TTY: r.TTY, Cols: cols,
+	}).Exit
+}
+
+// dialer is the network as the host, or a container on it, sees it.
+func (h *host) dialer(c *sim.Container) shell.Dial {
+	return func(ctx context.Context, who vfs.Cred, network, address string) (net.Conn, error) {
+		return h.dial(ctx, c, who, network, address)
+	}
+}
+
+// Exec runs a command that came over SSH.
+func (h *host) Exec(ctx context.Context, r *sshd.Request) int {
+	switch {
+	case h.shellHangs:
+		<-ctx.Done()
+		return 255
+	case h.floods:
+		return flood(ctx, r.Stdout)
+	}
+	m := &shell.Machine{Host: h.sim, Dial: h.dialer(nil)}
+	req := shell.Request{
+		User: r.User, Command: r.Command, Env: r.Env, Stdin: r.Stdin, Stdout: r.Stdout, Stderr: r.Stderr, Signals: r.Signals,
+	}
+	if r.Term != nil {
+		req.TTY, req.Term, req.Cols = true, r.Term.Name, r.Term.Cols
+	}
+	res := m.Run(ctx, req)
+	r.ExitSignal = res.Signal
+	return res.Exit
+}
+
+// flood writes until nobody reads.
+func flood(ctx context.Context, w io.Writer) int {
+	line := []byte(strings.Repeat("all work and no play makes a dull host\n", 800))
+	for ctx.Err() == nil {
+		if _, err := w.Write(line); err != nil {
+			break
+		}
+	}
+	return 1
+}
+
+// Dial opens a connection for a client that is logged in to the host.
+func (h *host) Dial(ctx context.Context, network, address string) (net.Conn, error) {
+	u := h.login()
+	return h.dial(ctx, nil, u.Cred(), network, address)
+}
+
+// login is the account that the inventory uses.
+func (h *host) login() sim.User {
+	u, _ := h.sim.User(h.head.User)
+	return u
+}
+
+var _ sshd.Backend = (*host)(nil)
