@@ -34,6 +34,9 @@ func shProgram(p *proc) int {
 			if len(args) > 1 {
 				name, rest = args[1], args[2:]
 			}
+			if before, ok := leashed(args[0]); ok && len(rest) > 0 {
+				return p.leash(before, rest)
+			}
 			return p.script(args[0], name, rest)
 		case f == "-i" || f == "-l" || f == "-il" || f == "-li" || f == "--login":
 			if p.tty {
@@ -52,6 +55,35 @@ func shProgram(p *proc) int {
 		return p.die(127, "sh: 0: cannot open %s: %s", args[0], reason(err))
 	}
 	return p.script(string(text), args[0], args[1:])
+}
+
+// leashed recognizes the one script of midwatch's own that the interpreter cannot run, because it
+// knows no file descriptor above 2: run "$@" without input, and kill it when the input of the script
+// ends. What stands before that is returned.
+func leashed(text string) (string, bool) {
+	return strings.CutSuffix(text[:max(0, strings.Index(text, `"$@" 3<&- &`))], "exec 3<&0 </dev/null; ")
+}
+
+// leash runs argv until it ends or standard input does.
+func (p *proc) leash(before string, argv []string) int {
+	if before != "" {
+		q := p.child(p.args)
+		q.in = strings.NewReader("")
+		q.script(before, "sh", nil)
+	}
+	ctx, cancel := context.WithCancel(p.ctx)
+	defer cancel()
+	q := p.child(argv)
+	q.ctx, q.in = ctx, strings.NewReader("")
+	go func() {
+		_, _ = readLine(p.reader())
+		cancel()
+	}()
+	code := q.exec(argv)
+	if ctx.Err() != nil && p.ctx.Err() == nil {
+		return 137
+	}
+	return code
 }
 
 // maxScript bounds a script that comes on standard input: 4 MiB.

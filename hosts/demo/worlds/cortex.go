@@ -34,9 +34,96 @@ func Cortex() World {
 			"ai.jerxie.com": "192.168.68.90", "voice.ai.jerxie.com": "192.168.68.90", "auth.jerxie.com": "192.168.68.90", "git.jerxie.com": "192.168.68.90",
 		},
 	}
+	w.Groups = `
+[groups.cortex]
+labels = { team = "hub" }
+sudo = "nopasswd"
+`
+	w.Inventory = `
+[hosts.%edge-90%]
+address = "192.168.68.90"
+groups = ["cortex", "production"]
+user = "coder"
+labels = { role = "edge", nfs = "server" }
+[hosts.%edge-90%.envoy]
+container = "envoy"
+admin = "127.0.0.1:9901"
+control_plane = "http://127.0.0.1:8090"
+
+[hosts.%prod-113%]
+address = "192.168.68.113"
+groups = ["cortex", "production"]
+user = "coder"
+labels = { role = "hub" }
+[hosts.%prod-113%.nginx]
+container = "ai_unified_frontend"
+config = "/etc/nginx/nginx.conf"
+
+[hosts.%mac-mini-1%]
+address = "192.168.68.131"
+groups = ["cortex"]
+user = "agent"
+docker = false
+labels = { role = "agent-node" }
+
+[hosts.%vm-agent-2%]
+address = "192.168.68.132"
+groups = ["cortex"]
+user = "agent"
+docker = false
+labels = { role = "agent-node" }
+`
+	w.Extra = `
+[agents.cortex]
+url = "https://ai.jerxie.com/api/v1/agent/version"
+header = "X-Agent-Token"
+key = { file = "DIR/cortex-agent-key" }
+nodes = ["%mac-mini-1%", "%vm-agent-2%"]
+version_file = "/opt/agent_node/VERSION"
+from = "here"
+
+[probes.cortex-edge]
+service = "cortex"
+kind = "basic"
+url = "https://ai.jerxie.com/"
+expect_status = 200
+interval = "30s"
+timeout = "5s"
+cert_days = 14
+tolerate_bad_cert = true
+
+[probes.cortex-voice]
+service = "cortex"
+url = "https://voice.ai.jerxie.com/"
+tolerate_bad_cert = true
+
+[probes.cortex-gateway]
+service = "cortex"
+url = "http://127.0.0.1:8002/"
+from = "%prod-113%"
+host_header = "ai.jerxie.com"
+headers = { X-Forwarded-Proto = "https" }
+
+[probes.cortex-api]
+service = "cortex"
+kind = "ready"
+url = "http://127.0.0.1:8002/api/v1/health"
+from = "%prod-113%"
+
+[logs.cortex]
+sources = [
+  { host = "%prod-113%", container = "ai_hub_service" },
+  { host = "%prod-113%", container = "ai_unified_frontend" },
+  { host = "%edge-90%", container = "envoy" },
+]
+`
+	w.Secrets = map[string]string{"cortex-agent-key": agentKey}
 	w.Build = func(s *sim.Site, p *Plan) { buildCortex(w, s, p) }
 	return w
 }
+
+// agentKey is the SECRET_KEY of the agents. It opens nothing but the demo.
+const agentKey = "demo-agent-key-5f2c"
 
 func buildCortex(w World, s *sim.Site, p *Plan) {
 	for n, a := range w.Names {

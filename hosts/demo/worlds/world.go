@@ -15,9 +15,13 @@ type World struct {
 	Hosts       []Head
 	Names       map[string]string // DNS: name → address, as the operator sees it
 	Build       func(s *sim.Site, p *Plan)
-	// Inventory is the part of hosts.toml that belongs to the world. Host names and addresses in it
-	// are those of the first copy.
-	Inventory string
+	// Groups, Inventory and Extra are the parts of hosts.toml that belong to the world: what is said
+	// once, what is said of the machines of each copy, and what is said of the first copy only (probes,
+	// log sets). Addresses are those of the first copy; names between percent signs are its hosts; DIR
+	// is the directory of the files that Secrets and the fleet provide.
+	Groups, Inventory, Extra string
+	// Secrets are files the inventory names, by name.
+	Secrets map[string]string
 }
 
 // Head is what has to be known of a machine before it is built.
@@ -50,7 +54,7 @@ func (p *Plan) Name(name string) string {
 	if p.Copy == 0 {
 		return name
 	}
-	return fmt.Sprintf("%s.%d", name, p.Copy+1)
+	return fmt.Sprintf("%s-c%d", name, p.Copy+1)
 }
 
 // Addr is an address in this copy: 192.168.68.90 becomes 10.(100+world·20+third mod 20).COPY.90.
@@ -93,6 +97,15 @@ func (p *Plan) Text(w World, text string) string {
 		pairs = append(pairs, n, p.Domain(n))
 	}
 	return strings.NewReplacer(pairs...).Replace(text)
+}
+
+// Names replaces the names between percent signs.
+func (p *Plan) Names(text string) string {
+	f := strings.Split(text, "%")
+	for i := 1; i < len(f); i += 2 {
+		f[i] = p.Name(f[i])
+	}
+	return strings.Join(f, "")
 }
 
 // Resolve is the operator's DNS for this copy; "" for names the world does not have.
