@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-
 )
 
 // Inventory is the hosts.toml of the fleet. dir is where Install put the files it names.
@@ -64,4 +63,3 @@ func (f *Fleet) Install(dir string) (string, error) {
 	}
 	return filepath.Join(dir, "hosts.toml"), nil
 }
-
