@@ -291,10 +291,10 @@ engine_ok() { timeout 20 docker exec "$tag-$1" docker version --format '{{.Serve
 
 # engine NAME: the host's own engine runs, with the storage driver it likes or with one that always works.
 engine() {
-  until_ok 60 engine_ok "$1" && return 0
+  until_ok 120 engine_ok "$1" && return 0
   say "$1: its engine does not come up; trying the vfs storage driver"
   docker exec "$tag-$1" sh -c "sed -i 's/^{/{\"storage-driver\":\"vfs\",/' /etc/docker/daemon.json && systemctl reset-failed docker containerd; systemctl restart docker" || true
-  until_ok 60 engine_ok "$1" && return 0
+  until_ok 120 engine_ok "$1" && return 0
   docker exec "$tag-$1" journalctl -u docker -n 8 --no-pager 2>&1 | tail -8
   return 1
 }
@@ -317,6 +317,7 @@ fill() {
 }
 
 up() {
+  umask 077 # keys and a password are written
   mkdir -p "$root" || die "no directory $root"
   [ "$(id -u)" -eq 0 ] || cannot "needs root"
   command -v docker >/dev/null || cannot "the docker command is not installed"
@@ -336,19 +337,19 @@ up() {
   (cd "$tree" && CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$state/svc" ./testdata/lab/svc) || die "the test service does not build"
 
   # The first host tells which way of starting works here.
-  host h1 && until_ok 40 boots h1 || {
+  host h1 && until_ok 90 boots h1 || {
     docker logs "$tag-h1" 2>&1 | tail -5
     say "systemd does not start with single capabilities; trying --privileged"
     docker rm -f -v "$tag-h1" >/dev/null 2>&1
     privileged=yes
-    host h1 && until_ok 40 boots h1 || { docker logs "$tag-h1" 2>&1 | tail -5; cannot "systemd does not start in a container here"; }
+    host h1 && until_ok 90 boots h1 || { docker logs "$tag-h1" 2>&1 | tail -5; cannot "systemd does not start in a container here"; }
   }
   for h in "${engines[@]}" "${lights[@]}"; do
     [ "$h" = h1 ] || host "$h" || die "docker does not start $h"
   done
   for h in "${engines[@]}" "${lights[@]}"; do
-    until_ok 90 boots "$h" || { docker exec "$tag-$h" systemctl list-jobs; die "$h does not finish booting"; }
-    until_ok 60 ssh_to "$h" true || { ssh_to -v "$h" true 2>&1 | tail -15; die "$h does not answer ssh"; }
+    until_ok 180 boots "$h" || { docker exec "$tag-$h" systemctl list-jobs; die "$h does not finish booting"; }
+    until_ok 90 ssh_to "$h" true || { ssh_to -v "$h" true 2>&1 | tail -15; die "$h does not answer ssh"; }
   done
   if command -v iptables >/dev/null && iptables -w 10 -I OUTPUT -d "$(ip_of inner)" -m comment --comment "$tag" -j REJECT; then :; else
     say "no iptables: inner can be reached directly too, and no host can be cut off"

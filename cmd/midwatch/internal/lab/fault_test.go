@@ -79,7 +79,7 @@ func TestChangedHostKeyIsRefused(t *testing.T) {
 	p := l.Program(t, l.Inventory("h1", "h2"))
 	l.NewHostKey(t, "h1")
 
-	status := ParseStatus(t, p.MustRun(t, 3, "status", "--json").Stdout)
+	status := ParseStatus(t, p.MustRun(t, 3, "status", "--json", "--timeout", "60s").Stdout)
 	h1 := status.Host(t, "h1")
 	t.Logf("refused: %s", h1.Reason)
 	if h1.State == "connected" || h1.Load != nil || !strings.Contains(h1.Reason, place) || !strings.Contains(h1.Reason, "changed") {
@@ -130,7 +130,7 @@ func TestSessionsAreNotRefused(t *testing.T) {
 	l := Open(t)
 	since := strings.TrimSpace(l.Exec(t, "h2", "date", "+%Y-%m-%d %H:%M:%S"))
 	p := l.Program(t, l.Inventory("h2"))
-	status := ParseStatus(t, p.MustRun(t, 0, "status", "--json").Stdout)
+	status := ParseStatus(t, p.MustRun(t, 0, "status", "--json", "--timeout", "60s").Stdout)
 	if h := status.Host(t, "h2"); l.Host(t, "h2").Engine && len(h.Containers) < 5 {
 		t.Errorf("%d containers of h2", len(h.Containers))
 	}

@@ -102,7 +102,7 @@ func TestFirstData(t *testing.T) {
 	p := l.Program(t, l.Inventory("h1"))
 	whole := time.Hour
 	for range 5 {
-		whole = min(whole, p.MustRun(t, 0, "status", "--json").Took)
+		whole = min(whole, p.MustRun(t, 0, "status", "--json", "--timeout", "60s").Took)
 	}
 	t.Logf("ssh h1 true: %s; midwatch status, all of h1, start to end: %s (goal for the first data: %s)",
 		sshTrue.Round(time.Millisecond), whole.Round(time.Millisecond), (sshTrue + 100*time.Millisecond).Round(time.Millisecond))

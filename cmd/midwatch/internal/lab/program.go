@@ -85,10 +85,10 @@ func (p *Program) command(ctx context.Context, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// Run runs the program to its end, at most for a minute.
+// Run runs the program to its end, at most for three minutes.
 func (p *Program) Run(t *testing.T, args ...string) Result {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	cmd := p.command(ctx, args...)
 	var stdout, stderr bytes.Buffer
@@ -100,7 +100,7 @@ func (p *Program) Run(t *testing.T, args ...string) Result {
 		t.Fatalf("midwatch %s: %v", strings.Join(args, " "), err)
 	}
 	if ctx.Err() != nil {
-		t.Fatalf("midwatch %s: still running after a minute\n%s%s", strings.Join(args, " "), r.Stdout, r.Stderr)
+		t.Fatalf("midwatch %s: still running after three minutes\n%s%s", strings.Join(args, " "), r.Stdout, r.Stderr)
 	}
 	return r
 }

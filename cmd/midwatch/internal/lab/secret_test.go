@@ -38,7 +38,7 @@ sudo_password = { file = %q }
 	debug := filepath.Join(p.Home, "debug.log")
 	var said strings.Builder
 	for range 3 {
-		r := p.Run(t, "--debug", debug, "status", "--json")
+		r := p.Run(t, "--debug", debug, "status", "--json", "--timeout", "60s")
 		h := ParseStatus(t, r.Stdout).Host(t, "h1")
 		if h.State != "connected" || len(h.Containers) < 5 {
 			t.Errorf("h1 is %s (%s) with %d containers: sudo did not work; unknown: %+v", h.State, h.Reason, len(h.Containers), h.Unknown)

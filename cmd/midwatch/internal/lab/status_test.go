@@ -15,7 +15,7 @@ func TestStatusAgreesWithTheHosts(t *testing.T) {
 	l := Open(t)
 	all := []string{"h1", "h2", "h3", "bastion", "inner", "cert"}
 	p := l.Program(t, l.Inventory(all...))
-	status := ParseStatus(t, p.MustRun(t, 0, "status", "--json", "--timeout", "30s").Stdout)
+	status := ParseStatus(t, p.MustRun(t, 0, "status", "--json", "--timeout", "60s").Stdout)
 	for _, name := range all {
 		t.Run(name, func(t *testing.T) {
 			h := status.Host(t, name)
@@ -134,7 +134,7 @@ sudo = "nopasswd"
 address = "h1"
 user = "ro"
 `)
-	r := p.Run(t, "status", "--json")
+	r := p.Run(t, "status", "--json", "--timeout", "60s")
 	status := ParseStatus(t, r.Stdout)
 	ops, ro := status.Host(t, "as-ops"), status.Host(t, "as-ro")
 	if ops.State != "connected" || len(ops.Containers) < 5 || len(ops.FailedUnits) == 0 {

@@ -11,7 +11,7 @@ import (
 // connected runs status and wants every host of the inventory connected and read.
 func connected(t *testing.T, p *Program, names ...string) Status {
 	t.Helper()
-	r := p.Run(t, "status", "--json", "--timeout", "30s")
+	r := p.Run(t, "status", "--json", "--timeout", "60s")
 	s := ParseStatus(t, r.Stdout)
 	for _, n := range names {
 		h := s.Host(t, n)
@@ -88,7 +88,7 @@ passphrase = { env = "LAB_PASSPHRASE" }
 	connected(t, p, "h1")
 
 	p.Setenv("LAB_PASSPHRASE", "wrong mule")
-	r := p.MustRun(t, 3, "status", "--json")
+	r := p.MustRun(t, 3, "status", "--json", "--timeout", "60s")
 	if h := ParseStatus(t, r.Stdout).Host(t, "h1"); h.State == "connected" || strings.Contains(r.Stdout+r.Stderr, "wrong mule") {
 		t.Errorf("with a wrong passphrase: %s: %s", h.State, h.Reason)
 	} else {
@@ -117,7 +117,7 @@ func TestUnknownHostKeyIsNotTrusted(t *testing.T) {
 	connected(t, l.Program(t, l.Inventory("h2")), "h2")
 	empty := t.TempDir() + "/known_hosts"
 	p := l.Program(t, l.Inventory("h1")+fmt.Sprintf("known_hosts = [%q]\n", empty))
-	h := ParseStatus(t, p.MustRun(t, 3, "status", "--json").Stdout).Host(t, "h1")
+	h := ParseStatus(t, p.MustRun(t, 3, "status", "--json", "--timeout", "60s").Stdout).Host(t, "h1")
 	if h.State == "connected" || !strings.Contains(h.Reason, "SHA256:") {
 		t.Fatalf("h1 is %s: %s; want it refused and the fingerprint shown", h.State, h.Reason)
 	}
