@@ -1,0 +1,231 @@
+package ports
+
+import (
+	"fmt"
+	"sort"
+
+	"midwatch/hosts"
+)
+
+// Row is one port of one host.
+type Row struct {
+	Host      string
+	Proto     string
+	Port      uint16
+	Published []Published
+	Listening []Listener
+	Targets   []Target
+	Wanted    []Published // by containers that do not run
+	Exposure  Exposure    // the widest of its bindings
+	Bound     bool        // something is published or listens
+	Reach     Reach
+	Faults    []Fault
+}
+
+// Published is a port that a container publishes, or would.
+type Published struct {
+	Container, ID, State, Addr string
+	ContainerPort              uint16
+	Swarm                      bool // by the routing mesh of a service
+}
+
+// Listener is a listening socket.
+type Listener struct {
+	Addr, Process, Unit, Container string
+	PID                            int
+	V6Only                         bool
+	Proxy                          bool // docker-proxy, which stands for a published port
+}
+
+// Target is a proxy that sends traffic to the port.
+type Target struct {
+	From   string // "nginx[gateway] api.example.com /api/", "envoy cluster hub"
+	Host   string // host of the proxy
+	Addr   string // address it uses
+	File   string
+	Line   int
+	Path   string
+	Stream bool
+}
+
+// Reach is what a probe found.
+type Reach int
+
+// What is known of reachability.
+const (
+	NotProbed Reach = iota
+	Reached
+	NotReached
+)
+
+func (r Reach) String() string { return [...]string{"not probed", "reached", "not reached"}[r] }
+
+// Severity orders faults.
+type Severity int
+
+// The severities.
+const (
+	Note Severity = iota
+	Warning
+	Critical
+)
+
+// Fault is something wrong with a port.
+type Fault struct {
+	Kind     string // collision, nothing-listening, wrong-address, exposed, will-collide
+	Severity Severity
+	Text     string
+}
+
+// Table is all ports of all hosts, by host in the order of the snapshot, then by port.
+func Table(s *hosts.Snapshot) []Row {
+	b := &builder{s: s, rows: map[key]*Row{}}
+	for _, h := range s.Hosts {
+		b.published(h)
+		b.listening(h)
+	}
+	for _, h := range s.Hosts {
+		b.targets(h)
+		b.probes(h)
+	}
+	return b.finish()
+}
+
+type key struct {
+	host, proto string
+	port        uint16
+}
+
+type builder struct {
+	s    *hosts.Snapshot
+	rows map[key]*Row
+}
+
+func (b *builder) row(host, proto string, port uint16) *Row {
+	k := key{host, proto, port}
+	if b.rows[k] == nil {
+		b.rows[k] = &Row{Host: host, Proto: proto, Port: port}
+	}
+	return b.rows[k]
+}
+
+func (b *builder) published(h *hosts.HostFacts) {
+	for _, c := range h.Containers.Value {
+		for _, p := range c.Ports {
+			if p.HostPort == 0 {
+				continue
+			}
+			r, x := b.row(h.Host.Name, p.Proto, p.HostPort), Published{Container: c.Name, ID: c.ID, State: c.State, Addr: p.HostIP, ContainerPort: p.ContainerPort}
+			if c.State == "running" || c.State == "paused" || c.State == "restarting" {
+				r.Published = append(r.Published, x)
+				continue
+			}
+			r.Wanted = append(r.Wanted, x)
+		}
+	}
+	if !h.Swarm.Value.Manager {
+		return
+	}
+	for _, v := range h.Swarm.Value.Services {
+		for _, p := range v.Ports {
+			if p.HostPort != 0 && v.PublishMode != "host" {
+				r := b.row(h.Host.Name, p.Proto, p.HostPort)
+				r.Published = append(r.Published, Published{Container: v.Name, State: fmt.Sprintf("%d/%d", v.Running, v.Wanted), Addr: "0.0.0.0", ContainerPort: p.ContainerPort, Swarm: true})
+			}
+		}
+	}
+}
+
+func (b *builder) listening(h *hosts.HostFacts) {
+	names := map[string]string{}
+	for _, c := range h.Containers.Value {
+		names[c.ID] = c.Name
+	}
+	for _, s := range h.Sockets.Value {
+		if s.Proto != "tcp" && s.Proto != "udp" || s.Port == 0 {
+			continue
+		}
+		r := b.row(h.Host.Name, s.Proto, s.Port)
+		c := s.Container
+		if n, ok := names[c]; ok && c != "" {
+			c = n
+		}
+		r.Listening = append(r.Listening, Listener{Addr: s.Address, Process: s.Process, Unit: s.Unit, Container: c, PID: s.PID, V6Only: s.V6Only, Proxy: s.Process == "docker-proxy"})
+	}
+}
+
+// owner finds the host that an address of a proxy on from means.
+func (b *builder) owner(from *hosts.HostFacts, addr string) *hosts.HostFacts {
+	a := parse(addr)
+	if a.IsLoopback() {
+		return from
+	}
+	for _, h := range b.s.Hosts {
+		if h.Host.Address == a.String() {
+			return h
+		}
+		for _, x := range h.Addresses.Value {
+			if x == a.String() || len(x) > len(a.String()) && x[:len(a.String())+1] == a.String()+"/" {
+				if !bridge(h, a.String()) {
+					return h
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func bridge(h *hosts.HostFacts, addr string) bool {
+	for _, c := range h.Containers.Value {
+		for _, n := range c.Networks {
+			if n.Gateway == addr && h != nil {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (b *builder) probes(h *hosts.HostFacts) {
+	for _, p := range h.Probes.Value {
+		addr, port := probeTarget(p)
+		if port == 0 || len(p.Results) == 0 {
+			continue
+		}
+		o := b.owner(h, addr)
+		if o == nil || o == h && p.From == "" && parse(addr).IsLoopback() {
+			continue
+		}
+		r := b.row(o.Host.Name, "tcp", port)
+		last := p.Results[len(p.Results)-1]
+		switch {
+		case last.OK || last.Status != 0:
+			r.Reach = Reached
+		case r.Reach == NotProbed:
+			r.Reach = NotReached
+		}
+	}
+}
+
+func (b *builder) finish() []Row {
+	order := map[string]int{}
+	for i, h := range b.s.Hosts {
+		order[h.Host.Name] = i
+	}
+	out := make([]Row, 0, len(b.rows))
+	for _, r := range b.rows {
+		r.judge(b.s.Host(r.Host))
+		out = append(out, *r)
+	}
+	sort.Slice(out, func(i, j int) bool {
+		x, y := out[i], out[j]
+		switch {
+		case x.Host != y.Host:
+			return order[x.Host] < order[y.Host]
+		case x.Port != y.Port:
+			return x.Port < y.Port
+		}
+		return x.Proto < y.Proto
+	})
+	return out
+}
