@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -214,9 +215,25 @@ func (p *parser) console(root *table) {
 	c := Console{Lease: 15 * time.Minute}
 	if ok {
 		c.Theme = t.word("theme", "auto", "dark", "light")
-		c.Keys = t.strMap("keys", `"containers.restart" = "R"`)
+		c.Keys = keys(t)
 		c.Lease = t.duration("lease", time.Minute, 12*time.Hour, c.Lease)
 		t.done()
 	}
 	p.inv.Console = c
+}
+
+// keys reads the keys of actions. Which actions there are, and which keys are taken, the console
+// knows: it checks the rest.
+func keys(t *table) map[string][]string {
+	sub, ok := t.sub("keys", `a table such as { "containers.restart" = "R" }`)
+	if !ok {
+		return nil
+	}
+	out := map[string][]string{}
+	for _, l := range sub.layers {
+		for _, id := range slices.Sorted(maps.Keys(l.m)) {
+			out[id] = append([]string{}, texts(sub.strs(id, "ctrl+r"))...)
+		}
+	}
+	return out
 }

@@ -284,7 +284,7 @@ type Intervals struct {
 
 // Console is what the inventory says about the console itself.
 type Console struct {
-	Theme string            // auto, dark, light
-	Keys  map[string]string // action ID → key
-	Lease time.Duration     // how long the write lease lasts unless another end is given
+	Theme string              // auto, dark, light
+	Keys  map[string][]string // action ID → keys; an empty list unbinds
+	Lease time.Duration       // how long the write lease lasts unless another end is given
 }

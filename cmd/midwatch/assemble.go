@@ -1,0 +1,207 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+
+	"midwatch/hosts"
+	"midwatch/hosts/docker"
+	"midwatch/hosts/fleet"
+	"midwatch/hosts/inventory"
+	"midwatch/hosts/logs"
+	"midwatch/hosts/transport"
+)
+
+// node is one host with the ways to it.
+type node struct {
+	host   *inventory.Host
+	link   *transport.Link
+	bell   fleet.Bell
+	docker *docker.Client // nil when there is none to be asked
+	absent bool           // it is no fault when no engine answers: it was not asked for
+}
+
+// dialing is how nodes reach the world: for real, or the demo fleet inside the process.
+type dialing struct {
+	dial   func(ctx context.Context, network, address string) (net.Conn, error) // nil: for real
+	change func(*transport.Target)                                              // last word on a target; nil for none
+}
+
+// newNode opens the way to a host; nothing is dialled before it returns.
+func (a *app) newNode(ctx context.Context, inv *inventory.Inventory, h *inventory.Host, d dialing, o opening) (*node, error) {
+	engine := h.Docker
+	t := target(inv, h)
+	if engine.Context != "" {
+		c, err := inventory.ReadContext(inventory.DockerConfigDir(a.getenv), engine.Context)
+		if err == nil {
+			err = throughContext(&t, &engine, c)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s:%d: host %s: %w", inv.File, h.Line, h.Name, err)
+		}
+		if c.SkipTLSVerify {
+			return nil, fmt.Errorf("%s:%d: host %s: docker context %q verifies no certificates, which is refused: give it a CA", inv.File, h.Line, h.Name, engine.Context)
+		}
+	}
+	config, err := tlsConfig(engine)
+	if err != nil {
+		return nil, fmt.Errorf("%s:%d: host %s: %w", inv.File, h.Line, h.Name, err)
+	}
+	if t.Kind == hosts.KindDocker {
+		t.Address = strings.TrimPrefix(engine.Address, "tcp://")
+	}
+	if d.change != nil {
+		d.change(&t)
+	}
+	n := &node{host: h, bell: fleet.NewBell()}
+	n.link = transport.Open(ctx, t, transport.Params{
+		Log: a.log.With("host", h.Name), Ask: o.ask, OnChange: n.bell.Ring, Lazy: !o.watch, FailFast: o.failFast, Dial: d.dial, Getenv: a.getenv,
+		Keepalive: h.Intervals.Keepalive, KeepaliveDeadline: h.Timeouts.Keepalive,
+	})
+	if h.Maintenance != "" {
+		n.link.SetMaintenance(h.Maintenance)
+	}
+	n.absent = engine == (inventory.Docker{})
+	if !engine.Off {
+		n.docker = docker.New(docker.Params{
+			Host: h.Name, Dial: n.engineDial(engine, t, d), Endpoint: endpoint(engine), TLS: config, Now: a.now,
+			Timeout: h.Timeouts.Command,
+		})
+	}
+	return n, nil
+}
+
+// engineDial returns what opens connections to the engine of a host.
+func (n *node) engineDial(e inventory.Docker, t transport.Target, d dialing) func(context.Context) (net.Conn, error) {
+	if e.Address == "" {
+		way := &transport.DockerDialer{Conn: n.link, Socket: e.Socket, Sudo: e.Sudo || t.Sudo != transport.SudoNone}
+		return way.Dial
+	}
+	hostPort := strings.TrimPrefix(e.Address, "tcp://")
+	if t.Kind == hosts.KindDocker {
+		return func(ctx context.Context) (net.Conn, error) { return n.link.Dial(ctx, "tcp", hostPort) }
+	}
+	dial := d.dial
+	if dial == nil {
+		dial = new(net.Dialer).DialContext
+	}
+	return func(ctx context.Context) (net.Conn, error) { return dial(ctx, "tcp", hostPort) }
+}
+
+func endpoint(e inventory.Docker) string {
+	switch {
+	case e.Address != "":
+		return strings.TrimPrefix(e.Address, "tcp://")
+	case e.Socket != "":
+		return e.Socket
+	}
+	return transport.DockerSocket
+}
+
+// tlsConfig reads the certificates of an engine; nil for one that is not reached over TCP, or, on
+// the loopback only, without TLS.
+func tlsConfig(e inventory.Docker) (*tls.Config, error) {
+	if e.Address == "" || e.CA == "" && e.Cert == "" {
+		return nil, nil //nolint:nilnil // no configuration is what net/http knows as no TLS
+	}
+	c := &tls.Config{MinVersion: tls.VersionTLS12}
+	if u, err := url.Parse(e.Address); err == nil {
+		c.ServerName = u.Hostname()
+	}
+	if e.CA != "" {
+		pem, err := os.ReadFile(inventory.ExpandHome(e.CA))
+		if err != nil {
+			return nil, fmt.Errorf("read docker's ca: %w", err)
+		}
+		c.RootCAs = x509.NewCertPool()
+		if !c.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("read docker's ca: %s holds no certificate in PEM form", e.CA)
+		}
+	}
+	if e.Cert != "" {
+		pair, err := tls.LoadX509KeyPair(inventory.ExpandHome(e.Cert), inventory.ExpandHome(e.Key))
+		if err != nil {
+			return nil, fmt.Errorf("read docker's certificate: %w", err)
+		}
+		c.Certificates = []tls.Certificate{pair}
+	}
+	return c, nil
+}
+
+// member is the node as the fleet watches it.
+func (n *node) member() fleet.Member {
+	m := fleet.Member{Host: n.host.Host, Link: n.link, Bell: n.bell, DockerAbsent: n.absent}
+	if n.host.Kind != hosts.KindDocker {
+		m.Conn = n.link
+	}
+	if n.docker != nil {
+		m.Docker = fleet.Engine(n.docker)
+	}
+	return m
+}
+
+func (n *node) Close() error {
+	var err error
+	if n.docker != nil {
+		err = n.docker.Close()
+	}
+	return errors.Join(err, n.link.Close())
+}
+
+// logSources is where log streams find the hosts.
+func (w *world) logSources() logs.Sources {
+	find := func(host string) (*node, error) {
+		if n, ok := w.nodes[host]; ok {
+			return n, nil
+		}
+		return nil, fmt.Errorf("no host %q", host)
+	}
+	return logs.Sources{
+		Runner: func(_ context.Context, host string) (logs.Runner, error) {
+			n, err := find(host)
+			if err != nil {
+				return nil, err
+			}
+			return n.link, nil
+		},
+		Container: logs.Docker(func(_ context.Context, host string) (*docker.Client, error) {
+			n, err := find(host)
+			switch {
+			case err != nil:
+				return nil, err
+			case n.docker == nil:
+				return nil, fmt.Errorf("%s: the inventory says that it has no docker", host)
+			}
+			return n.docker, nil
+		}),
+		Sudo: func(host string) bool {
+			n, ok := w.nodes[host]
+			return ok && n.host.Sudo.Mode != inventory.SudoNone
+		},
+	}
+}
+
+var (
+	_ fleet.Linker = (*transport.Link)(nil)
+	_ io.Closer    = (*node)(nil)
+)
+
+// pick returns the hosts of an inventory with these names; nil means all.
+func pick(inv *inventory.Inventory, names []string) []*inventory.Host {
+	var out []*inventory.Host
+	for i := range inv.Hosts {
+		if names == nil || slices.Contains(names, inv.Hosts[i].Name) {
+			out = append(out, &inv.Hosts[i])
+		}
+	}
+	return out
+}

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+	"time"
+
+	tea "github.com/charmbracelet/bubbletea"
+	"github.com/charmbracelet/lipgloss"
+
+	"midwatch/cmd/midwatch/internal/tty"
+	"midwatch/hosts/inventory"
+	"midwatch/themes"
+	"midwatch/tui"
+	"midwatch/tui/ui"
+)
+
+// answerWait is how long the first frame waits for the terminal to say what its background is.
+// Everything else is made ready meanwhile.
+const answerWait = 50 * time.Millisecond
+
+// runConsole shows the console on the inventory, or on the demo fleet with --demo.
+func (a *app) runConsole(ctx context.Context, _ []string) error {
+	if !a.isTerminal(a.stdin) || !a.isTerminal(a.stdout) {
+		return wrong("the console needs a terminal; without one use midwatch status, midwatch logs")
+	}
+	inv, err := a.inventory()
+	if err != nil {
+		return err
+	}
+	saved := tty.Save(a.stdin, a.stdout)
+	defer saved.Restore()
+	asked := a.askBackground(inv)
+
+	questions := tui.NewQuestions()
+	w, err := a.open(ctx, inv, opening{watch: true, ask: a.askInside(questions)})
+	if err != nil {
+		return err
+	}
+	defer w.Close()
+	answer := <-asked
+	out := ui.NewOutput(a.stdout, a.getenv("TMUX") != "")
+	screensCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	styles := a.consoleThemes(inv, answer.bg)
+	root, err := tui.New(tui.Params{
+		Deps:      w.deps(screensCtx, a.now, styles[0], out.Copy),
+		Screens:   screens(),
+		Keys:      inv.Console.Keys,
+		Themes:    styles,
+		Questions: questions,
+		Where:     w.Where,
+	})
+	if err != nil {
+		return &exitError{exitUsage, err}
+	}
+	return a.loop(ctx, root, out, answer, saved)
+}
+
+// loop runs the program until it quits, by a key or by a signal.
+func (a *app) loop(ctx context.Context, root *tui.Root, out *ui.Output, answer background, saved *tty.State) error {
+	var in tty.File = a.stdin
+	if answer.late {
+		in = tty.NewFilter(a.stdin, a.now)
+	}
+	// ctx is not given to the program: its end is one more signal, which the console may ask about.
+	p := tea.NewProgram(root, tea.WithInput(in), tea.WithOutput(out), tea.WithoutSignalHandler(),
+		tea.WithAltScreen(), tea.WithMouseCellMotion())
+	release := a.signals.route(func(s os.Signal) {
+		if s == syscall.SIGHUP {
+			go p.Quit() // nobody is there to be asked
+			return
+		}
+		go p.Send(tui.QuitMsg{})
+	}, func() {
+		p.Kill()
+		saved.Restore()
+	})
+	defer release()
+	for _, k := range tty.Keys(answer.typed) {
+		go p.Send(k)
+	}
+	_, err := p.Run()
+	root.Close()
+	s := a.signals.received()
+	switch {
+	case s != nil:
+		// After a hang-up reading fails as well; that is no error of its own.
+		return interruption{s}
+	case errors.Is(err, tea.ErrProgramPanic):
+		return fmt.Errorf("the console stopped on a mistake of ours; please report it: %w", err)
+	case err != nil:
+		return fmt.Errorf("console: %w", err)
+	}
+	return ctx.Err()
+}
+
+// background is what came of asking the terminal.
+type background struct {
+	bg    tty.Background
+	typed []byte
+	late  bool
+}
+
+// askBackground finds out whether the terminal is dark or light: by the flag, the inventory, the
+// environment, or by asking, in that order.
+func (a *app) askBackground(inv *inventory.Inventory) <-chan background {
+	ch := make(chan background, 1)
+	known := a.background()
+	if a.flags.theme == "" && known == tty.Unknown {
+		known = map[string]tty.Background{"dark": tty.Dark, "light": tty.Light}[inv.Console.Theme]
+	}
+	if known != tty.Unknown || !tty.Asks(a.getenv("TERM")) {
+		ch <- background{bg: known}
+		return ch
+	}
+	go func() {
+		bg, typed, late := tty.Ask(answerWait)
+		ch <- background{bg, typed, late}
+	}()
+	return ch
+}
+
+// consoleThemes are the themes, the one to begin with first.
+func (a *app) consoleThemes(inv *inventory.Inventory, bg tty.Background) []*themes.Styles {
+	r := lipgloss.NewRenderer(a.stdout)
+	r.SetColorProfile(a.profile(a.stdout))
+	r.SetHasDarkBackground(bg != tty.Light)
+	opts := themes.Options{ASCII: a.ascii()}
+	dark, light := themes.New(r, themes.Dark(), opts), themes.New(r, themes.Light(), opts)
+	if bg == tty.Light {
+		return []*themes.Styles{light, dark}
+	}
+	return []*themes.Styles{dark, light}
+}

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+)
+
+// signals turns SIGINT, SIGTERM and SIGHUP into the end of one context, or, while the console runs,
+// into its question whether to quit. The second one does not ask any more.
+type signals struct {
+	mu      sync.Mutex // guards everything below
+	console func(os.Signal)
+	forced  func()
+	last    os.Signal
+}
+
+// watchSignals starts the watch; stop ends it.
+func (a *app) watchSignals() (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	ch := make(chan os.Signal, 4)
+	signal.Notify(ch, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	// Without this, writing to a pipe nobody reads ends the program before anything is put back.
+	// It is not ignored: what we start would inherit that.
+	broken := make(chan os.Signal, 1)
+	signal.Notify(broken, syscall.SIGPIPE)
+	done := make(chan struct{})
+	go func() {
+		for n := 1; ; n++ {
+			select {
+			case <-done:
+				return
+			case s := <-ch:
+				a.signals.got(s, n, cancel)
+				if n > 1 {
+					a.die(exitInterrupted)
+				}
+			}
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(ch)
+		signal.Stop(broken)
+		close(done)
+		cancel(nil)
+	}
+}
+
+func (s *signals) got(sig os.Signal, n int, cancel context.CancelCauseFunc) {
+	s.mu.Lock()
+	console, forced := s.console, s.forced
+	s.last = sig
+	s.mu.Unlock()
+	switch {
+	case n > 1:
+		cancel(interruption{sig})
+		if forced != nil {
+			forced()
+		}
+	case console != nil:
+		console(sig)
+	default:
+		cancel(interruption{sig})
+	}
+}
+
+// route sends signals to the console until release is called. ask is the first signal, force the
+// second.
+func (s *signals) route(ask func(os.Signal), force func()) (release func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.console, s.forced = ask, force
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.console, s.forced = nil, nil
+	}
+}
+
+// received is the last signal that came, nil without one.
+func (s *signals) received() os.Signal {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.last
+}

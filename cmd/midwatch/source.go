@@ -1,0 +1,196 @@
+package main
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"midwatch/hosts"
+	"midwatch/hosts/inventory"
+)
+
+// pattern is a SOURCE of "midwatch logs" as it was typed.
+type pattern struct {
+	text string
+	host string // "" for every host
+	kind hosts.LogKind
+	name string // may hold * and ? for containers and units
+}
+
+// glob reports whether names have to be looked up before the pattern means sources.
+func (p pattern) glob() bool {
+	return p.host == "" || strings.ContainsAny(p.name, "*?[") && p.kind != hosts.LogFile
+}
+
+// parsePattern reads [HOST/]KIND[:NAME], and HOST alone for its whole journal. Hosts decide: a name
+// may hold neither "/" nor ":".
+func parsePattern(text string, known func(host string) bool) (pattern, error) {
+	p := pattern{text: text}
+	rest := text
+	if host, after, ok := strings.Cut(text, "/"); ok && !strings.Contains(host, ":") {
+		if !known(host) {
+			return p, fmt.Errorf("%s: no host %q", text, host)
+		}
+		p.host, rest = host, after
+	} else if known(text) {
+		p.host, p.kind = text, hosts.LogJournal
+		return p, nil
+	}
+	kind, name, named := strings.Cut(rest, ":")
+	kinds := map[string]hosts.LogKind{"container": hosts.LogContainer, "unit": hosts.LogUnit, "journal": hosts.LogJournal, "file": hosts.LogFile}
+	p.kind, p.name = kinds[kind], name
+	switch {
+	case p.kind == hosts.LogUnknown:
+		return p, fmt.Errorf("%s: want [HOST/]container:NAME, [HOST/]unit:NAME, HOST/file:PATH, HOST/journal, or the name of a log or a host of the inventory", text)
+	case p.kind == hosts.LogJournal && named, p.kind != hosts.LogJournal && name == "":
+		return p, fmt.Errorf("%s: a journal has no name, everything else has one", text)
+	case p.kind == hosts.LogFile && (p.host == "" || !strings.HasPrefix(name, "/")):
+		return p, fmt.Errorf("%s: want HOST/file:/absolute/path", text)
+	}
+	if _, err := path.Match(name, ""); err != nil {
+		return p, fmt.Errorf("%s: %w", text, err)
+	}
+	if p.kind == hosts.LogUnit && !strings.ContainsAny(name, "*?[") && !strings.Contains(name, ".") {
+		p.name += ".service" // as systemctl takes it
+	}
+	return p, nil
+}
+
+// fromLog makes patterns of a named log of the inventory.
+func fromLog(l inventory.Log) []pattern {
+	var out []pattern
+	for _, s := range l.Sources {
+		at := s.Hosts
+		if len(at) == 0 {
+			at = []string{""}
+		}
+		for _, h := range at {
+			out = append(out, pattern{text: l.Name, host: h, kind: s.Kind, name: s.Name})
+		}
+	}
+	return out
+}
+
+// expand turns patterns into sources, looking names up in a snapshot; each source once, in order.
+// unmatched are the patterns that stand for nothing there.
+func expand(patterns []pattern, snap *hosts.Snapshot) (found []hosts.LogSource, unmatched []pattern) {
+	seen := map[hosts.LogSource]bool{}
+	for _, p := range patterns {
+		n := 0
+		for _, s := range p.sources(snap) {
+			n++
+			if !seen[s] {
+				seen[s] = true
+				found = append(found, s)
+			}
+		}
+		if n == 0 {
+			unmatched = append(unmatched, p)
+		}
+	}
+	return found, unmatched
+}
+
+func (p pattern) sources(snap *hosts.Snapshot) []hosts.LogSource {
+	if !p.glob() {
+		return []hosts.LogSource{{Host: p.host, Kind: p.kind, Name: p.name}}
+	}
+	var out []hosts.LogSource
+	for _, h := range snap.Hosts {
+		if p.host != "" && h.Host.Name != p.host {
+			continue
+		}
+		for _, name := range p.names(h) {
+			out = append(out, hosts.LogSource{Host: h.Host.Name, Kind: p.kind, Name: name})
+		}
+	}
+	return out
+}
+
+// names are what p matches on one host.
+func (p pattern) names(h *hosts.HostFacts) []string {
+	var out []string
+	switch p.kind {
+	case hosts.LogJournal:
+		if h.Host.Kind != hosts.KindDocker {
+			out = append(out, "")
+		}
+	case hosts.LogContainer:
+		for i := range h.Containers.Value {
+			if matches(p.name, h.Containers.Value[i].Name) {
+				out = append(out, h.Containers.Value[i].Name)
+			}
+		}
+	case hosts.LogUnit:
+		for i := range h.Units.Value {
+			if u := h.Units.Value[i].Name; matches(p.name, u) || matches(p.name, strings.TrimSuffix(u, ".service")) {
+				out = append(out, u)
+			}
+		}
+	default:
+	}
+	return out
+}
+
+func matches(pattern, name string) bool {
+	ok, err := path.Match(pattern, name)
+	return ok && err == nil
+}
+
+// allSources lists what a snapshot knows to have a log: containers, then services.
+func allSources(snap *hosts.Snapshot, wanted func(host string) bool) []hosts.LogSource {
+	var out []hosts.LogSource
+	for _, h := range snap.Hosts {
+		if !wanted(h.Host.Name) {
+			continue
+		}
+		for i := range h.Containers.Value {
+			out = append(out, hosts.LogSource{Host: h.Host.Name, Kind: hosts.LogContainer, Name: h.Containers.Value[i].Name})
+		}
+		for i := range h.Units.Value {
+			if u := h.Units.Value[i].Name; strings.HasSuffix(u, ".service") {
+				out = append(out, hosts.LogSource{Host: h.Host.Name, Kind: hosts.LogUnit, Name: u})
+			}
+		}
+	}
+	slices.SortStableFunc(out, func(a, b hosts.LogSource) int {
+		return strings.Compare(a.Host, b.Host)
+	})
+	return out
+}
+
+// parseWhen reads a moment: a duration ago ("15m", "2d"), a time of the last 24 hours ("14:05",
+// "14:05:30"), a day, a day with a time, or RFC 3339.
+func parseWhen(text string, now time.Time) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	if days, ok := strings.CutSuffix(text, "d"); ok {
+		if d, err := time.ParseDuration(days + "h"); err == nil && d >= 0 {
+			return now.Add(-24 * d), nil
+		}
+	}
+	if d, err := time.ParseDuration(text); err == nil && d >= 0 {
+		return now.Add(-d), nil
+	}
+	if t, err := time.Parse(time.RFC3339Nano, text); err == nil {
+		return t, nil
+	}
+	for _, layout := range []string{"2006-01-02 15:04:05", "2006-01-02 15:04", "2006-01-02T15:04:05", "2006-01-02"} {
+		if t, err := time.ParseInLocation(layout, text, now.Location()); err == nil {
+			return t, nil
+		}
+	}
+	for _, layout := range []string{"15:04:05", "15:04"} {
+		if t, err := time.ParseInLocation(layout, text, now.Location()); err == nil {
+			at := time.Date(now.Year(), now.Month(), now.Day(), t.Hour(), t.Minute(), t.Second(), 0, now.Location())
+			if at.After(now) {
+				at = at.AddDate(0, 0, -1)
+			}
+			return at, nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("%q is no moment: want 15m, 2d, 14:05, 2026-11-29, 2026-11-29 14:05 or RFC 3339", text)
+}

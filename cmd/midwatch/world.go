@@ -1,0 +1,176 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	tea "github.com/charmbracelet/bubbletea"
+
+	"midwatch/hosts"
+	"midwatch/hosts/fleet"
+	"midwatch/hosts/inventory"
+	"midwatch/hosts/logs"
+	"midwatch/hosts/transport"
+	"midwatch/themes"
+	"midwatch/tui/ui"
+)
+
+// world is a fleet that can be asked: the hosts of an inventory, or the demo's.
+type world struct {
+	Inventory *inventory.Inventory
+	Fleet     *fleet.Fleet
+	Where     string // "demo cortex"; "" for real hosts
+	nodes     map[string]*node
+	getenv    func(string) string
+	ctx       context.Context //nolint:containedctx // a world lives as long as its context does
+	stop      context.CancelFunc
+	work      sync.WaitGroup
+	closers   []func() error // last first
+}
+
+// opening says what a world is opened for.
+type opening struct {
+	hosts    []string      // names; nil for all
+	watch    bool          // keep a snapshot: connect to every host now
+	failFast bool          // a host that cannot be reached fails what is asked of it, instead of being waited for
+	ask      transport.Ask // nil: nobody answers
+}
+
+// inventory reads the inventory.
+func (a *app) inventory() (*inventory.Inventory, error) {
+	inv, err := inventory.Load(a.flags.config, a.getenv)
+	var faults inventory.Faults
+	if err != nil && !errors.As(err, &faults) {
+		err = &exitError{exitUsage, err}
+	}
+	return inv, err
+}
+
+// open joins inventory, transports, engines and fleet. Nothing waits for a host.
+func (a *app) open(ctx context.Context, inv *inventory.Inventory, o opening) (*world, error) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // ends with Close, in order
+	w := &world{Inventory: inv, nodes: map[string]*node{}, getenv: a.getenv, ctx: ctx, stop: cancel}
+	d := dialing{}
+	var members []fleet.Member
+	var errs []error
+	for _, h := range pick(inv, o.hosts) {
+		n, err := a.newNode(ctx, inv, h, d, o)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		w.nodes[h.Name] = n
+		w.closers = append(w.closers, n.Close)
+		members = append(members, n.member())
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, errors.Join(&exitError{exitUsage, err}, w.Close())
+	}
+	w.Fleet = fleet.New(fleet.Params{Members: members, Now: a.now, Logger: a.log, Every: refresh(inv), Jitter: rand.Float64})
+	if o.watch {
+		w.work.Go(func() { _ = w.Fleet.Run(ctx) })
+	}
+	return w, nil
+}
+
+// refresh is the pace of the fleet: the shortest that a host asks for.
+func refresh(inv *inventory.Inventory) time.Duration {
+	every := time.Duration(0)
+	for i := range inv.Hosts {
+		if d := inv.Hosts[i].Intervals.Refresh; every == 0 || d < every {
+			every = d
+		}
+	}
+	return every
+}
+
+// Close ends everything the world started and waits for it.
+func (w *world) Close() error {
+	w.stop()
+	w.work.Wait()
+	// Links wait for what runs on them; all at once, so that one slow host delays by itself only.
+	errs := make([]error, len(w.closers))
+	var wg sync.WaitGroup
+	for i, c := range w.closers {
+		wg.Go(func() { errs[i] = c() })
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// Tail opens a stream of log lines.
+func (w *world) Tail(ctx context.Context, q hosts.LogQuery) (hosts.LogStream, error) {
+	if len(q.Sources) == 0 {
+		return nil, errors.New("no log source given")
+	}
+	return logs.Open(ctx, w.logSources(), q), nil
+}
+
+// ContainerDetail reads what is shown of one container.
+func (w *world) ContainerDetail(ctx context.Context, host, id string) (hosts.ContainerDetail, error) {
+	n, ok := w.nodes[host]
+	if !ok || n.docker == nil {
+		return hosts.ContainerDetail{}, fmt.Errorf("%s has no docker", host)
+	}
+	return n.docker.Detail(ctx, id)
+}
+
+// HostShell gives the terminal to a login shell on a host.
+func (w *world) HostShell(host string) (tea.ExecCommand, error) {
+	n, ok := w.nodes[host]
+	switch {
+	case !ok:
+		return nil, fmt.Errorf("no host %q", host)
+	case n.host.Kind == hosts.KindDocker:
+		return nil, fmt.Errorf("%s is reached through its docker engine only, and has no shell", host)
+	}
+	return &handover{
+		ctx: w.ctx, getenv: w.getenv, what: "shell on " + host,
+		session: onConn(n.link, "sh", "-c", `exec "${SHELL:-/bin/sh}" -l`),
+	}, nil
+}
+
+// ContainerShell gives the terminal to a shell inside a container.
+func (w *world) ContainerShell(host, id string) (tea.ExecCommand, error) {
+	n, ok := w.nodes[host]
+	if !ok || n.docker == nil {
+		return nil, fmt.Errorf("%s has no docker", host)
+	}
+	return &handover{
+		ctx: w.ctx, getenv: w.getenv, what: "shell in " + w.containerName(host, id) + " on " + host,
+		session: func(ctx context.Context, in io.Reader, out io.Writer, t hosts.Term) error {
+			return n.docker.ExecShell(ctx, id, in, out, out, t)
+		},
+	}, nil
+}
+
+// containerName is the name of a container for people; its ID when it is not known.
+func (w *world) containerName(host, id string) string {
+	if h := w.Fleet.Snapshot().Host(host); h != nil {
+		for i := range h.Containers.Value {
+			if h.Containers.Value[i].ID == id {
+				return h.Containers.Value[i].Name
+			}
+		}
+	}
+	return id
+}
+
+// deps are what the screens are built with.
+func (w *world) deps(ctx context.Context, now func() time.Time, st *themes.Styles, copyText func(string) error) ui.Deps {
+	return ui.Deps{
+		Now: now, Styles: st, Fleet: w.Fleet, Logs: w, Detail: w, Shell: w, Copy: copyText, Context: ctx,
+	}
+}
+
+var (
+	_ ui.Fleet    = (*fleet.Fleet)(nil)
+	_ ui.Logs     = (*world)(nil)
+	_ ui.Detailer = (*world)(nil)
+	_ ui.Sheller  = (*world)(nil)
+)
