@@ -1,6 +1,9 @@
 package hosts
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Engine is a Docker engine (GET /version and /info).
 type Engine struct {
@@ -176,4 +179,44 @@ type Unit struct {
 	InvocationID string
 	ExitCode     string // how the main process ended: exited, killed, dumped; "" while it never did
 	ExitStatus   int    // ExecMainStatus: its exit code or the number of its signal
+	Job          string // what systemd is doing to it, "stop running"; "" usually
+	Wants        []string
+	PartOf       []string
+	ConsistsOf   []string      // the units that are PartOf this one
+	StopTimeout  time.Duration // TimeoutStopUSec: how long it may take to drain; 0 unknown, -1 for ever
+	EnvFiles     []EnvFile     // EnvironmentFiles, with the names they set
+	Listen       []string      // of a socket unit: "/run/web.sock (Stream)"
+	LastRun      time.Time     // of a timer
+	NextRun      time.Time
+}
+
+// EnvFile is a file of environment variables of a unit. Values are not facts.
+type EnvFile struct {
+	Path     string // may be a pattern
+	Optional bool   // written with "-": no fault when it is missing
+	Names    []string
+	Read     bool   // Names were read
+	Error    string // why they could not be: "missing", "not readable"; "" otherwise
+}
+
+// Instance splits the name of an instance of a template: "worker@.service" and "eu" of
+// "worker@eu.service"; both empty for other units.
+func (u Unit) Instance() (template, instance string) {
+	dot := strings.LastIndexByte(u.Name, '.')
+	at := strings.IndexByte(u.Name, '@')
+	if at < 1 || dot <= at+1 {
+		return "", ""
+	}
+	return u.Name[:at+1] + u.Name[dot:], u.Name[at+1 : dot]
+}
+
+// Draining reports that the unit was told to stop and has not yet.
+func (u Unit) Draining() bool { return u.Active == "deactivating" }
+
+// DrainEnd is when systemd stops waiting and kills; zero when that is not known or never.
+func (u Unit) DrainEnd() time.Time {
+	if !u.Draining() || u.Since.IsZero() || u.StopTimeout <= 0 {
+		return time.Time{}
+	}
+	return u.Since.Add(u.StopTimeout)
 }

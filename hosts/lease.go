@@ -23,4 +23,10 @@ const (
 	TopicContainers Topic = iota // faster polling of lists where events cannot be had
 	TopicStats                   // CPU and memory samples of containers
 	TopicUnits
+	TopicPorts     // listening sockets
+	TopicRoutes    // configuration and state of proxies
+	TopicServices  // Swarm, compose projects and their files
+	TopicProbes    // health endpoints
+	TopicDatabases // SQLite files in use
+	Topics         // how many there are
 )

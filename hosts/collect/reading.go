@@ -111,6 +111,9 @@ func (b *reading) close(exit int, took time.Duration, now time.Time) {
 func (b *reading) settled(a Answer) {
 	b.cur, b.buf = -1, nil
 	b.done++
+	if redact := a.Section.Redact; redact != nil && len(a.Evidence.Data) > 0 {
+		a.Evidence.Data = redact(a.Evidence.Data)
+	}
 	if a.Sick {
 		b.sick = append(b.sick, a)
 		return

@@ -85,21 +85,19 @@ func (r *Runner) Run(ctx context.Context, sections []Section, each func(Answer))
 		}
 	}
 	if len(root) == 0 {
-		return r.batches(ctx, user, false, out)
+		return r.batches(ctx, user, false, partly(out))
 	}
 	done := make(chan error, 1)
 	go func() { done <- r.asRoot(ctx, root, out) }()
-	err := r.batches(ctx, user, false, out)
+	err := r.batches(ctx, user, false, partly(out))
 	return errors.Join(err, <-done)
 }
 
 // asRoot reads sections with sudo, and those that can do without as an ordinary user where sudo is
 // refused.
 func (r *Runner) asRoot(ctx context.Context, root []Section, out func(Answer)) error {
-	asked := map[string]bool{}
 	var late []Answer // failures: they do not count when sudo was refused
 	err := r.batches(ctx, root, true, func(a Answer) {
-		asked[a.Section.ID] = true
 		if a.Sick {
 			late = append(late, a)
 			return
@@ -124,7 +122,17 @@ func (r *Runner) asRoot(ctx context.Context, root []Section, out func(Answer)) e
 			plain = append(plain, s)
 		}
 	}
-	return r.batches(ctx, plain, false, out)
+	return r.batches(ctx, plain, false, partly(out))
+}
+
+// partly marks what an ordinary user read as having gaps where root would have seen more.
+func partly(out func(Answer)) func(Answer) {
+	return func(a Answer) {
+		if a.Section.Root == RootHelps && a.Evidence.Error == "" && a.Evidence.Needs == "" {
+			a.Evidence.Needs = needsRoot + " for all of it"
+		}
+		out(a)
+	}
 }
 
 // needsRoot is what a person has to provide for a section that only root can read.

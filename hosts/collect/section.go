@@ -25,13 +25,21 @@ type Section struct {
 	// Script is POSIX shell that busybox runs too. It reads nothing from standard input, writes its
 	// answer to standard output and complaints to standard error.
 	Script string
-	Root   Root
+	// Make returns the script for a host of which this much is known, "" when there is nothing to
+	// ask; nil where Script says it all.
+	Make func(f *hosts.HostFacts) string
+	Root Root
 	// Plain sections run in the batch's own shell without a time limit, which saves two processes;
 	// for scripts that read /proc and cannot hang.
 	Plain bool
 	Limit time.Duration // how long the script may run on the host; 0 means DefaultLimit
 	Max   int           // how many bytes of the answer are read; 0 means DefaultMax
 	Every time.Duration // how often it is worth asking when nobody is looking closely
+	// While Watch is looked at, the section is read Faster times as often; 0 means no difference.
+	Watch  hosts.Topic
+	Faster int
+	// Redact masks secrets in an answer before anyone else sees it; nil where there are none.
+	Redact func(data []byte) []byte
 	// Fill puts good evidence into f, or says why it cannot be understood. It never changes what
 	// f's slices and maps already hold.
 	Fill func(f *hosts.HostFacts, ev hosts.Evidence) error
@@ -65,10 +73,17 @@ func All() []Section {
 	return []Section{
 		systemSection(),
 		identitySection(),
+		addressesSection(),
+		mountsSection(),
 		unitStatesSection(),
 		unitsSection(),
 		disksSection(),
 		netDisksSection(),
+		unitEnvSection(),
+		socketsSection(),
+		composeSection(),
+		nginxSection(),
+		databasesSection(),
 	}
 }
 
@@ -80,4 +95,25 @@ func ByID(id string) (Section, bool) {
 		}
 	}
 	return Section{}, false
+}
+
+// part makes the Fill and Fail of a section that tells one part.
+func part[T any](of func(*hosts.HostFacts) *hosts.Part[T], parse func([]byte) (T, error)) (
+	fill func(*hosts.HostFacts, hosts.Evidence) error, fail func(*hosts.HostFacts, hosts.Evidence),
+) {
+	fill = func(f *hosts.HostFacts, ev hosts.Evidence) error {
+		v, err := parse(ev.Data)
+		if err != nil {
+			return err
+		}
+		p := of(f)
+		*p = hosts.Read(v, ev.Source, ev.At)
+		p.Needs = ev.Needs
+		return nil
+	}
+	fail = func(f *hosts.HostFacts, ev hosts.Evidence) {
+		p := of(f)
+		*p = p.Failed(ev.Error, ev.Needs, ev.Source, ev.At)
+	}
+	return fill, fail
 }

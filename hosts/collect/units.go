@@ -35,17 +35,22 @@ func unitStatesSection() Section {
 	return Section{
 		ID: "unitstates", Title: "states of systemd units",
 		Source: "systemctl list-units --all", Needs: "systemd",
-		Script: noSystemd + `systemctl list-units --all --full --plain --no-legend --no-pager ` +
-			`--type=service,socket,timer,target,mount,automount,path,swap,scope,slice`,
+		Script: noSystemd + `o=$(systemctl list-units --all --full --plain --no-legend --no-pager ` +
+			`--type=service,socket,timer,target,mount,automount,path,swap,scope,slice) || exit
+printf '%s\n' "$o"
+case $o in *activating*|*reloading*) echo mw-jobs; systemctl list-jobs --no-legend --no-pager;; esac
+exit 0`,
 		Limit: 5 * time.Second, Every: 10 * time.Second, Max: 4 << 20,
-		Fill: func(f *hosts.HostFacts, ev hosts.Evidence) error { return fillStates(f, ev) },
+		Watch: hosts.TopicUnits, Faster: 4,
+		Fill: fillStates,
 		Fail: failUnits,
 	}
 }
 
 // unitProps are the properties that are read of each unit.
 const unitProps = "Id,Description,LoadState,ActiveState,SubState,Result,UnitFileState,StateChangeTimestamp," +
-	"MainPID,NRestarts,MemoryCurrent,FragmentPath,DropInPaths,InvocationID,ExecMainStatus,ExecMainCode"
+	"MainPID,NRestarts,MemoryCurrent,FragmentPath,DropInPaths,InvocationID,ExecMainStatus,ExecMainCode," +
+	"Wants,PartOf,ConsistsOf,TimeoutStopUSec,EnvironmentFiles,Listen,LastTriggerUSec,NextElapseUSecRealtime"
 
 func unitsSection() Section {
 	return Section{
@@ -53,6 +58,7 @@ func unitsSection() Section {
 		Source: "systemctl show --all '*.service' '*.socket' '*.timer' '*.target'", Needs: "systemd",
 		Script: noSystemd + `systemctl show --all --no-pager -p ` + unitProps + ` '*.service' '*.socket' '*.timer' '*.target'`,
 		Limit:  10 * time.Second, Every: time.Minute, Max: 4 << 20,
+		Watch: hosts.TopicUnits, Faster: 4,
 		Fill: func(f *hosts.HostFacts, ev hosts.Evidence) error {
 			if why, ok := absent(ev.Data); ok {
 				return noUnits(f, ev, why)
@@ -61,6 +67,8 @@ func unitsSection() Section {
 			if len(got) == 0 {
 				return errors.New("systemctl show printed no unit")
 			}
+			keepEnv(got, f.Units.Value)
+			keepJobs(got, f.Units.Value)
 			// Failed units of other kinds are known from their states only.
 			for _, u := range f.Units.Value {
 				if !shownUnit(u.Name) && !slices.ContainsFunc(got, func(g hosts.Unit) bool { return g.Name == u.Name }) {
@@ -138,7 +146,7 @@ func fillStates(f *hosts.HostFacts, ev hosts.Evidence) error {
 		if u.Active != s.Active || u.Sub != s.Sub {
 			u.Since, u.MainPID, u.Result = time.Time{}, 0, ""
 		}
-		u.Load, u.Active, u.Sub, u.Description = s.Load, s.Active, s.Sub, s.Description
+		u.Load, u.Active, u.Sub, u.Description, u.Job = s.Load, s.Active, s.Sub, s.Description, s.Job
 		units = append(units, u)
 	}
 	sortUnits(units)
@@ -148,19 +156,29 @@ func fillStates(f *hosts.HostFacts, ev hosts.Evidence) error {
 }
 
 // ParseUnitStates reads systemctl list-units --plain --no-legend: unit, load, active, sub and the
-// description, sorted by name.
+// description, and after a line "mw-jobs" systemctl list-jobs: job, unit, type, state. Sorted by name.
 func ParseUnitStates(data []byte) []hosts.Unit {
 	var out []hosts.Unit
+	jobs := map[string]string{}
+	inJobs := false
 	for line := range lines(data) {
-		line = strings.TrimLeft(line, " \t●○×*↻")
+		line = strings.TrimLeft(line, " ●○×*↻")
 		f := strings.Fields(line)
-		if len(f) < 4 || !strings.Contains(f[0], ".") {
-			continue
+		switch {
+		case line == "mw-jobs":
+			inJobs = true
+		case len(f) < 4:
+		case inJobs:
+			jobs[f[1]] = f[2] + " " + f[3]
+		case strings.Contains(f[0], "."):
+			out = append(out, hosts.Unit{
+				Name: f[0], Load: f[1], Active: f[2], Sub: f[3],
+				Description: strings.TrimSpace(afterField(line, 4)),
+			})
 		}
-		out = append(out, hosts.Unit{
-			Name: f[0], Load: f[1], Active: f[2], Sub: f[3],
-			Description: strings.TrimSpace(afterField(line, 4)),
-		})
+	}
+	for i := range out {
+		out[i].Job = jobs[out[i].Name]
 	}
 	sortUnits(out)
 	return slices.CompactFunc(out, func(a, b hosts.Unit) bool { return a.Name == b.Name })
@@ -225,7 +243,61 @@ func setUnit(u *hosts.Unit, name, v string) {
 		u.ExitStatus = small(v)
 	case "ExecMainCode":
 		u.ExitCode = exitCode(v)
+	default:
+		setRelations(u, name, v)
 	}
+}
+
+// setRelations sets what says how a unit stands to others, to files and to time.
+func setRelations(u *hosts.Unit, name, v string) {
+	switch name {
+	case "Wants":
+		u.Wants = strings.Fields(v)
+	case "PartOf":
+		u.PartOf = strings.Fields(v)
+	case "ConsistsOf":
+		u.ConsistsOf = strings.Fields(v)
+	case "TimeoutStopUSec":
+		u.StopTimeout = span(v)
+	case "EnvironmentFiles":
+		path, options, _ := strings.Cut(v, " (ignore_errors=")
+		if path != "" && len(u.EnvFiles) < 100 {
+			u.EnvFiles = append(u.EnvFiles, hosts.EnvFile{Path: path, Optional: options == "yes)"})
+		}
+	case "Listen":
+		if v != "" && len(u.Listen) < 100 {
+			u.Listen = append(u.Listen, v)
+		}
+	case "LastTriggerUSec":
+		u.LastRun = systemdTime(v)
+	case "NextElapseUSecRealtime":
+		u.NextRun = systemdTime(v)
+	}
+}
+
+// span reads systemd's time spans, "1min 30s"; -1 for infinity and 0 for what cannot be read.
+func span(v string) time.Duration {
+	if v == "infinity" {
+		return -1
+	}
+	units := map[string]time.Duration{
+		"us": time.Microsecond, "ms": time.Millisecond, "s": time.Second, "min": time.Minute, "h": time.Hour,
+		"d": 24 * time.Hour, "w": 7 * 24 * time.Hour, "month": 2629800 * time.Second, "y": 31557600 * time.Second,
+	}
+	var sum time.Duration
+	for _, word := range strings.Fields(v) {
+		i := strings.IndexFunc(word, func(r rune) bool { return (r < '0' || r > '9') && r != '.' })
+		if i < 1 {
+			return 0
+		}
+		n, err := strconv.ParseFloat(word[:i], 64)
+		unit, ok := units[word[i:]]
+		if err != nil || !ok || n > 1e6 {
+			return 0
+		}
+		sum += time.Duration(n * float64(unit))
+	}
+	return sum
 }
 
 // exitCode names the CLD_ code that systemctl prints as a number.

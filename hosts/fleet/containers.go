@@ -92,6 +92,9 @@ func (m *member) listed(list []hosts.Container, err error, now time.Time) {
 		m.facts.Containers = hosts.Read(list, sourceList, now)
 		m.facts.Latest = now
 		m.pruneStats(list)
+		if m.facts.Compose.Known() {
+			m.facts.Compose.Value = collect.RejoinCompose(m.facts.Compose.Value, list)
+		}
 		return
 	}
 	why := collect.OneLine(err.Error())

@@ -24,8 +24,8 @@ type host struct {
 	hang     bool              // accepts commands and says nothing
 	refuse   error
 	flood    bool         // prints without end
-	batches  atomic.Int32 // commands started
-	at       atomic.Int64 // nanoseconds of the last command, since the epoch
+	batches  atomic.Int32 // commands started as an ordinary user
+	rooted   atomic.Int32 // and as root
 }
 
 func newHost(name string, delay time.Duration) *host {
@@ -37,6 +37,13 @@ func newHost(name string, delay time.Duration) *host {
 		"units":      "Id=ssh.service\nLoadState=loaded\nActiveState=active\nSubState=running\n",
 		"disks":      "Filesystem Type 1-blocks Used Available Capacity Mounted on\n/dev/vda ext4 1000 500 500 50% /\n",
 		"netdisks":   "\n",
+		"addresses":  "1: lo    inet 127.0.0.1/8 scope host lo\n",
+		"mounts":     "36 35 98:0 / / rw - ext4 /dev/sda1 rw\n",
+		"unitenv":    "\n",
+		"sockets":    "mw-sockets\n\nmw-processes\n",
+		"compose":    "\n",
+		"nginx":      "mw-absent nginx is not installed\n",
+		"databases":  "mw-databases\n",
 	}}
 }
 
@@ -47,8 +54,11 @@ func (h *host) set(id, text string) {
 }
 
 func (h *host) Stream(ctx context.Context, c hosts.Cmd) (hosts.Stream, error) {
-	h.batches.Add(1)
-	h.at.Store(time.Now().UnixNano())
+	if c.Sudo {
+		h.rooted.Add(1)
+	} else {
+		h.batches.Add(1)
+	}
 	h.mu.Lock()
 	refuse, hang, flood := h.refuse, h.hang, h.flood
 	h.mu.Unlock()
@@ -334,4 +344,14 @@ func (s *stubborn) Containers(context.Context) ([]hosts.Container, error) {
 	s.calls.Add(1)
 	<-s.free
 	return nil, errors.New("too late")
+}
+
+// noRoot is a host whose inventory forbids sudo.
+type noRoot struct{ *host }
+
+func (n *noRoot) Stream(ctx context.Context, c hosts.Cmd) (hosts.Stream, error) {
+	if c.Sudo {
+		return nil, fmt.Errorf("sudo on h1: %w", hosts.ErrNoSudo)
+	}
+	return n.host.Stream(ctx, c)
 }

@@ -15,7 +15,7 @@ type Fleet struct {
 	p       Params
 	board   *board
 	members []*member
-	topics  [hosts.TopicUnits + 1]atomic.Int32
+	topics  [hosts.Topics]atomic.Int32
 	work    sync.WaitGroup
 }
 

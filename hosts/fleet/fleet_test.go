@@ -527,3 +527,84 @@ func TestEvidenceAddsUpToTheSameFacts(t *testing.T) {
 		}
 	})
 }
+
+// Collectors of other kinds are asked at their own pace, and a sick one spoils nothing.
+func TestCollectors(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		asked, offline := 0, 0
+		good := Collector{
+			ID: "agenthub", Title: "the hub", Every: 20 * time.Second, Watch: hosts.TopicProbes, Faster: 4,
+			Collect: func(_ context.Context, f *hosts.HostFacts) []hosts.Evidence {
+				asked++
+				return []hosts.Evidence{{Host: f.Host.Name, Collector: "agenthub", Data: []byte("1.2.3"), At: time.Now()}}
+			},
+			Apply: func(f *hosts.HostFacts, ev hosts.Evidence) error {
+				f.AgentHub = hosts.Read(hosts.AgentHub{Version: string(ev.Data)}, "GET", ev.At)
+				return nil
+			},
+		}
+		panics, hangs, far := good, good, good
+		panics.ID, panics.Collect = "panics", func(context.Context, *hosts.HostFacts) []hosts.Evidence { panic("straw") }
+		panics.Apply = func(f *hosts.HostFacts, ev hosts.Evidence) error {
+			f.Dokploy = f.Dokploy.Failed(ev.Error, "", ev.Source, ev.At)
+			return nil
+		}
+		hangs.ID, hangs.Collect = "hangs", func(ctx context.Context, _ *hosts.HostFacts) []hosts.Evidence {
+			<-ctx.Done()
+			return []hosts.Evidence{{Error: ctx.Err().Error()}}
+		}
+		hangs.Apply = func(*hosts.HostFacts, hosts.Evidence) error { panic("more straw") }
+		far.ID, far.Offline, far.Collect = "far", true, func(context.Context, *hosts.HostFacts) []hosts.Evidence {
+			offline++
+			return nil
+		}
+		w := newWire()
+		f := start(t, Member{
+			Host: hosts.Host{Name: "h1"}, Conn: newHost("h1", 0), Link: w, Bell: w.bell,
+			Collectors: []Collector{panics, hangs, good, far},
+		})
+		<-time.After(time.Minute)
+		if asked != 0 || offline < 3 {
+			t.Errorf("a pending host was asked %d times, a probe from here %d", asked, offline)
+		}
+		w.turn(hosts.StateConnected, "")
+		<-time.After(time.Minute)
+		if asked < 3 || asked > 4 {
+			t.Errorf("asked %d times in a minute", asked)
+		}
+		release := f.Watch(hosts.TopicProbes)
+		<-time.After(time.Minute)
+		release()
+		if asked < 12 || asked > 18 {
+			t.Errorf("asked %d times after a watched minute", asked)
+		}
+		h := f.Snapshot().Host("h1")
+		if h.AgentHub.Value.Version != "1.2.3" || h.Dokploy.Standing() != hosts.Unknown || h.System.Standing() != hosts.Fresh {
+			t.Errorf("hub %+v, dokploy %v, system %v", h.AgentHub, h.Dokploy, h.System.Standing())
+		}
+	})
+}
+
+// Without sudo, what needs root is unknown and says what it needs; the rest is as before.
+func TestNoSudo(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := &noRoot{newHost("h1", 0)}
+		f := start(t, Member{Conn: h})
+		<-time.After(time.Minute)
+		facts := f.Snapshot().Host("h1")
+		if facts.Databases.Standing() != hosts.Unknown || facts.Databases.Needs == "" {
+			t.Errorf("databases: %v, needs %q", facts.Databases.Standing(), facts.Databases.Needs)
+		}
+		if facts.Sockets.Standing() != hosts.Fresh || facts.Sockets.Needs == "" {
+			t.Errorf("sockets: %v, needs %q, %s", facts.Sockets.Standing(), facts.Sockets.Needs, facts.Sockets.Reason)
+		}
+		if v := Judge(f.Snapshot(), time.Now()); !v.OK() {
+			t.Errorf("verdict %q", v)
+		}
+		if n := h.rooted.Load(); n != 0 {
+			t.Errorf("%d commands ran as root", n)
+		}
+	})
+}

@@ -19,16 +19,18 @@ func initial(m Member, last *hosts.Snapshot, now time.Time) *hosts.HostFacts {
 	if f.Latest.IsZero() {
 		f.System.Value.FailedUnits = -1
 	} else {
-		stale(f, "not asked yet: this is from "+f.Latest.Format("2006-01-02 15:04:05"), false, now)
+		why := "not asked yet: this is from " + f.Latest.Format("2006-01-02 15:04:05")
+		markAll(shellParts(f), why, false, now)
+		markAll(engineParts(f), why, false, now)
+		markAll(otherParts(f), why, false, now)
 	}
 	if m.Docker == nil {
 		noEngine(f, "no Docker engine is configured", now)
 	}
 	if m.Conn == nil {
 		const why, needs = "only the Docker engine of this host is reached", "a shell on the host"
-		f.System = f.System.Failed(why, needs, "", now)
-		f.Disks = f.Disks.Failed(why, needs, "", now)
-		f.Units = f.Units.Failed(why, needs, "", now)
+		markAll(shellParts(f), why, true, now)
+		f.System.Needs, f.Disks.Needs, f.Units.Needs = needs, needs, needs
 	}
 	return f
 }
@@ -42,41 +44,56 @@ func noEngine(f *hosts.HostFacts, why string, now time.Time) {
 	f.Containers.Needs, f.Images.Needs, f.Engine.Needs, f.Stats.Needs = why, why, why, why
 }
 
-// stale marks every part with why it is not current; tried says that it was asked for.
-func stale(f *hosts.HostFacts, why string, tried bool, now time.Time) {
-	mark(&f.System, why, tried, now)
-	mark(&f.Disks, why, tried, now)
-	mark(&f.Units, why, tried, now)
-	mark(&f.Engine, why, tried, now)
-	mark(&f.Containers, why, tried, now)
-	mark(&f.Images, why, tried, now)
-	mark(&f.Stats, why, tried, now)
-}
+// marker marks a part as not current.
+type marker func(why string, tried bool, now time.Time)
 
-func mark[T any](p *hosts.Part[T], why string, tried bool, now time.Time) {
-	if !tried {
-		if p.Known() {
+func of[T any](p *hosts.Part[T]) marker {
+	return func(why string, tried bool, now time.Time) {
+		switch {
+		case tried:
+			*p = p.Failed(why, "", p.Source, now)
+		case p.Known():
 			p.Reason = why
 		}
-		return
 	}
-	*p = p.Failed(why, "", p.Source, now)
+}
+
+// shellParts are those that the sections of collect tell.
+func shellParts(f *hosts.HostFacts) []marker {
+	return []marker{
+		of(&f.System), of(&f.Disks), of(&f.Units), of(&f.Addresses), of(&f.Mounts), of(&f.Sockets),
+		of(&f.Compose), of(&f.Databases), of(&f.Nginx),
+	}
+}
+
+// engineParts are those that the Docker engine tells.
+func engineParts(f *hosts.HostFacts) []marker {
+	return []marker{of(&f.Engine), of(&f.Containers), of(&f.Images), of(&f.Stats)}
+}
+
+// otherParts are those that come from elsewhere, if at all: nothing is said of one nobody asked for.
+func otherParts(f *hosts.HostFacts) []marker {
+	return []marker{
+		of(&f.Volumes), of(&f.Networks), of(&f.Envoy), of(&f.Traefik), of(&f.Swarm), of(&f.Agents),
+		of(&f.AgentHub), of(&f.Dokploy), of(&f.Probes),
+	}
+}
+
+func markAll(parts []marker, why string, tried bool, now time.Time) {
+	for _, mark := range parts {
+		mark(why, tried, now)
+	}
 }
 
 // staleAll marks what this host can be asked for.
 func (m *member) staleAll(why string, now time.Time) {
-	f := &m.facts
 	if m.Conn != nil {
-		mark(&f.System, why, true, now)
-		mark(&f.Disks, why, true, now)
-		mark(&f.Units, why, true, now)
+		markAll(shellParts(&m.facts), why, true, now)
 	}
 	if m.Docker != nil && m.missing == "" {
-		mark(&f.Engine, why, true, now)
-		mark(&f.Containers, why, true, now)
-		mark(&f.Images, why, true, now)
-		mark(&f.Stats, why, true, now)
+		markAll(engineParts(&m.facts), why, true, now)
 	}
+	markAll(otherParts(&m.facts), why, false, now)
 	m.dirty = true
 }
 

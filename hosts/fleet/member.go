@@ -25,6 +25,7 @@ type member struct {
 
 	shell, list, engine, images, stats read
 	stream                             stream
+	extra                              []read // of Collectors, in their order
 	missing                            string // why there is no engine, while there is none
 
 	ctx     context.Context //nolint:containedctx // the supervisor's, for what it starts
@@ -36,23 +37,31 @@ type member struct {
 
 	mu       sync.Mutex // guards everything below
 	refresh  bool
-	wanted   string                    // the maintenance asked for
-	inbox    []hosts.Event             // of the engine
-	lost     int                       // events the inbox had no room for
-	evidence map[string]hosts.Evidence // the last of each section
+	wanted   string                      // the maintenance asked for
+	inbox    []hosts.Event               // of the engine
+	lost     int                         // events the inbox had no room for
+	evidence map[string]hosts.Evidence   // the last of each section
+	gathered map[string][]hosts.Evidence // the last of each collector
 }
 
 func newMember(f *Fleet, i int, from Member, facts hosts.HostFacts) *member {
 	m := &member{
 		Member: from, f: f, index: i, facts: facts, wanted: from.Host.Maintenance,
-		sections: collect.All(),
+		sections: append(collect.All(), from.Sections...),
 		results:  make(chan func()), kick: make(chan struct{}, 1),
-		evidence: map[string]hosts.Evidence{},
-		shell:    read{what: "shell", late: shellLate},
-		list:     read{what: "list of containers", late: dockerLate},
-		engine:   read{what: "state of the engine", late: dockerLate},
-		images:   read{what: "list of images", late: dockerLate},
-		stats:    read{what: "samples of containers", late: statsLate},
+		evidence: map[string]hosts.Evidence{}, gathered: map[string][]hosts.Evidence{},
+		shell:  read{what: "shell", late: shellLate},
+		list:   read{what: "list of containers", late: dockerLate},
+		engine: read{what: "state of the engine", late: dockerLate},
+		images: read{what: "list of images", late: dockerLate},
+		stats:  read{what: "samples of containers", late: statsLate},
+	}
+	for _, c := range from.Collectors {
+		r := read{what: c.Title, late: c.Limit}
+		if r.late <= 0 {
+			r.late = dockerLate
+		}
+		m.extra = append(m.extra, r)
 	}
 	if m.Conn != nil {
 		m.runner = collect.NewRunner(collect.Params{Host: m.Host.Name, Conn: m.Conn, Now: f.p.Now})
@@ -112,10 +121,18 @@ func (m *member) step() time.Duration {
 	m.obey(now)
 	m.look(now)
 	m.mail()
-	if m.paused != "" || !m.reachable() {
-		return time.Hour // a change of the link or an order ends it
-	}
 	next := now.Add(time.Hour)
+	if m.paused != "" {
+		return time.Hour // an order ends it
+	}
+	for i := range m.extra {
+		if at := m.readExtra(i, now); at.Before(next) {
+			next = at
+		}
+	}
+	if !m.reachable() {
+		return max(next.Sub(now), 0) // or a change of the link
+	}
 	for _, at := range []time.Time{
 		m.readShell(now), m.readList(now), m.readEngine(now), m.readImages(now), m.readStats(now), m.listen(now),
 	} {
@@ -148,6 +165,9 @@ func (m *member) askAll() {
 	m.schedule.Soon()
 	for _, r := range []*read{&m.shell, &m.list, &m.engine, &m.images} {
 		r.soon()
+	}
+	for i := range m.extra {
+		m.extra[i].soon()
 	}
 	m.stream.retry = time.Time{}
 }
@@ -214,15 +234,18 @@ func (m *member) publish() {
 	m.dirty, m.events = false, nil
 }
 
-// latest returns the last evidence of each section.
+// latest returns the last evidence of each section and collector.
 func (m *member) latest() []hosts.Evidence {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	var out []hosts.Evidence
+	out := make([]hosts.Evidence, 0, len(m.evidence))
 	for _, s := range m.sections {
 		if ev, ok := m.evidence[s.ID]; ok {
 			out = append(out, ev)
 		}
+	}
+	for _, c := range m.Collectors {
+		out = append(out, m.gathered[c.ID]...)
 	}
 	return out
 }

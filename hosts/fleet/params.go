@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"midwatch/hosts"
+	"midwatch/hosts/collect"
 )
 
 // Member is one host of a fleet and the ways to ask it.
@@ -22,6 +23,30 @@ type Member struct {
 	// DockerAbsent says that it is no fault when no engine answers at all: the inventory did not
 	// name one, it was only tried.
 	DockerAbsent bool
+	// Sections are read from the shell of this host beside those of collect.All.
+	Sections []collect.Section
+	// Collectors are asked for what neither a shell nor the basic lists of an engine tell.
+	Collectors []Collector
+}
+
+// Collector is a source of facts of its own: an admin interface, a probe, an API. One of a host is
+// asked at a time, in a goroutine of its own; different ones may be asked at the same time.
+type Collector struct {
+	ID    string // "envoy.edge"; unique for the host
+	Title string // "admin interface of envoy", for people
+	Every time.Duration
+	// While Watch is looked at, it is asked Faster times as often; 0 means no difference.
+	Watch  hosts.Topic
+	Faster int
+	Limit  time.Duration // how long one call of Collect may take; 0 means 15 s
+	// Collect reads. f is what was known when it was called and must not be changed. Failures are
+	// evidence, too.
+	Collect func(ctx context.Context, f *hosts.HostFacts) []hosts.Evidence
+	// Apply puts one piece of its evidence into f, as collect.Apply does: f is a copy, what its
+	// slices and maps hold is shared and must not be changed.
+	Apply func(f *hosts.HostFacts, ev hosts.Evidence) error
+	// Offline collectors do not need the host to be reached: a probe from this machine.
+	Offline bool
 }
 
 // Linker is what keeps the connection to a host (a transport.Link).

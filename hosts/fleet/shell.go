@@ -11,10 +11,13 @@ import (
 
 // faster names the sections that are read more often while somebody looks at what they tell.
 func (m *member) faster() map[string]int {
-	if m.f.watched(hosts.TopicUnits) {
-		return map[string]int{"unitstates": 4, "units": 4}
+	out := map[string]int{}
+	for _, s := range m.sections {
+		if s.Faster > 1 && m.f.watched(s.Watch) {
+			out[s.ID] = s.Faster
+		}
 	}
-	return nil
+	return out
 }
 
 // readShell sends the sections that are due in one batch.
@@ -36,7 +39,10 @@ func (m *member) readShell(now time.Time) time.Time {
 		return at
 	}
 	// What would be due in a moment rides along: one batch is cheaper than two.
-	due := m.schedule.Due(now.Add(m.f.p.Every/5), m.sections, fast)
+	due := m.scripted(m.schedule.Due(now.Add(m.f.p.Every/5), m.sections, fast), now)
+	if len(due) == 0 {
+		return now.Add(m.f.p.Every)
+	}
 	m.send(r, now, func(ctx context.Context) func() {
 		err := m.runner.Run(ctx, due, func(a collect.Answer) {
 			m.post(func() { m.answer(a) })
@@ -44,6 +50,24 @@ func (m *member) readShell(now time.Time) time.Time {
 		return func() { m.shellDone(err) }
 	}, m.shellDone)
 	return r.since.Add(r.late + lateGrace)
+}
+
+// scripted gives the sections their scripts, where these depend on what is known. One that has
+// nothing to ask yet is looked at again soon.
+func (m *member) scripted(due []collect.Section, now time.Time) []collect.Section {
+	out := due[:0]
+	for _, s := range due {
+		if s.Make != nil {
+			if s.Script = s.Make(&m.facts); s.Script == "" {
+				later := s
+				later.Every = m.f.p.Every
+				m.schedule.Done(later, now, 0, false)
+				continue
+			}
+		}
+		out = append(out, s)
+	}
+	return out
 }
 
 // shellDone notes the end of a batch.
@@ -66,10 +90,7 @@ func (m *member) shellDone(err error) {
 
 // failShell marks the shell's parts, for sections that never got as far as an answer.
 func (m *member) failShell(err error, now time.Time) {
-	why := collect.OneLine(err.Error())
-	mark(&m.facts.System, why, true, now)
-	mark(&m.facts.Disks, why, true, now)
-	mark(&m.facts.Units, why, true, now)
+	markAll(shellParts(&m.facts), collect.OneLine(err.Error()), true, now)
 	m.dirty = true
 }
 

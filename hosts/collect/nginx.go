@@ -1,0 +1,84 @@
+package collect
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"time"
+
+	"midwatch/hosts"
+	"midwatch/hosts/nginx"
+	"midwatch/hosts/nginx/read"
+)
+
+// nginxSection reads the configuration of the host's own nginx as nginx itself resolves it.
+func nginxSection() Section {
+	return Section{
+		ID: "nginx", Title: "configuration of nginx", Source: "nginx -T",
+		Needs: needsRoot, Root: RootHelps,
+		Script: `command -v nginx >/dev/null 2>&1 || { echo 'mw-absent nginx is not installed'; exit 0; }
+n=$(nginx -t 2>&1); r=$?
+[ "$r" = 0 ] || { printf '%s\n' "$n" >&2; exit "$r"; }
+printf 'mw-version %s\n' "$(nginx -v 2>&1 | head -n 1)"
+printf '%s\n' "$n" | sed 's/^/mw-note /'
+echo mw-config
+nginx -T 2>/dev/null`,
+		Limit: 10 * time.Second, Every: 5 * time.Minute, Max: 16 << 20, Watch: hosts.TopicRoutes, Faster: 10,
+		Fill: fillNginx,
+		Fail: func(f *hosts.HostFacts, ev hosts.Evidence) {
+			f.Nginx = f.Nginx.Failed(ev.Error, ev.Needs, ev.Source, ev.At)
+		},
+	}
+}
+
+// fillNginx replaces the host's own nginx and leaves those in containers, which come another way.
+func fillNginx(f *hosts.HostFacts, ev hosts.Evidence) error {
+	var list []hosts.Nginx
+	for _, n := range f.Nginx.Value {
+		if n.Container != "" {
+			list = append(list, n)
+		}
+	}
+	why, none := absent(ev.Data)
+	if !none {
+		n, err := ParseNginx(ev.Data)
+		if err != nil {
+			return err
+		}
+		list = append([]hosts.Nginx{n}, list...)
+	}
+	f.Nginx = hosts.Read(list, ev.Source, ev.At)
+	f.Nginx.Needs = ev.Needs
+	if none {
+		f.Nginx.Needs = why
+	}
+	return nil
+}
+
+// ParseNginx reads the answer of the nginx section.
+func ParseNginx(data []byte) (hosts.Nginx, error) {
+	var n hosts.Nginx
+	head, dump, ok := bytes.Cut(data, []byte("\nmw-config\n"))
+	if !ok {
+		return n, errors.New("the answer is not complete")
+	}
+	for line := range lines(head) {
+		if v, ok := strings.CutPrefix(line, "mw-version "); ok {
+			n.Version = nginxVersion(v)
+		}
+		if note, ok := strings.CutPrefix(line, "mw-note "); ok && !strings.HasSuffix(note, "syntax is ok") &&
+			!strings.HasSuffix(note, "test is successful") {
+			n.Notes = append(n.Notes, note)
+		}
+	}
+	n.Config = read.ParseDump(dump)
+	n.HTTP = nginx.NewHTTP(n.Config)
+	n.HTTP.Version = n.Version
+	return n, nil
+}
+
+// nginxVersion reads "nginx version: nginx/1.22.1 (Ubuntu)".
+func nginxVersion(v string) string {
+	_, v, _ = strings.Cut(v, "/")
+	return first(v)
+}
