@@ -1,7 +1,9 @@
 package collect
 
 import (
+	"cmp"
 	"regexp"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -23,12 +25,13 @@ func MaskCompose(text string) string {
 			break
 		}
 		m := masker{lines: lines, seen: map[visit]bool{}}
-		m.walk(&doc, "", false)
+		m.walk(&doc, inOther)
+		m.apply()
 		doc = yaml.Node{}
 	}
 	for i, l := range lines {
 		if broken {
-			l = maskAssignment(l)
+			l = maskUnknown(l)
 		}
 		lines[i] = maskShape(l)
 	}
@@ -45,62 +48,102 @@ var reference = regexp.MustCompile(`^\$(\{[A-Za-z_][A-Za-z0-9_]*(:?\?[^{}$]*)?\}
 type masker struct {
 	lines []string
 	seen  map[visit]bool
+	edits []edit
+}
+
+// edit is a scalar that is to be replaced.
+type edit struct {
+	n    *yaml.Node
+	with string
 }
 
 // visit is a node and the way it was come to; anchors may be met many times, or in a circle.
 type visit struct {
-	n   *yaml.Node
-	all bool
+	n     *yaml.Node
+	under scope
 }
 
-// walk looks for what to mask; all says that n stands under a key all of whose values are masked.
-func (m *masker) walk(n *yaml.Node, key string, all bool) {
-	if all && n.Kind == yaml.AliasNode && n.Alias != nil {
+// scope is what a node stands under.
+type scope int
+
+const (
+	inOther       scope = iota
+	inEnvironment       // environment, args: every value is masked
+	inSecret            // a key that says secret: everything is masked
+)
+
+// walk looks for what to mask in a node.
+func (m *masker) walk(n *yaml.Node, under scope) {
+	if under != inOther && n.Kind == yaml.AliasNode && n.Alias != nil {
 		n = n.Alias // what an anchor holds is masked where it stands
 	}
-	if m.seen[visit{n, all}] {
+	if m.seen[visit{n, under}] {
 		return
 	}
-	m.seen[visit{n, all}] = true
+	m.seen[visit{n, under}] = true
 	switch n.Kind {
 	case yaml.MappingNode:
 		for i := 0; i+1 < len(n.Content); i += 2 {
-			k, v := n.Content[i], n.Content[i+1]
-			under := all || k.Value == "environment" || k.Value == "args" || secretKey.MatchString(k.Value)
-			if all && k.Value == "<<" && v.Kind == yaml.SequenceNode {
-				for _, one := range v.Content {
-					m.walk(one, "", true)
-				}
+			m.walk(n.Content[i+1], within(n.Content[i].Value, under))
+		}
+	case yaml.DocumentNode, yaml.SequenceNode:
+		for _, c := range n.Content {
+			// A list under environment holds names alone where the value comes from elsewhere.
+			if under == inEnvironment && c.Kind == yaml.ScalarNode && variable.MatchString(c.Value) {
 				continue
 			}
-			m.walk(v, k.Value, under)
-		}
-	case yaml.SequenceNode:
-		for _, c := range n.Content {
-			m.walk(c, key, all)
-		}
-	case yaml.DocumentNode:
-		for _, c := range n.Content {
-			m.walk(c, "", false)
+			m.walk(c, under)
 		}
 	case yaml.ScalarNode:
-		m.scalar(n, all)
+		m.scalar(n, under != inOther)
 	}
 }
+
+// within is what the value of a key stands under.
+func within(key string, under scope) scope {
+	switch {
+	case under != inOther:
+		return under
+	case key == "environment" || key == "args":
+		return inEnvironment
+	case secretKey.MatchString(key):
+		return inSecret
+	default:
+		return inOther
+	}
+}
+
+// variable is the name of an environment variable alone: what a list under environment holds when
+// the value comes from the shell that runs compose.
+var variable = regexp.MustCompile(`^[A-Z_][A-Z0-9_]*$`)
 
 func (m *masker) scalar(n *yaml.Node, all bool) {
 	name, value, pair := strings.Cut(n.Value, "=")
 	switch {
 	case all && pair:
 		if value != "" && !reference.MatchString(value) {
-			m.hide(n, name+"="+hosts.Dots)
+			m.edits = append(m.edits, edit{n, name + "=" + hosts.Dots})
 		}
 	case all:
 		if n.Value != "" && n.Tag != "!!null" && !reference.MatchString(n.Value) {
-			m.hide(n, hosts.Dots)
+			m.edits = append(m.edits, edit{n, hosts.Dots})
 		}
 	case pair && secretKey.MatchString(name) && !reference.MatchString(value) && value != "":
-		m.hide(n, name+"="+hosts.Dots)
+		m.edits = append(m.edits, edit{n, name + "=" + hosts.Dots})
+	}
+}
+
+// apply makes the edits, from the last to the first so that places stay where they are.
+func (m *masker) apply() {
+	slices.SortFunc(m.edits, func(a, b edit) int {
+		return cmp.Or(cmp.Compare(b.n.Line, a.n.Line), cmp.Compare(b.n.Column, a.n.Column))
+	})
+	var last *yaml.Node
+	for _, e := range m.edits {
+		if last == nil || e.n.Line != last.Line || e.n.Column != last.Column {
+			m.hide(e.n, e.with)
+		}
+		last = e.n
 	}
 }
 
@@ -197,21 +240,30 @@ func (m *masker) plainEnd(at, col int, n *yaml.Node) (last int, tail string) {
 	return m.blockEnd(at), ""
 }
 
-// assignment is a variable set in any of the ways a compose file knows.
-var assignment = regexp.MustCompile(`^(\s*(?:-\s*)?["']?[A-Za-z_][A-Za-z0-9_.-]*["']?\s*[:=]\s*)(\S.*)$`)
+// keyLine is the beginning of a line of a mapping, and what it is set to.
+var keyLine = regexp.MustCompile(`^(\s*(?:- )?["']?([A-Za-z_][A-Za-z0-9_.-]*)["']?\s*:)(?:\s+(\S.*))?$`)
 
-// maskAssignment masks the value of a line of a file that is no YAML: then nothing is known of where
-// a line stands, and every value of an upper-case name or one that says secret goes.
-func maskAssignment(line string) string {
-	m := assignment.FindStringSubmatch(line)
-	if m == nil {
+// harmless are the keys whose values are shown even of a file that is no YAML.
+var harmless = map[string]bool{ //nolint:gochecknoglobals // never changed
+	"image": true, "container_name": true, "restart": true, "version": true, "network_mode": true, "context": true,
+	"dockerfile": true, "condition": true, "driver": true, "external": true, "name": true,
+}
+
+// maskUnknown masks a line of a file that is no YAML. Nothing is known of where it stands, so only
+// keys and what is harmless stay.
+func maskUnknown(line string) string {
+	if strings.TrimSpace(line) == "" {
 		return line
 	}
-	name := strings.Trim(m[1], " \t-:='\"")
-	if (name == strings.ToUpper(name) || secretKey.MatchString(name)) && !reference.MatchString(m[2]) {
-		return m[1] + hosts.Dots
+	m := keyLine.FindStringSubmatch(line)
+	switch {
+	case m == nil:
+		return line[:len(line)-len(strings.TrimLeft(line, " \t-"))] + hosts.Dots
+	case m[3] == "" || harmless[m[2]]:
+		return line
+	default:
+		return m[1] + " " + hosts.Dots
 	}
-	return line
 }
 
 // Shapes of secrets that are masked wherever they stand.
