@@ -1,0 +1,86 @@
+package trace
+
+import "fmt"
+
+// Answer is what a hop answered when it was asked.
+type Answer struct {
+	Status   int
+	Location string
+	Server   string
+	Err      string // why there was none
+}
+
+func (a Answer) String() string {
+	switch {
+	case a.Err != "":
+		return a.Err
+	case a.Location != "":
+		return fmt.Sprintf("%d to %s", a.Status, a.Location)
+	case a.Server != "":
+		return fmt.Sprintf("%d (server: %s)", a.Status, a.Server)
+	}
+	return fmt.Sprint(a.Status)
+}
+
+// Judge puts what the hops answered into the trace; answers holds one per hop, nil for those that
+// were not asked. A hop promises the status its configuration names, or to pass on what the hop
+// behind it answers; the first one that breaks its promise becomes the verdict.
+func (t *Trace) Judge(answers []*Answer) {
+	last := -1
+	for i := range t.Hops {
+		if i < len(answers) && answers[i] != nil {
+			t.Hops[i].Live = answers[i].String()
+			last = i
+		}
+	}
+	for i := range t.Hops {
+		if i >= len(answers) || answers[i] == nil {
+			continue
+		}
+		if why := t.breaks(answers, i, i == last); why != "" {
+			h := &t.Hops[i]
+			h.Status = Broken
+			if h.Detail != "" {
+				why += "; " + h.Detail
+			}
+			h.Detail = why
+			t.Verdict = fmt.Sprintf("broken at %s %s%s: %s", h.Kind, h.Object, on(h.Host), why)
+			return
+		}
+	}
+}
+
+// breaks says how a hop breaks its promise, "" when it keeps it.
+func (t *Trace) breaks(answers []*Answer, i int, end bool) string {
+	a, ask := answers[i], t.Hops[i].Ask
+	switch {
+	case ask != nil && ask.Promise != 0 && a.Err == "":
+		if a.Status != ask.Promise {
+			return fmt.Sprintf("its configuration promises %d, it answered %s", ask.Promise, a)
+		}
+		if ask.Location != "" && a.Location != ask.Location {
+			return fmt.Sprintf("its configuration promises a redirect to %s, it answered %s", ask.Location, a)
+		}
+		return ""
+	case end && a.Err != "":
+		return "it was asked and gave no answer: " + a.Err
+	case end && a.Status >= 500:
+		return fmt.Sprintf("it was asked and answered %s", a)
+	case end:
+		return ""
+	}
+	for j := i + 1; j < len(answers); j++ {
+		if answers[j] == nil {
+			continue
+		}
+		next := answers[j]
+		switch {
+		case a.Err != "" && next.Err == "":
+			return fmt.Sprintf("it gave no answer (%s), though %s %s behind it answers %s", a.Err, t.Hops[j].Kind, t.Hops[j].Object, next)
+		case a.Err == "" && next.Err == "" && a.Status != next.Status:
+			return fmt.Sprintf("it answered %s, though %s %s behind it answers %s", a, t.Hops[j].Kind, t.Hops[j].Object, next)
+		}
+		return ""
+	}
+	return ""
+}
