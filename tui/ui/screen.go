@@ -2,6 +2,8 @@ package ui
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/charmbracelet/bubbles/key"
@@ -125,9 +127,17 @@ type Sheller interface {
 // OpenMsg asks the root to put a screen on the stack.
 type OpenMsg struct {
 	Screen string // "fleet", "containers", "logs", …
-	Host   string // narrow to this host; "" for all
+	Host   string // narrow to this host, or to several with commas between; "" for all
 	Object string // container ID, unit name, …; "" for none
 	Logs   *hosts.LogQuery
+}
+
+// Narrows reports whether the message leaves a host out of what it asks for.
+func (m OpenMsg) Narrows(host string) bool {
+	if m.Host == "" || m.Host == host {
+		return false
+	}
+	return !slices.Contains(strings.Split(m.Host, ","), host)
 }
 
 // SnapshotMsg brings a newer snapshot; the root sends it to every screen on the stack.

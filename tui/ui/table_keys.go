@@ -33,8 +33,8 @@ func (t *Table[T]) Actions() []Action {
 		move("page_down", "page down", func() { t.scroll.Page(1) }, "pgdown", "ctrl+f"),
 		move("first", "first", func() { t.scroll.To(0); t.top = true }, "g", "home"),
 		move("last", "last", func() { t.scroll.To(len(t.items) - 1) }, "G", "end"),
-		move("left", "columns left", func() { t.shift(-1) }, "h", "left"),
-		move("right", "columns right", func() { t.shift(1) }, "l", "right"),
+		move("left", "columns left", func() { t.shift(-1) }, "left"),
+		move("right", "columns right", func() { t.shift(1) }, "right"),
 		move("fold", "open or close the group", func() {
 			if g, ok := t.SelectedGroup(); ok {
 				t.ToggleGroup(g)
