@@ -44,7 +44,7 @@ func helpLines(st *themes.Styles, actions []ui.Action, readOnly bool, w int) []s
 		blocks = append(blocks, append(b, ui.Spaces(cw)))
 	}
 	blocks = append(blocks, filterHelp(st, cw))
-	return columns(blocks, n, cw)
+	return ui.Columns(blocks, n, cw)
 }
 
 func helpLine(st *themes.Styles, a ui.Action, readOnly bool, w int) string {
@@ -71,39 +71,6 @@ func filterHelp(st *themes.Styles, w int) []string {
 	for _, l := range [][2]string{{"two words", "both must occur"}, {"!word", "must not occur"}, {"~wrd", "letters in this order"},
 		{"host:word", "only in that column"}, {"Word", "a capital regards case"}} {
 		out = append(out, st.Normal.Render(themes.Key, ui.Fit(l[0], 16))+" "+ui.Fit(l[1], max(0, w-17)))
-	}
-	return out
-}
-
-// columns lays blocks of lines out in n columns of cw cells, filling one after the other.
-func columns(blocks [][]string, n, cw int) []string {
-	total := 0
-	for _, b := range blocks {
-		total += len(b)
-	}
-	cols := make([][]string, n)
-	at := 0
-	for _, b := range blocks {
-		if at < n-1 && len(cols[at]) > 0 && len(cols[at])+len(b)/2 > (total+n-1)/n {
-			at++
-		}
-		cols[at] = append(cols[at], b...)
-	}
-	rows := 0
-	for _, c := range cols {
-		rows = max(rows, len(c))
-	}
-	out := make([]string, rows)
-	for i := range out {
-		var b strings.Builder
-		for _, c := range cols {
-			if i < len(c) {
-				b.WriteString(c[i])
-			} else {
-				b.WriteString(ui.Spaces(cw))
-			}
-		}
-		out[i] = b.String()
 	}
 	return out
 }

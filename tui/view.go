@@ -56,7 +56,11 @@ func (r *Root) View() string {
 		lines[l.tabs] = r.tabLine(st)
 	}
 	lines = r.overlays(st, lines, l)
-	return ui.Join(lines, r.w, r.h)
+	v := ui.Join(lines, r.w, r.h)
+	if st.ASCII {
+		return ui.ASCII(v)
+	}
+	return v
 }
 
 // overlays draws the boxes that are open and the toasts over the body.

@@ -240,6 +240,41 @@ func Join(lines []string, w, h int) string {
 	return b.String()
 }
 
+// Columns lays blocks of lines out in n columns of w cells, one after the other, without breaking a
+// block. Every line of the result is n*w cells wide.
+func Columns(blocks [][]string, n, w int) []string {
+	total := 0
+	for _, b := range blocks {
+		total += len(b)
+	}
+	n = max(1, n)
+	cols := make([][]string, n)
+	at := 0
+	for _, b := range blocks {
+		if at < n-1 && len(cols[at]) > 0 && len(cols[at])+len(b)/2 > (total+n-1)/n {
+			at++
+		}
+		cols[at] = append(cols[at], b...)
+	}
+	rows := 0
+	for _, c := range cols {
+		rows = max(rows, len(c))
+	}
+	out := make([]string, rows)
+	for i := range out {
+		var b strings.Builder
+		for _, c := range cols {
+			if i < len(c) {
+				b.WriteString(Fit(c[i], w))
+			} else {
+				b.WriteString(Spaces(w))
+			}
+		}
+		out[i] = b.String()
+	}
+	return out
+}
+
 // TooSmall is the view of a screen that has no room: one centred line that says the size needed.
 func TooSmall(w, h, needW, needH int) string {
 	lines := make([]string, max(0, h))
@@ -247,4 +282,51 @@ func TooSmall(w, h, needW, needH int) string {
 		lines[(h-1)/2] = Center("needs "+itoa(needW)+"x"+itoa(needH), w)
 	}
 	return Join(lines, w, h)
+}
+
+// ASCII replaces what is not ASCII, cell by cell, for terminals whose locale knows nothing else:
+// the signs of our own by their likes, everything else by question marks. Escape sequences stay.
+func ASCII(s string) string {
+	for i := range len(s) {
+		if s[i] >= 0x80 {
+			return asciiFrom(s)
+		}
+	}
+	return s
+}
+
+func asciiFrom(s string) string {
+	var b strings.Builder
+	b.Grow(len(s))
+	for _, r := range s {
+		switch r {
+		case '…':
+			b.WriteByte('~')
+		case '·':
+			b.WriteByte('-')
+		case '›':
+			b.WriteByte('>')
+		case '•':
+			b.WriteByte('*')
+		case '→':
+			b.WriteByte('>')
+		default:
+			if r < 0x80 {
+				b.WriteRune(r)
+			} else {
+				b.WriteString("????"[:max(0, min(4, ansi.StringWidth(string(r))))])
+			}
+		}
+	}
+	return b.String()
+}
+
+// PlainText is styled lines as text for the clipboard: no escape sequences, no blanks at the ends.
+func PlainText(lines []string) string {
+	var b strings.Builder
+	for _, l := range lines {
+		b.WriteString(strings.TrimRight(ansi.Strip(l), " "))
+		b.WriteByte('\n')
+	}
+	return b.String()
 }

@@ -29,11 +29,15 @@ const (
 type Column[T any] struct {
 	ID    string // names it in the filter ("host:web") and for sorting
 	Title string
-	// Min is the least width worth showing, Max the most that is given; Max 0 is no limit.
+	// Min is the least width worth showing, Max the most that is given; Max 0 is no limit. Numbers
+	// (Right) and columns of priority 0 are shown whole or not at all, as far as that can be.
 	Min, Max int
+	// Ease is the width this column is to have before columns of priority Extra and above are shown.
+	Ease int
 	// Priority orders what goes first when there is no room: the largest. 0 never goes.
 	Priority int
 	Grow     bool // takes what is left over
+	Optional bool // not shown while no row has anything here
 	Right    bool // text at the right
 	Cut      Cut
 	Filter   bool // "/" looks here
@@ -44,6 +48,9 @@ type Column[T any] struct {
 	Known func(T) bool
 	Desc  bool // the first sort is from large to small
 }
+
+// Extra is the priority from which a column is nice to have only.
+const Extra = 5
 
 // Row is one row. ID is stable over updates and unique; Group is the heading it stands under, ""
 // for none. A Version other than 0 promises that the row looks the same as long as it is the same.
