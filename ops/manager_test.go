@@ -30,7 +30,7 @@ func TestReadOnlyNeverReachesTheTarget(t *testing.T) {
 		},
 		"ran out": func(m *Manager) {
 			_, _ = m.Unlock("why", time.Minute)
-			time.Sleep(time.Minute) // of the test's own clock
+			<-time.After(time.Minute) // of the test's own clock
 		},
 		"unlock refused": func(m *Manager) { _, _ = m.Unlock(" ", time.Hour); _, _ = m.Unlock("why", MaxLease+1) },
 		"not recorded": func(m *Manager) {
@@ -164,11 +164,11 @@ func TestLeaseRunsOutAndIsRecorded(t *testing.T) {
 		if err != nil || l.Reason != "a reason" || l.Until.Sub(l.From) != time.Hour || m.Lease() != l {
 			t.Fatalf("lease %+v, %v", l, err)
 		}
-		time.Sleep(time.Hour - 1)
+		<-time.After(time.Hour - 1)
 		if m.Lease() != l {
 			t.Error("gone too early")
 		}
-		time.Sleep(1)
+		<-time.After(1)
 		if m.Lease() != (hosts.Lease{}) {
 			t.Error("still there at its end")
 		}

@@ -49,6 +49,8 @@ type Client struct {
 	short *http.Transport // bounded, kept alive
 	long  *http.Transport // streams and actions: one connection each
 
+	asking chan struct{} // capacity 1: holds who negotiates, so that a crowd does it once
+
 	mu      sync.Mutex // guards everything below
 	api     *client.Client
 	version string // negotiated API version, "" before
@@ -70,7 +72,7 @@ func New(p Params) *Client {
 	if p.Endpoint == "" {
 		p.Endpoint = "the docker socket"
 	}
-	c := &Client{p: p, seen: map[string]inspected{}, samples: map[string]sample{}}
+	c := &Client{p: p, asking: make(chan struct{}, 1), seen: map[string]inspected{}, samples: map[string]sample{}}
 	c.short = &http.Transport{
 		DialContext:           c.dial,
 		MaxConnsPerHost:       p.MaxConns,
@@ -122,10 +124,16 @@ func (c *Client) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 // engine returns the library's client for the negotiated API version, negotiating first when that
 // was not done or was undone by forget.
 func (c *Client) engine(ctx context.Context) (*client.Client, string, error) {
-	c.mu.Lock()
-	cl, v := c.api, c.version
-	c.mu.Unlock()
-	if cl != nil {
+	if cl, v := c.negotiated(); cl != nil {
+		return cl, v, nil
+	}
+	select {
+	case c.asking <- struct{}{}:
+		defer func() { <-c.asking }()
+	case <-ctx.Done():
+		return nil, "", c.explain(ctx, "ping", ctx.Err())
+	}
+	if cl, v := c.negotiated(); cl != nil {
 		return cl, v, nil
 	}
 	v, err := c.ping(ctx)
@@ -139,7 +147,7 @@ func (c *Client) engine(ctx context.Context) (*client.Client, string, error) {
 		v = api.DefaultVersion
 	}
 	// WithHost comes first because it configures the transport it finds, from the environment too.
-	cl, err = client.NewClientWithOpts(
+	cl, err := client.NewClientWithOpts(
 		client.WithHost("tcp://"+dummyHost),
 		client.WithHTTPClient(&http.Client{Transport: c.long, CheckRedirect: client.CheckRedirect}),
 		client.WithVersion(v),
@@ -151,6 +159,12 @@ func (c *Client) engine(ctx context.Context) (*client.Client, string, error) {
 	defer c.mu.Unlock()
 	c.api, c.version = cl, v
 	return cl, v, nil
+}
+
+func (c *Client) negotiated() (*client.Client, string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.api, c.version
 }
 
 // forget drops the negotiated version: the engine was replaced by one that does not speak it.

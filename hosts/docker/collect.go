@@ -19,6 +19,11 @@ const (
 	CollectStats      = "docker.stats"
 )
 
+// Collectors lists them all.
+func Collectors() []string {
+	return []string{CollectEngine, CollectContainers, CollectImages, CollectStats}
+}
+
 // source is the API call of a collector, for people.
 func source(collector string) string {
 	switch collector {

@@ -1,11 +1,12 @@
-// Command prog is what runs inside the containers of the conformance suite: one static binary that
-// is the container's program, its healthcheck and its shell.
+// Command prog is what runs inside the containers of the conformance suite on a real engine: one
+// static binary that is the container's program, its healthcheck and its shell.
 package main
 
 import (
 	"bufio"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -16,33 +17,46 @@ import (
 	"golang.org/x/term"
 )
 
-func main() { os.Exit(run()) }
+func main() {
+	os.Exit(run(filepath.Base(os.Args[0]), os.Args[1:], os.Stdout, os.Stderr)) //nolint:forbidigo // this is a main
+}
 
-func run() int {
-	switch filepath.Base(os.Args[0]) {
-	case "sh":
-		return shell(os.Args[1:])
-	case "healthcheck":
-		if len(os.Args) > 1 && os.Args[1] == "bad" {
-			fmt.Println("probe says no")
-			return 1
+func run(name string, args []string, out, errs io.Writer) int {
+	switch {
+	case name == "sh" && len(args) == 2 && args[0] == "-c":
+		if code, known := command(args[1], out, errs); known {
+			return code
 		}
-		fmt.Println("probe says yes")
-		return 0
+		return shell(out) // the script that starts the best shell there is
+	case name == "sh":
+		return shell(out)
 	}
-	out := flag.String("out", "", "lines for standard output, separated by |")
-	errs := flag.String("err", "", "lines for standard error, separated by |")
-	long := flag.Int("long", 0, "write one line of this many bytes")
-	tick := flag.Duration("tick", 0, "then write a line this often")
-	burn := flag.Bool("burn", false, "use one processor")
-	stays := flag.Bool("stays", false, "run until told to stop")
-	exit := flag.Int("exit", 0, "exit code")
-	flag.Parse()
+	return program(args, out, errs)
+}
+
+// readyFile says that the program minds its signals; as process 1 it would not even die of them
+// before.
+const readyFile = "/ready"
+
+// program is what a Spec asks for.
+func program(args []string, out, errs io.Writer) int {
+	fs := flag.NewFlagSet("prog", flag.ContinueOnError)
+	outs := fs.String("out", "", "lines for standard output, separated by |")
+	errLines := fs.String("err", "", "lines for standard error, separated by |")
+	long := fs.Int("long", 0, "write one line of this many bytes")
+	tick := fs.Duration("tick", 0, "then write a line this often")
+	burn := fs.Bool("burn", false, "use one processor")
+	stays := fs.Bool("stays", false, "run until told to stop")
+	exit := fs.Int("exit", 0, "exit code")
+	if err := fs.Parse(args); err != nil {
+		return 2
+	}
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, syscall.SIGTERM, syscall.SIGINT)
-	write(lines(*out), lines(*errs))
+	_ = os.WriteFile(readyFile, nil, 0o600)
+	alternate(lines(*outs), lines(*errLines), out, errs)
 	if *long > 0 {
-		fmt.Println(strings.Repeat("x", *long))
+		fmt.Fprintln(out, strings.Repeat("x", *long))
 	}
 	if *burn {
 		go func() {
@@ -62,7 +76,7 @@ func run() int {
 		case <-stop:
 			return *exit
 		case <-ticks:
-			fmt.Println("tick", n)
+			fmt.Fprintln(out, "tick", n)
 		}
 	}
 }
@@ -74,67 +88,64 @@ func lines(s string) []string {
 	return strings.Split(s, "|")
 }
 
-// write alternates between the streams, with a pause that lets the engine keep the order.
-func write(out, errs []string) {
-	for i := range max(len(out), len(errs)) {
-		if i < len(out) {
-			fmt.Fprintln(os.Stdout, out[i])
-			time.Sleep(2 * time.Millisecond)
+// alternate writes to the streams in turn, with a pause in which the engine takes each line.
+func alternate(outs, errLines []string, out, errs io.Writer) {
+	for i := range max(len(outs), len(errLines)) {
+		if i < len(outs) {
+			fmt.Fprintln(out, outs[i])
+			<-time.After(10 * time.Millisecond)
 		}
-		if i < len(errs) {
-			fmt.Fprintln(os.Stderr, errs[i])
-			time.Sleep(2 * time.Millisecond)
+		if i < len(errLines) {
+			fmt.Fprintln(errs, errLines[i])
+			<-time.After(10 * time.Millisecond)
 		}
 	}
 }
 
-// shell is as much of a shell as the suite asks for.
-func shell(args []string) int {
-	if len(args) == 2 && args[0] == "-c" {
-		cmd := args[1]
-		var code int
-		switch {
-		case strings.HasPrefix(cmd, "exit "):
-			_, _ = fmt.Sscanf(cmd, "exit %d", &code)
-			return code
-		case strings.HasPrefix(cmd, "echo "):
-			words, toErr := strings.CutSuffix(strings.TrimPrefix(cmd, "echo "), " >&2")
-			if toErr {
-				fmt.Fprintln(os.Stderr, words)
-			} else {
-				fmt.Println(words)
-			}
-			return 0
-		case cmd == "cat":
-			in := bufio.NewScanner(os.Stdin)
-			for in.Scan() {
-				fmt.Println(in.Text())
-			}
-			return 0
+// command runs what sh -c is given, if it is one of the few that are known.
+func command(cmd string, out, errs io.Writer) (code int, known bool) {
+	switch {
+	case strings.HasPrefix(cmd, "exit "):
+		_, _ = fmt.Sscanf(cmd, "exit %d", &code)
+	case strings.HasPrefix(cmd, "echo "):
+		words, toErrs := strings.CutSuffix(strings.TrimPrefix(cmd, "echo "), " >&2")
+		if toErrs {
+			out = errs
 		}
+		fmt.Fprintln(out, words)
+	case cmd == "probe ok":
+		fmt.Fprintln(out, "probe says yes")
+	case cmd == "probe bad":
+		fmt.Fprintln(out, "probe says no")
+		code = 1
+	case cmd == "ready":
+		if _, err := os.Stat(readyFile); err != nil {
+			code = 1
+		}
+	case cmd == "cat":
+		_, _ = io.Copy(out, os.Stdin)
+	default:
+		return 0, false
 	}
+	return code, true
+}
+
+// shell is interactive.
+func shell(out io.Writer) int {
 	in := bufio.NewScanner(os.Stdin)
-	fmt.Print("$ ")
+	fmt.Fprint(out, "$ ")
 	for in.Scan() {
-		switch cmd := strings.TrimSpace(in.Text()); {
-		case cmd == "exit" || strings.HasPrefix(cmd, "exit "):
-			var code int
-			_, _ = fmt.Sscanf(cmd, "exit %d", &code)
+		cmd := strings.TrimSpace(in.Text())
+		if cmd == "stty size" {
+			cols, rows, err := term.GetSize(0)
+			if err != nil {
+				fmt.Fprintln(out, err)
+			}
+			fmt.Fprintln(out, rows, cols)
+		} else if code, known := command(cmd, out, out); known && strings.HasPrefix(cmd, "exit ") {
 			return code
-		case cmd == "stty size":
-			w, h, err := term.GetSize(0)
-			fmt.Println(h, w, errText(err))
-		case strings.HasPrefix(cmd, "echo "):
-			fmt.Println(strings.TrimPrefix(cmd, "echo "))
 		}
-		fmt.Print("$ ")
+		fmt.Fprint(out, "$ ")
 	}
 	return 0
-}
-
-func errText(err error) string {
-	if err == nil {
-		return ""
-	}
-	return err.Error()
 }
