@@ -29,7 +29,7 @@ func (s *Screen) Actions() []ui.Action {
 		hide(ui.Act("containers.copy_id", "Container", "copy the ID", func() tea.Cmd { return s.copyOf("ID") }, "Y")),
 		hide(ui.Act("containers.refresh", "Container", "refresh the host", s.refreshHost, "r")),
 	)
-	return append(list, arrowsOnly(s.table.Actions())...)
+	return append(list, s.table.Actions()...)
 }
 
 // changeActions are those that do something to containers.
@@ -59,14 +59,14 @@ func (s *Screen) changeActions() []ui.Action {
 	return []ui.Action{shell, change("restart", ui.Destroy, "R"), start, stop}
 }
 
-// arrowsOnly takes h and l from the sideways keys: l is for logs here.
+// arrowsOnly takes h and l from the sideways keys of the viewer: l is for logs here.
 func arrowsOnly(list []ui.Action) []ui.Action {
 	out := append([]ui.Action(nil), list...)
 	for i := range out {
 		switch out[i].ID {
-		case "list.left", "view.left":
+		case "view.left":
 			out[i].SetKeys("left")
-		case "list.right", "view.right":
+		case "view.right":
 			out[i].SetKeys("right")
 		}
 	}
@@ -161,7 +161,7 @@ func (s *Screen) refreshHost() tea.Cmd {
 	if s.deps.Fleet == nil {
 		return ui.Toast(hosts.LevelWarn, "there is no live fleet to refresh")
 	}
-	host := s.from.Host
+	host := s.oneHost()
 	if r, ok := s.table.Selected(); ok {
 		host = r.Value.h.Host.Name
 	}

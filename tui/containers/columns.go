@@ -34,7 +34,7 @@ func columns(st func() *themes.Styles) []ui.Column[*item] {
 	return []ui.Column[*item]{
 		{
 			ID: "name", Title: "name", Min: 16, Max: 44, Filter: true, Cut: ui.CutMiddle,
-			Cell:    func(it *item) ui.Cell { return nameCell(it) },
+			Cell:    func(it *item) ui.Cell { return nameCell(st(), it) },
 			Compare: func(a, b *item) int { return naturalCompare(a.name(), b.name()) },
 		},
 		{
@@ -43,7 +43,7 @@ func columns(st func() *themes.Styles) []ui.Column[*item] {
 			Compare: func(a, b *item) int { return naturalCompare(a.h.Host.Name, b.h.Host.Name) },
 		},
 		{
-			ID: "state", Title: "state", Min: 12, Max: 18, Filter: true, Desc: true,
+			ID: "state", Title: "state", Min: 16, Max: 17, Filter: true, Desc: true,
 			Cell: func(it *item) ui.Cell { return stateWord(st(), it).cell() },
 			Compare: func(a, b *item) int {
 				return cmp.Or(cmp.Compare(a.trouble(), b.trouble()), cmp.Compare(stateWord(st(), a).text, stateWord(st(), b).text))
@@ -55,7 +55,7 @@ func columns(st func() *themes.Styles) []ui.Column[*item] {
 			Compare: func(a, b *item) int { return cmp.Compare(a.stateAge(), b.stateAge()) }, Known: known,
 		},
 		{
-			ID: "health", Title: "health", Min: 9, Max: 11, Priority: 1, Filter: true, Desc: true,
+			ID: "health", Title: "health", Min: 11, Max: 11, Priority: 1, Filter: true, Desc: true,
 			Cell: func(it *item) ui.Cell { return healthWord(st(), it).cell() },
 			Compare: func(a, b *item) int {
 				return cmp.Compare(a.facts().Health, b.facts().Health)
@@ -102,6 +102,9 @@ func columns(st func() *themes.Styles) []ui.Column[*item] {
 				if it.c == nil {
 					return none
 				}
+				if len(it.c.Ports) == 0 && !it.running() { // what it will ask for when it is started
+					return ui.Cell{Text: ports(it.c.Bindings, arrow()), Role: themes.Faint}
+				}
 				return ui.Cell{Text: ports(it.c.Ports, arrow())}
 			},
 		},
@@ -132,8 +135,13 @@ func columns(st func() *themes.Styles) []ui.Column[*item] {
 	}
 }
 
-func nameCell(it *item) ui.Cell {
+// nameCell is the name, with a sign for an action that failed: the note that says why may have no
+// room on a narrow screen.
+func nameCell(st *themes.Styles, it *item) ui.Cell {
 	c := ui.Cell{Text: it.name()}
+	if it.act != nil && it.act.state == actFailed {
+		c.Glyph, c.GlyphRole = st.Glyphs.Bad, themes.Bad
+	}
 	switch {
 	case it.c == nil:
 		c.Role = themes.Muted

@@ -13,7 +13,6 @@ import (
 // have changed since.
 type tally struct {
 	total, up, broken, odd, stale, down int
-	unhealthy, unchecked                int
 }
 
 func count(items []*item) tally {
@@ -48,7 +47,7 @@ func (t tally) text() string {
 		}
 	}
 	add(t.broken, "failing")
-	add(t.odd, "odd")
+	add(t.odd, "degraded")
 	add(t.up, "up")
 	add(t.down, "stopped")
 	add(t.stale, "stale")
@@ -81,7 +80,7 @@ func groupCell(st *themes.Styles, group string, items []*item) ui.Cell {
 		if h.Containers.Standing() == hosts.Unasked {
 			role = themes.Muted
 		}
-		return ui.Cell{Text: group + mark, Role: role}
+		return ui.Cell{Text: group + mark + "  " + unknownText(h), Role: role}
 	}
 	t := count(items)
 	text := group + mark + "  " + t.text()

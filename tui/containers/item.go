@@ -20,6 +20,8 @@ type item struct {
 	now   time.Time
 	stale bool // what is shown is older than it should be: the host is away or the last read failed
 	act   *act // an action on it that runs or has ended lately; nil usually
+	// headed says that the row stands under a heading, which tells what is true of the whole host.
+	headed bool
 }
 
 func (it *item) key() key {
@@ -113,8 +115,8 @@ func (it *item) memTight() bool {
 // hasher makes the versions of rows; they compare within its own life only.
 type hasher struct{ h maphash.Hash }
 
-// version changes whenever the row would look different: the container's facts are shared between
-// snapshots as long as they are the same, so their address stands for them.
+// version changes whenever the row would look different. When the containers were read stands for
+// the facts that are long to hash; those that tell states apart are hashed all the same.
 func (x *hasher) version(it *item) uint64 {
 	x.h.Reset()
 	num := func(n int64) {
@@ -133,7 +135,10 @@ func (x *hasher) version(it *item) uint64 {
 		num(ageStep(it.now.Sub(it.h.Containers.At)))
 	}
 	if c := it.c; c != nil {
+		_, _ = x.h.WriteString(c.Name)
 		_, _ = x.h.WriteString(c.State)
+		_, _ = x.h.WriteString(c.Error)
+		num(int64(c.Health)<<40 | int64(c.Exit)<<24 | int64(c.Restarts)<<1 | int64(len(c.Ports))<<48)
 		num(ageStep(it.now.Sub(c.Started)))
 		num(ageStep(it.now.Sub(c.Finished)))
 		num(ageStep(it.now.Sub(c.Created)))
@@ -143,6 +148,9 @@ func (x *hasher) version(it *item) uint64 {
 				num(1)
 			}
 		}
+	}
+	if it.headed {
+		num(2)
 	}
 	if it.act != nil {
 		num(int64(it.act.state))
@@ -162,8 +170,8 @@ func ageStep(d time.Duration) int64 {
 }
 
 // itemsOf builds the items of a snapshot, host by host in the inventory's order, and within a host
-// project by project, the containers of no project last. only narrows to one host.
-func itemsOf(snap *hosts.Snapshot, only string, now time.Time, acts map[key]*act) []item {
+// project by project, the containers of no project last. open narrows them to some hosts.
+func itemsOf(snap *hosts.Snapshot, open ui.OpenMsg, now time.Time, acts map[key]*act) []item {
 	if snap == nil {
 		return nil
 	}
@@ -173,7 +181,7 @@ func itemsOf(snap *hosts.Snapshot, only string, now time.Time, acts map[key]*act
 	}
 	items := make([]item, 0, n)
 	for _, h := range snap.Hosts {
-		if only != "" && h.Host.Name != only {
+		if open.Narrows(h.Host.Name) {
 			continue
 		}
 		if !h.Containers.Known() {

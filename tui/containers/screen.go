@@ -3,6 +3,7 @@ package containers
 import (
 	"context"
 	"strconv"
+	"strings"
 	"time"
 
 	tea "github.com/charmbracelet/bubbletea"
@@ -81,6 +82,17 @@ func (s *Screen) Init() tea.Cmd {
 	return ui.Toast(hosts.LevelWarn, "no container "+ui.Clean(s.from.Object)+" on "+ui.Clean(s.from.Host)+" now")
 }
 
+// oneHost is the host the screen is narrowed to, "" when it shows several.
+func (s *Screen) oneHost() string {
+	if strings.Contains(s.from.Host, ",") {
+		return ""
+	}
+	return s.from.Host
+}
+
+// hostList writes what OpenMsg.Host narrows to.
+func hostList(hosts string) string { return ui.Clean(strings.ReplaceAll(hosts, ",", ", ")) }
+
 // find returns the item of a container by ID or name.
 func (s *Screen) find(host, object string) *item {
 	for i := range s.items {
@@ -135,15 +147,16 @@ func (s *Screen) Update(msg tea.Msg) tea.Cmd {
 
 // rebuild makes the rows anew from the snapshot and the clock.
 func (s *Screen) rebuild() {
-	s.items = itemsOf(s.snap, s.from.Host, s.now, s.acts)
+	s.items = itemsOf(s.snap, s.from, s.now, s.acts)
 	rows := make([]ui.Row[*item], 0, len(s.items))
-	one := s.from.Host != ""
+	one := s.oneHost() != ""
 	for i := range s.items {
 		it := &s.items[i]
 		if s.only && it.trouble() == fine && (it.act == nil || it.act.state == actDone) {
 			continue
 		}
 		g := ""
+		it.headed = s.groupBy != flat
 		switch s.groupBy {
 		case byProject:
 			g = it.group(one)
@@ -168,8 +181,8 @@ func (s *Screen) notice() ui.Notice {
 	if len(s.snap.Hosts) == 0 {
 		return ui.Loading(st, "containers")
 	}
-	if s.from.Host != "" && s.snap.Host(s.from.Host) == nil {
-		return ui.Failed(st, "containers", "no host "+ui.Clean(s.from.Host)+" in the inventory", "")
+	if host := s.oneHost(); host != "" && s.snap.Host(host) == nil {
+		return ui.Failed(st, "containers", "no host "+ui.Clean(host)+" in the inventory", "")
 	}
 	return ui.Empty(st, "no containers", "the engines answered and have none")
 }
@@ -207,7 +220,7 @@ func (s *Screen) Capturing() bool {
 func (s *Screen) Title() string {
 	title := "Containers"
 	if s.from.Host != "" {
-		title += " " + ui.Clean(s.from.Host)
+		title += " " + hostList(s.from.Host)
 	}
 	if s.detail != nil {
 		title += " › " + ui.Clean(s.detail.name)
@@ -268,7 +281,7 @@ func (s *Screen) heading() string {
 	t := count(ptrs)
 	title := "Containers"
 	if s.from.Host != "" {
-		title += " of " + ui.Clean(s.from.Host)
+		title += " of " + hostList(s.from.Host)
 	}
 	if t.total == 0 {
 		return title
@@ -279,15 +292,20 @@ func (s *Screen) heading() string {
 // age says how old the list is: of one host its age and source, of many the oldest and how many are
 // not known.
 func (s *Screen) age() (string, bool) {
-	if s.from.Host != "" {
-		if h := s.snap.Host(s.from.Host); h != nil {
+	if host := s.oneHost(); host != "" {
+		if h := s.snap.Host(host); h != nil {
 			note, stale := ui.AgeNote(h.Containers, s.now)
 			return note, stale || isStale(h) && h.Containers.Known()
 		}
 		return "", false
 	}
 	oldest, unknown, stale, reading := time.Duration(0), 0, 0, 0
+	shown := 0
 	for _, h := range s.snap.Hosts {
+		if s.from.Narrows(h.Host.Name) {
+			continue
+		}
+		shown++
 		switch {
 		case h.Containers.Standing() == hosts.Unasked:
 			reading++
@@ -298,7 +316,7 @@ func (s *Screen) age() (string, bool) {
 		}
 		oldest = max(oldest, h.Containers.Age(s.now))
 	}
-	note := ui.Count(len(s.snap.Hosts), "host")
+	note := ui.Count(shown, "host")
 	for _, x := range [...]struct {
 		n    int
 		what string

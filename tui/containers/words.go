@@ -39,6 +39,12 @@ func stateWord(st *themes.Styles, it *item) word {
 		}
 		return word{"unknown", g.Unknown, themes.Unknown}
 	}
+	if a := it.act; a != nil && a.pending() {
+		if a.state == actQueued {
+			return word{a.verb + " next", g.Pending, themes.Info}
+		}
+		return word{doing(a.verb), g.Restarting, themes.Info}
+	}
 	w := word{ui.Clean(c.State), g.Unknown, themes.Unknown}
 	switch c.State {
 	case "running":
@@ -132,21 +138,17 @@ func note(st *themes.Styles, it *item) ui.Cell {
 	h := it.h
 	if it.c == nil {
 		if h.Containers.Standing() == hosts.Unasked {
-			return ui.Cell{Text: "no answer yet", Role: themes.Muted}
+			return ui.Cell{Text: unknownText(h), Role: themes.Muted}
 		}
-		text := ui.Clean(h.Containers.Reason)
-		if h.Containers.Needs != "" {
-			text += " (needs " + ui.Clean(h.Containers.Needs) + ")"
-		}
-		if h.Link.State != hosts.StateConnected && h.Link.Reason != "" {
-			text = "host " + h.Link.State.String() + ": " + ui.Clean(h.Link.Reason)
-		}
-		return ui.Cell{Text: text, Role: themes.Warn}
+		return ui.Cell{Text: unknownText(h), Role: themes.Warn}
 	}
 	if it.c.Error != "" {
 		return ui.Cell{Text: ui.Clean(it.c.Error), Role: themes.Bad}
 	}
 	if it.stale {
+		if it.headed { // the heading says why
+			return ui.Cell{Text: "as of " + ui.Age(it.now.Sub(h.Containers.At)) + " ago", Role: themes.Warn}
+		}
 		return ui.Cell{Text: staleText(it), Role: themes.Warn}
 	}
 	if it.memTight() {
@@ -154,6 +156,19 @@ func note(st *themes.Styles, it *item) ui.Cell {
 		return ui.Cell{Text: "memory at " + ui.Percent(share(s.Mem, it.c.MemLimit)) + " of its limit", Role: themes.Warn}
 	}
 	return ui.Cell{}
+}
+
+// unknownText says why the containers of a host are not known.
+func unknownText(h *hosts.HostFacts) string {
+	switch {
+	case h.Link.State != hosts.StateConnected && h.Link.Reason != "":
+		return "host " + h.Link.State.String() + ": " + ui.Clean(h.Link.Reason)
+	case h.Containers.Standing() == hosts.Unasked:
+		return "no answer yet"
+	case h.Containers.Needs != "":
+		return ui.Clean(h.Containers.Reason) + " (needs " + ui.Clean(h.Containers.Needs) + ")"
+	}
+	return ui.Clean(h.Containers.Reason)
 }
 
 // staleText says how old the facts are and why.

@@ -51,7 +51,7 @@ func (p *picker) setSize(w, h int) {
 
 // refresh takes the candidates of the newest snapshot.
 func (p *picker) refresh(s *Screen) {
-	p.table.SetRows(candidates(s.snap, s.deps.Styles, s.from.Host))
+	p.table.SetRows(candidates(s.snap, s.deps.Styles, s.from))
 	p.table.Empty = ui.Empty(s.deps.Styles, "no host has a log yet", "hosts are listed when they have answered")
 }
 
@@ -91,13 +91,13 @@ func (s *Screen) pick() tea.Cmd {
 }
 
 // candidates lists what writes logs, host by host: containers, then units, then the whole journal.
-func candidates(snap *hosts.Snapshot, st *themes.Styles, only string) []ui.Row[candidate] {
+func candidates(snap *hosts.Snapshot, st *themes.Styles, open ui.OpenMsg) []ui.Row[candidate] {
 	var rows []ui.Row[candidate]
 	if snap == nil {
 		return nil
 	}
 	for _, h := range snap.Hosts {
-		if only != "" && h.Host.Name != only {
+		if open.Narrows(h.Host.Name) {
 			continue
 		}
 		away := h.Link.State != hosts.StateConnected
