@@ -12,30 +12,33 @@ import (
 // tally counts containers as they are known to be: what is stale is counted apart, because it may
 // have changed since.
 type tally struct {
-	total, up, broken, odd, stale, down int
+	up, broken, odd, stale, down int
 }
 
-func count(items []*item) tally {
+func count(items []item) tally {
 	var t tally
-	for _, it := range items {
-		if it.c == nil {
-			continue
-		}
-		t.total++
-		switch {
-		case it.stale:
-			t.stale++
-		case it.trouble() == broken:
-			t.broken++
-		case it.trouble() == odd:
-			t.odd++
-		case it.c.State == "running":
-			t.up++
-		default:
-			t.down++
-		}
+	for i := range items {
+		t.add(&items[i])
 	}
 	return t
+}
+
+func (t *tally) add(it *item) {
+	if it.c == nil {
+		return
+	}
+	switch bad := it.trouble(); {
+	case it.stale:
+		t.stale++
+	case bad == broken:
+		t.broken++
+	case bad == odd:
+		t.odd++
+	case it.c.State == "running":
+		t.up++
+	default:
+		t.down++
+	}
 }
 
 // text writes what is worth saying: "5 up, 1 failing, 2 stopped".
@@ -82,7 +85,10 @@ func groupCell(st *themes.Styles, group string, items []*item) ui.Cell {
 		}
 		return ui.Cell{Text: group + mark + "  " + unknownText(h), Role: role}
 	}
-	t := count(items)
+	var t tally
+	for _, it := range items {
+		t.add(it)
+	}
 	text := group + mark + "  " + t.text()
 	if items[0].stale {
 		text += "  " + staleText(items[0])

@@ -134,7 +134,7 @@ func TestStaleIsNeverGreen(t *testing.T) {
 					t.Errorf("%s, %s: column %s is green: %q", state, health, c.ID, cell.Text)
 				}
 			}
-			if count([]*item{it}).up != 0 {
+			if count([]item{*it}).up != 0 {
 				t.Errorf("%s counts as up", state)
 			}
 		}

@@ -26,6 +26,7 @@ type Screen struct {
 
 	table   *ui.Table[*item]
 	items   []item // what the table shows, and what it does not
+	counted string // of the items, for the heading
 	hash    *hasher
 	groupBy grouping
 	only    bool // show only what is in trouble
@@ -165,6 +166,7 @@ func (s *Screen) rebuild() {
 		}
 		rows = append(rows, ui.Row[*item]{ID: it.id(), Group: g, Version: s.hash.version(it), Value: it})
 	}
+	s.counted = count(s.items).text()
 	s.table.SetRows(rows)
 	s.table.Empty = s.notice()
 	if s.detail != nil {
@@ -274,19 +276,14 @@ func (s *Screen) View() string {
 
 // heading counts what there is.
 func (s *Screen) heading() string {
-	ptrs := make([]*item, len(s.items))
-	for i := range s.items {
-		ptrs[i] = &s.items[i]
-	}
-	t := count(ptrs)
 	title := "Containers"
 	if s.from.Host != "" {
 		title += " of " + hostList(s.from.Host)
 	}
-	if t.total == 0 {
+	if s.counted == "" {
 		return title
 	}
-	return title + "  " + t.text()
+	return title + "  " + s.counted
 }
 
 // age says how old the list is: of one host its age and source, of many the oldest and how many are
