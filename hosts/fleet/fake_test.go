@@ -285,7 +285,14 @@ func (w *wire) turn(s hosts.State, reason string) {
 	w.mu.Lock()
 	w.link = hosts.Link{State: s, Reason: reason, Since: time.Now()}
 	w.mu.Unlock()
-	w.bell.Ring(w.link)
+	w.bell.Ring(hosts.Link{})
+}
+
+// told returns what the fleet asked of the link.
+func (w *wire) told() (paused string, kicks int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.paused, w.kicks
 }
 
 func (w *wire) Kick() {

