@@ -278,6 +278,7 @@ host() { # NAME: one container that boots systemd
   docker create "${args[@]}" "$image" /sbin/init >/dev/null || return 1
   [ "$h" = bastion ] && { docker network connect --ip "10.$net.1.20" "$tag-inner" "$c" || return 1; }
   docker cp -q "$state/hosts/$h/." "$c:/lab" >/dev/null 2>&1 || docker cp "$state/hosts/$h/." "$c:/lab" >/dev/null || return 1
+  docker cp "$state/svc" "$c:/usr/local/bin/svc" >/dev/null 2>&1 || return 1
   docker start "$c" >/dev/null
 }
 

@@ -4,12 +4,16 @@
 //	svc health  asks the above and exits 0 or 1: the HEALTHCHECK of an image without a shell
 //	svc log     writes a line every -every, every tenth to standard error
 //	svc crash   waits -after, then exits with -code
+//	svc echo    sends back what it is sent, on 127.0.0.1:7007 and /run/labecho.sock: the other side of a dial
 package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/signal"
@@ -19,7 +23,7 @@ import (
 
 func main() {
 	if len(os.Args) < 2 {
-		fmt.Fprintln(os.Stderr, "svc serve|health|log|crash")
+		fmt.Fprintln(os.Stderr, "svc serve|health|log|crash|echo")
 		os.Exit(2)
 	}
 	mode := os.Args[1]
@@ -45,6 +49,11 @@ func main() {
 		case <-time.After(*after):
 			fmt.Fprintln(os.Stderr, "svc: crashing on purpose")
 			os.Exit(*code)
+		}
+	case "echo":
+		err = errors.Join(echo(ctx, "tcp", "127.0.0.1:7007"), echo(ctx, "unix", "/run/labecho.sock"))
+		if err == nil {
+			<-ctx.Done()
 		}
 	default:
 		err = fmt.Errorf("unknown mode %q", mode)
@@ -113,4 +122,26 @@ func emit(ctx context.Context, every time.Duration) {
 		case <-tick.C:
 		}
 	}
+}
+
+// echo starts to listen and returns; who is done sending is told that we are, too.
+func echo(ctx context.Context, network, address string) error {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, network, address)
+	if err != nil {
+		return err
+	}
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				_, _ = io.Copy(c, c)
+			}()
+		}
+	}()
+	return nil
 }
