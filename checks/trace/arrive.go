@@ -28,7 +28,7 @@ func (w *walker) arrive(h *hosts.HostFacts, addr netip.Addr, port uint16) {
 		return
 	}
 	place := where{h: h}
-	if w.proxyAt(place, addr, port, func(container string) bool { return onHostNet(h, container) }) {
+	if !w.shallow && w.proxyAt(place, addr, port, func(container string) bool { return onHostNet(h, container) }) {
 		return
 	}
 	if w.swarmPort(h, port) {
@@ -38,7 +38,7 @@ func (w *walker) arrive(h *hosts.HostFacts, addr netip.Addr, port uint16) {
 		w.process(h, s, addrPort(addr, port))
 		return
 	}
-	if w.depth == 1 && w.behindForward(h, addr, port) {
+	if w.depth == 1 && !w.shallow && w.behindForward(h, addr, port) {
 		return
 	}
 	w.nobody(h, addr, port)
@@ -264,6 +264,9 @@ func (w *walker) inside(h *hosts.HostFacts, c *hosts.Container, port uint16) {
 	}
 	w.add(hop)
 	if st == Broken {
+		return
+	}
+	if w.shallow {
 		return
 	}
 	w.proxyAt(where{h: h, c: c}, ip, port, func(container string) bool { return container == c.Name || sharesNet(h, c, container) })

@@ -136,6 +136,8 @@ type walker struct {
 	r     request
 	depth int
 	seen  map[string]bool
+	// shallow stops at the first thing that takes the connection.
+	shallow bool
 }
 
 // maxHops ends a configuration that sends a request in a circle.

@@ -43,7 +43,7 @@ func Route(t *hosts.Traefik, entry string, tls bool, q Request) Choice {
 			continue
 		}
 		if yes {
-			return Choice{Router: r, Service: service(t, r), Unknown: unknown,
+			return Choice{Router: r, Service: ServiceOf(t, r), Unknown: unknown,
 				Why: fmt.Sprintf("router %s: %s (priority %d)", r.Name, r.Rule, priority(r))}
 		}
 	}
@@ -57,8 +57,8 @@ func priority(r *hosts.Router) int {
 	return len(r.Rule)
 }
 
-// service finds the service of a router; a name without provider is of the router's own provider.
-func service(t *hosts.Traefik, r *hosts.Router) *hosts.ProxyService {
+// ServiceOf finds the service of a router; a name without provider is of the router's own provider.
+func ServiceOf(t *hosts.Traefik, r *hosts.Router) *hosts.ProxyService {
 	want, _, _ := strings.Cut(r.Service, "@")
 	var found *hosts.ProxyService
 	for i := range t.Services {
