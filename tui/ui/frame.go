@@ -56,9 +56,11 @@ func (f Frame) edge(st *themes.Styles, pen *themes.Pen, w int, left, right, l, l
 	inner := w - FrameW
 	const air = 3 // one line cell and a space on each side of a text
 	left = Trunc(left, inner-air)
-	if left != "" && right != "" && Width(left)+Width(right)+2*air > inner {
-		right = Trunc(right, inner-2*air-Width(left))
+	room := inner - air
+	if left != "" {
+		room -= Width(left) + air
 	}
+	right = Trunc(right, room)
 	var b strings.Builder
 	b.WriteString(pen.Render(l))
 	used := 0

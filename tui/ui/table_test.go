@@ -342,9 +342,11 @@ func TestTableAnySize(t *testing.T) {
 			}
 			return ui.Join(tb.Lines(), w, h)
 		}
-		uitest.CheckSizes(t, view)
+		if prof == termenv.Ascii {
+			uitest.CheckSizes(t, view)
+			tb.SetRows(rs[:2])
+		}
 		tb.SetFilter("~e")
-		uitest.CheckSizes(t, view)
 		press(tb, "/")
 		uitest.CheckSizes(t, view)
 		tb.SetRows(nil)
