@@ -174,7 +174,7 @@ func (h *host) dial(ctx context.Context, c *sim.Container, who vfs.Cred, network
 	loop := isLoopback(ip)
 	if c != nil && loop && c.NetMode() != "host" {
 		hd, text := c.Handler(port), c.Spec.Banner[port]
-		box, inside = sim.Listener{Handler: hd, Banner: text, C: c}, hd != nil || text != ""
+		box, inside = sim.Listener{Handler: hd, Banner: text, C: c, TLS: c.Spec.TLS[port]}, hd != nil || text != ""
 		if !inside {
 			s.Unlock()
 			return nil, opError(network, address, os.NewSyscallError("connect", syscall.ECONNREFUSED))

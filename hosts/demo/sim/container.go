@@ -53,6 +53,7 @@ func (h *Host) AddContainer(spec ContainerSpec) *Container {
 		c.State, c.stopped = spec.Off, true
 	}
 	h.Containers = append(h.Containers, c)
+	h.touch()
 	return c
 }
 

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"crypto/tls"
 	"net/http"
 	"sort"
 	"strings"
@@ -101,6 +102,8 @@ type ContainerSpec struct {
 	Boot          func(c *Container, now time.Time)
 	Halt          func(c *Container, now time.Time)
 	HTTP          map[int]http.Handler // by container port; 0 answers on every port
+	TLS           map[int]*tls.Config  // ports that begin with a handshake
+	Loopback      []int                // ports of a container on the host's network that listen on 127.0.0.1 only
 	Banner        map[int]string       // what a server that is not HTTP says first
 	Files         map[string]vfs.Node
 	Service       string // Swarm service

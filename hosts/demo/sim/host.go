@@ -95,12 +95,12 @@ type Host struct {
 	Swarm      *Swarm
 	Listeners  []*Listener // of processes that are neither units nor containers
 
-	Load      Wave
-	mem       Wave
-	stall     Wave
-	Resolve   func(c *Container, name string) string // names that only containers of this host know; may be nil
-	Down      bool                                   // not reachable: the network to it is cut
-	Blackhole bool                                   // with Down: packets vanish instead of being refused
+	Load                  Wave
+	mem                   Wave
+	stall                 Wave
+	ExtraLoad, ExtraStall float64 // on top of the waves, while something is going on
+	Down                  bool    // not reachable: the network to it is cut
+	Blackhole             bool    // with Down: packets vanish instead of being refused
 
 	units   map[string]*Unit
 	rnd     *rand.Rand
@@ -170,6 +170,7 @@ func (h *Host) Changed() <-chan struct{} {
 }
 
 func (h *Host) touch() {
+	h.sockets = nil
 	if h.changed != nil {
 		close(h.changed)
 		h.changed = nil

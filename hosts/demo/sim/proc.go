@@ -53,7 +53,7 @@ func DashID(s string) string {
 // LoadAvg returns the three averages.
 func (h *Host) LoadAvg() [3]float64 {
 	now := h.Site.now
-	extra := 0.0
+	extra := h.ExtraLoad
 	for _, c := range h.Containers {
 		if c.State == "running" {
 			extra += c.Extra / 100
@@ -111,7 +111,7 @@ func (h *Host) cpuinfo() string {
 func (h *Host) Stalled(kind string) float64 {
 	switch kind {
 	case "io":
-		return min(100, h.stall.over(h.Site.now, 10))
+		return min(100, h.stall.over(h.Site.now, 10)+h.ExtraStall)
 	case "cpu":
 		return min(100, 100*max(0, h.Load.over(h.Site.now, 10)/float64(h.Spec.CPUs)-0.6)*0.7)
 	default:

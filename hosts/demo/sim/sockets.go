@@ -1,14 +1,19 @@
 package sim
 
 import (
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 )
 
 // Sockets lists what listens on the host now: units, containers with a published port or the host's
 // network, and the rest.
 func (h *Host) Sockets() []Listener {
-	var out []Listener
+	if h.sockets != nil {
+		return h.sockets
+	}
+	out := []Listener{}
 	for _, u := range h.Units {
 		if !u.listening() {
 			continue
@@ -30,6 +35,7 @@ func (h *Host) Sockets() []Listener {
 	for _, l := range h.Listeners {
 		out = append(out, *l)
 	}
+	h.sockets = out
 	return out
 }
 
@@ -49,7 +55,7 @@ func (c *Container) sockets() []Listener {
 	for _, p := range c.Spec.Ports {
 		l := Listener{
 			Proto: p.proto(), IP: p.IP, Port: p.Host, C: c, CPort: p.Port,
-			Process: "docker-proxy", PID: c.PID + 1, Handler: c.Handler(p.Port), Banner: c.Spec.Banner[p.Port],
+			Process: "docker-proxy", PID: c.PID + 1, Handler: c.Handler(p.Port), Banner: c.Spec.Banner[p.Port], TLS: c.Spec.TLS[p.Port],
 		}
 		if l.IP != "" {
 			out = append(out, l)
@@ -61,11 +67,18 @@ func (c *Container) sockets() []Listener {
 		out = append(out, l)
 	}
 	if c.NetMode() == "host" {
-		for port, hd := range c.Spec.HTTP {
-			if port != 0 {
-				out = append(out, Listener{Proto: "tcp", IP: "0.0.0.0", Port: port, C: c, CPort: port,
-					Process: c.process(), PID: c.PID, Handler: hd})
+		for _, port := range slices.Sorted(maps.Keys(c.Spec.HTTP)) {
+			hd := c.Spec.HTTP[port]
+			if port == 0 {
+				continue
 			}
+			ip := "0.0.0.0"
+			if slices.Contains(c.Spec.Loopback, port) {
+				ip = "127.0.0.1"
+			}
+			out = append(out, Listener{
+				Proto: "tcp", IP: ip, Port: port, C: c, CPort: port, Process: c.process(), PID: c.PID, Handler: hd, TLS: c.Spec.TLS[port],
+			})
 		}
 	}
 	return out
@@ -133,7 +146,7 @@ func (h *Host) FindInside(ip string, port int) (Listener, bool) {
 			if hd == nil && banner == "" {
 				return Listener{}, false
 			}
-			return Listener{Proto: "tcp", IP: ip, Port: port, C: c, CPort: port, PID: c.PID, Process: c.process(), Handler: hd, Banner: banner}, true
+			return Listener{Proto: "tcp", IP: ip, Port: port, C: c, CPort: port, PID: c.PID, Process: c.process(), Handler: hd, Banner: banner, TLS: c.Spec.TLS[port]}, true
 		}
 	}
 	return Listener{}, false

@@ -113,6 +113,7 @@ func (h *Host) AddUnit(spec UnitSpec) *Unit {
 	}
 	h.Units = append(h.Units, u)
 	h.units[spec.Name] = u
+	h.touch()
 	return u
 }
 

@@ -123,6 +123,9 @@ func (f *FS) Stat(c Cred, name string, follow bool) (Info, error) {
 
 func describe(name string, n *Node) Info {
 	i := Info{name: name, n: *n, size: int64(len(n.Data))}
+	if n.Len > 0 {
+		i.size = n.Len
+	}
 	if n.Mode.IsDir() {
 		i.size = 4096
 	}

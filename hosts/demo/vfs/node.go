@@ -34,6 +34,7 @@ type Node struct {
 	Gen    func() []byte // makes the content when it is read; Data is ignored
 	Target string        // of a symbolic link
 	Ino    uint64
+	Len    int64 // what Stat tells instead of the length of Data; for large files that nobody reads
 }
 
 func (n *Node) owner() string {

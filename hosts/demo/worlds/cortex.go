@@ -1,8 +1,6 @@
 package worlds
 
 import (
-	"time"
-
 	"midwatch/hosts/demo/sim"
 )
 
@@ -94,7 +92,7 @@ tolerate_bad_cert = true
 
 [probes.cortex-voice]
 service = "cortex"
-url = "https://voice.ai.jerxie.com/"
+url = "https://voice.ai.jerxie.com/api/v1/voice/health"
 tolerate_bad_cert = true
 
 [probes.cortex-gateway]
@@ -120,66 +118,4 @@ sources = [
 	w.Secrets = map[string]string{"cortex-agent-key": agentKey}
 	w.Build = func(s *sim.Site, p *Plan) { buildCortex(w, s, p) }
 	return w
-}
-
-// agentKey is the SECRET_KEY of the agents. It opens nothing but the demo.
-const agentKey = "demo-agent-key-5f2c"
-
-func buildCortex(w World, s *sim.Site, p *Plan) {
-	for n, a := range w.Names {
-		s.SetName(p.Domain(n), p.Addr(a))
-	}
-	edge := cortexEdge(w, s, p)
-	prod := cortexProd(w, s, p)
-	_, _ = edge, prod
-	for i, hd := range w.Hosts[2:] {
-		sp := machine(p, hd, noble(), 4, 8*gib)
-		sp.Up = time.Duration(9+i*14) * day
-		h := s.AddHost(sp)
-		base(h)
-		if i == 1 && !p.Calm {
-			drop(h, 90*time.Second, 6*time.Minute, 40*time.Second, false)
-		}
-	}
-}
-
-func cortexEdge(w World, s *sim.Site, p *Plan) *sim.Host {
-	sp := machine(p, w.Hosts[0], bookworm(), 4, 8*gib)
-	sp.Up = 61 * day
-	docker(&sp, "27.3.1", "1.47")
-	h := s.AddHost(sp)
-	base(h)
-	h.AddContainer(sim.ContainerSpec{
-		Name: "envoy", Image: "envoyproxy/envoy:v1.31.2", NetMode: "host", Restart: "unless-stopped", Up: 19 * day,
-		Entrypoint: []string{"/docker-entrypoint.sh"}, Cmd: []string{"envoy", "-c", "/etc/envoy/envoy.yaml"}, CPU: 3, CPUSwing: 2, Mem: 88 * mib, MemSwing: 6 * mib, Net: 90e3,
-	})
-	return h
-}
-
-func cortexProd(w World, s *sim.Site, p *Plan) *sim.Host {
-	sp := machine(p, w.Hosts[1], bookworm(), 8, 32*gib)
-	sp.Up = 33 * day
-	docker(&sp, "27.3.1", "1.47")
-	h := s.AddHost(sp)
-	base(h)
-	files(h.FS, w, p, "cortex/prod", s.Start().Add(-2*day), nil)
-	net := "cortex-hub_default"
-	h.AddNetwork(sim.Network{Name: net, Subnet: "172.18.0.0/16", Gateway: "172.18.0.1", Labels: map[string]string{"com.docker.compose.project": "cortex-hub"}})
-	dir := "/home/coder/project/cortex-hub"
-	compose := []string{"docker-compose.yml", "deployment/jerxie-prod/docker-compose.production.yml"}
-	h.AddContainer(sim.ContainerSpec{
-		Name: "ai_hub_service", Image: "ai_hub_service:latest", Networks: []string{net}, Aliases: []string{"ai-hub", "ai_hub_service"}, Restart: "always", Up: 31 * time.Hour,
-		Cmd:    []string{"uvicorn", "app.main:app", "--host", "0.0.0.0", "--port", "8000", "--proxy-headers", "--forwarded-allow-ips", "*"},
-		Expose: []string{"8000/tcp"}, Labels: composed(s, "cortex-hub", "ai-hub", dir, compose...), CPU: 22, CPUSwing: 15, Mem: 640 * mib, MemSwing: 60 * mib, Net: 60e3,
-	})
-	h.AddContainer(sim.ContainerSpec{
-		Name: "ai_unified_frontend", Image: "ai_unified_frontend:latest", Networks: []string{net}, Aliases: []string{"ai-frontend"}, Restart: "always", Up: 31 * time.Hour,
-		Ports: []sim.PortSpec{{Host: 8002, Port: 80}}, Entrypoint: []string{"/docker-entrypoint.sh"}, Cmd: []string{"nginx", "-g", "daemon off;"},
-		Labels: composed(s, "cortex-hub", "ai-frontend", dir, compose...), Files: inContainer(w, p, "cortex/frontend"), CPU: 1.4, CPUSwing: 1, Mem: 14 * mib, MemSwing: 2 * mib, Net: 80e3,
-	})
-	h.AddContainer(sim.ContainerSpec{
-		Name: "python3_11", Image: "python:3.11-slim", Networks: []string{"bridge"}, Restart: "always", Up: 33*day - time.Hour, Ports: []sim.PortSpec{{Host: 8000, Port: 8000}},
-		Cmd: []string{"python3", "-m", "http.server", "8000"}, CPU: 0.4, CPUSwing: 0.3, Mem: 21 * mib, MemSwing: 2 * mib, Net: 300,
-	})
-	return h
 }
