@@ -108,6 +108,7 @@ type Host struct {
 	job     int
 	serial  int
 	changed chan struct{}
+	listen  []Listener      // what Sockets returned last; nil when something changed since
 	hung    map[string]bool // mounts that give no answer
 	onDown  []func(down bool)
 }
@@ -170,7 +171,7 @@ func (h *Host) Changed() <-chan struct{} {
 }
 
 func (h *Host) touch() {
-	h.sockets = nil
+	h.listen = nil
 	if h.changed != nil {
 		close(h.changed)
 		h.changed = nil

@@ -10,8 +10,8 @@ import (
 // Sockets lists what listens on the host now: units, containers with a published port or the host's
 // network, and the rest.
 func (h *Host) Sockets() []Listener {
-	if h.sockets != nil {
-		return h.sockets
+	if h.listen != nil {
+		return h.listen
 	}
 	out := []Listener{}
 	for _, u := range h.Units {
@@ -35,7 +35,7 @@ func (h *Host) Sockets() []Listener {
 	for _, l := range h.Listeners {
 		out = append(out, *l)
 	}
-	h.sockets = out
+	h.listen = out
 	return out
 }
 
