@@ -65,6 +65,9 @@ func (m *machine) spawn(_ context.Context, s spec) (process, error) {
 	if err != nil {
 		return startFault(s.argv[0], err)
 	}
+	if s.input == inputNone {
+		_ = p.stdin.Close()
+	}
 	if !m.add(p) {
 		p.Kill()
 		go p.reap()

@@ -24,7 +24,7 @@ const (
 // process is a started command. Kill makes every blocked call return promptly, even when the host
 // says nothing any more.
 type process interface {
-	Stdin() io.WriteCloser // Close is the end of the input
+	Stdin() io.WriteCloser // Close is the end of the input; the lane sees to it when there is none
 	Stdout() io.Reader
 	Stderr() io.Reader // without anything to read when there is a terminal
 	// Wait returns how the command ended. It may be called after both outputs ended, or after Kill.
@@ -42,6 +42,7 @@ type exitStatus struct {
 // spec is a command as a spawner is given it.
 type spec struct {
 	argv   []string
+	input  inputMode
 	term   *hosts.Term
 	stream bool
 	// begun is called when the command leaves the queue: its time starts to count.
@@ -114,7 +115,7 @@ func (r *runner) begin(ctx context.Context, cancel context.CancelCauseFunc, c ho
 	if err != nil {
 		return nil, err
 	}
-	plan := sudoPlan{argv: argv}
+	plan := planDirect(argv, c)
 	if c.Sudo {
 		if plan, err = r.sudo.plan(ctx, argv, c); err != nil {
 			return nil, err
@@ -126,7 +127,7 @@ func (r *runner) begin(ctx context.Context, cancel context.CancelCauseFunc, c ho
 		timeout = r.timeout
 	}
 	arm := sync.OnceFunc(func() { j.timer = time.AfterFunc(timeout, func() { cancel(hosts.ErrTimeout) }) })
-	j.proc, err = r.spawn(ctx, spec{argv: plan.argv, term: c.Term, stream: long || c.Term != nil, begun: arm})
+	j.proc, err = r.spawn(ctx, spec{argv: plan.argv, input: plan.input, term: c.Term, stream: long || c.Term != nil, begun: arm})
 	if err != nil {
 		j.disarm()
 		return nil, err
@@ -181,21 +182,18 @@ func (r *runner) feed(ctx context.Context, j *job, c hosts.Cmd) {
 		}()
 	}
 	if c.Stdin == nil {
-		if !j.plan.keepStdin && c.Term == nil {
-			_ = j.proc.Stdin().Close()
-		}
-	} else {
-		go func() {
-			src := &sourceReader{r: c.Stdin}
-			_, _ = io.Copy(j.proc.Stdin(), src)
-			if src.err != nil {
-				// Closing the input would tell the command that all of it had come.
-				j.cancel(fmt.Errorf("read standard input: %w", src.err))
-				return
-			}
-			_ = j.proc.Stdin().Close()
-		}()
+		return
 	}
+	go func() {
+		src := &sourceReader{r: c.Stdin}
+		_, _ = io.Copy(j.proc.Stdin(), src)
+		if src.err != nil {
+			// Closing the input would tell the command that all of it had come.
+			j.cancel(fmt.Errorf("read standard input: %w", src.err))
+			return
+		}
+		_ = j.proc.Stdin().Close()
+	}()
 }
 
 // sourceReader remembers a failure of the reader, apart from those of the writer.

@@ -81,11 +81,14 @@ type sshProcess struct {
 	done     chan struct{} // closed when the server closed the channel, or the connection ended
 	status   exitStatus    // read it after done
 	ended    bool          // the server sent a status
+	lifeline bool          // the command ends when its input does
 }
 
 // start asks for the terminal and the command on an open channel.
 func (c *client) start(ctx context.Context, s spec, place *slot, ch ssh.Channel, reqs <-chan *ssh.Request) (process, error) {
-	p := &sshProcess{client: c, ch: ch, killed: make(chan struct{}), done: make(chan struct{})}
+	p := &sshProcess{
+		client: c, ch: ch, killed: make(chan struct{}), done: make(chan struct{}), lifeline: s.input != inputGiven,
+	}
 	p.stdout, p.stderr = newPump(p.killed), newPump(p.killed)
 	asked := make(chan error, 1)
 	started := c.background(func() {
@@ -134,7 +137,11 @@ func (p *sshProcess) ask(s spec) error {
 			return errors.New("the ssh server gives no terminal (PermitTTY no)")
 		}
 	}
-	ok, err := p.ch.SendRequest("exec", true, ssh.Marshal(struct{ Command string }{remoteLine(s.argv)}))
+	argv := s.argv
+	if s.input == inputNone {
+		argv = lifeline(argv)
+	}
+	ok, err := p.ch.SendRequest("exec", true, ssh.Marshal(struct{ Command string }{remoteLine(argv)}))
 	if err != nil {
 		return err
 	}
@@ -213,8 +220,8 @@ func (p *sshProcess) Wait() (exitStatus, error) {
 	}
 }
 
-// Kill ends the command. The signal goes first, because sshd lets a command run on when its channel
-// is closed; all of it happens in the background, because the host may not be listening.
+// Kill ends the command: by its lifeline, which closing the channel cuts, or by a signal, which sshd
+// passes on where it can. It happens in the background, because the host may not be listening.
 func (p *sshProcess) Kill() {
 	p.killOnce.Do(func() {
 		close(p.killed)
@@ -224,7 +231,9 @@ func (p *sshProcess) Kill() {
 		default:
 		}
 		p.client.background(func() {
-			_, _ = p.ch.SendRequest("signal", false, ssh.Marshal(struct{ Name string }{"KILL"}))
+			if !p.lifeline { // the signal would reach the lifeline and not what hangs on it
+				_, _ = p.ch.SendRequest("signal", false, ssh.Marshal(struct{ Name string }{"KILL"}))
+			}
 			_ = p.ch.Close()
 		})
 	})

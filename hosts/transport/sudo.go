@@ -38,20 +38,14 @@ func (p SudoPolicy) String() string {
 	}
 }
 
-// lifeline runs "$@" until its own standard input ends. sshd does not end a command whose channel was
-// closed, and we may not signal one that sudo made root's: without this, every cancelled command
-// would hold one of the few sessions of the connection until it ends by itself.
-const lifeline = `exec 3<&0 </dev/null; "$@" 3<&- & p=$!; { read -r x; kill -9 $p; } <&3 >/dev/null 2>&1 & w=$!; ` +
-	`exec 3<&-; wait $p; s=$?; kill -9 $w 2>/dev/null; exit $s`
-
 // sudoPlan is what is started for a command, and what its end means.
 type sudoPlan struct {
-	argv      []string
-	sudo      bool   // argv begins with sudo
-	keepStdin bool   // its input stays open while it runs
-	prompt    string // what sudo prints when it wants the password; "" when it never may
-	ready     string // what is printed when the command itself begins
-	onStdout  bool   // those two come on standard output, because of a terminal
+	argv     []string
+	input    inputMode
+	sudo     bool   // argv begins with sudo
+	prompt   string // what sudo prints when it wants the password; "" when it never may
+	ready    string // what is printed when the command itself begins
+	onStdout bool   // those two come on standard output, because of a terminal
 }
 
 // sudoer knows how to become root on one host. What it learned holds until reset.
@@ -114,7 +108,7 @@ func (s *sudoer) privileges(ctx context.Context) (privileges, error) {
 
 // plan says how c, whose whole argv is given, is run as root.
 func (s *sudoer) plan(ctx context.Context, argv []string, c hosts.Cmd) (sudoPlan, error) {
-	direct := sudoPlan{argv: argv}
+	direct := planDirect(argv, c)
 	if s.policy == SudoRoot {
 		return direct, nil
 	}
@@ -127,19 +121,28 @@ func (s *sudoer) plan(ctx context.Context, argv []string, c hosts.Cmd) (sudoPlan
 	case s.policy == SudoNone:
 		return direct, fmt.Errorf("%w: this needs root and the inventory does not allow sudo; set sudo for this host", hosts.ErrNoSudo)
 	}
-	input := c.Stdin != nil || c.Term != nil
-	if s.policy == SudoNoPasswd {
-		pl := sudoPlan{argv: append([]string{"sudo", "-n", "--"}, argv...), sudo: true}
-		if !input && p.wrap {
-			pl.argv = append([]string{"sudo", "-n", "--", "sh", "-c", lifeline, "sh"}, argv...)
-			pl.keepStdin = true
-		}
-		return pl, nil
+	if s.policy == SudoPassword {
+		return s.passwordPlan(direct, c)
 	}
-	return s.passwordPlan(argv, c, input)
+	direct.sudo = true
+	if direct.input == inputNone && p.wrap {
+		// Inside of sudo, where it may end what root runs.
+		argv, direct.input = lifeline(argv), inputHeld
+	}
+	direct.argv = append([]string{"sudo", "-n", "--"}, argv...)
+	return direct, nil
 }
 
-func (s *sudoer) passwordPlan(argv []string, c hosts.Cmd, input bool) (sudoPlan, error) {
+// planDirect is a command without sudo.
+func planDirect(argv []string, c hosts.Cmd) sudoPlan {
+	pl := sudoPlan{argv: argv}
+	if c.Stdin != nil || c.Term != nil {
+		pl.input = inputGiven
+	}
+	return pl
+}
+
+func (s *sudoer) passwordPlan(pl sudoPlan, c hosts.Cmd) (sudoPlan, error) {
 	s.mu.Lock()
 	denied := s.denied
 	s.mu.Unlock()
@@ -152,17 +155,13 @@ func (s *sudoer) passwordPlan(argv []string, c hosts.Cmd, input bool) (sudoPlan,
 	nonce := make([]byte, 8)
 	_, _ = rand.Read(nonce) // never fails
 	mark := "midwatch-" + hex.EncodeToString(nonce)
-	pl := sudoPlan{
-		sudo: true, keepStdin: true, onStdout: c.Term != nil,
-		prompt: mark + "-password:", ready: mark + "-begin",
+	pl.sudo, pl.onStdout = true, c.Term != nil
+	pl.prompt, pl.ready = mark+"-password:", mark+"-begin"
+	argv := pl.argv
+	if pl.input == inputNone {
+		argv, pl.input = lifeline(argv), inputHeld
 	}
-	script := `printf ` + pl.ready + ` >&2; `
-	if input {
-		script += `exec "$@"`
-	} else {
-		script += lifeline
-	}
-	pl.argv = append([]string{"sudo", "-S", "-p", pl.prompt, "--", "sh", "-c", script, "sh"}, argv...)
+	pl.argv = append([]string{"sudo", "-S", "-p", pl.prompt, "--", "sh", "-c", `printf ` + pl.ready + ` >&2; exec "$@"`, "sh"}, argv...)
 	return pl, nil
 }
 

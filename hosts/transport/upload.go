@@ -10,6 +10,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"midwatch/hosts"
@@ -41,7 +42,7 @@ func (r *runner) upload(ctx context.Context, path string, mode uint32, src io.Re
 		Argv: []string{"sh", "-c", uploadWrite, "sh", tmp}, Stdin: counted, Timeout: uploadTimeout,
 	})
 	if err == nil {
-		err = uploaded(res, counted.n)
+		err = uploaded(res, counted.n.Load())
 	}
 	if err == nil {
 		res, err = r.run(ctx, hosts.Cmd{
@@ -93,14 +94,14 @@ func (r *runner) discard(ctx context.Context, tmp string) {
 	_, _ = r.run(ctx, hosts.Cmd{Argv: []string{"rm", "-f", "--", tmp}})
 }
 
-// countingReader counts what was read.
+// countingReader counts what was read, possibly still while a command that failed is given up.
 type countingReader struct {
 	r io.Reader
-	n int64
+	n atomic.Int64
 }
 
 func (c *countingReader) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
-	c.n += int64(n)
+	c.n.Add(int64(n))
 	return n, err
 }

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/creack/pty"
 
@@ -110,7 +111,11 @@ func terminal(cmd *exec.Cmd, tty *os.File, r *sshd.Request) error {
 
 func size(s sshd.Size) *pty.Winsize { return &pty.Winsize{Cols: uint16(s.Cols), Rows: uint16(s.Rows)} }
 
-// watch passes signals on and kills the group when the client went away.
+// grace is how long a command may go on after its channel was closed. sshd would wait for ever; a
+// test has to end.
+const grace = 5 * time.Second
+
+// watch passes signals on and, as sshd, lets a command find out by itself that its client went away.
 func watch(ctx context.Context, pid int, signals <-chan string, done <-chan struct{}) {
 	for {
 		select {
@@ -119,7 +124,13 @@ func watch(ctx context.Context, pid int, signals <-chan string, done <-chan stru
 				_ = syscall.Kill(-pid, n)
 			}
 		case <-ctx.Done():
-			_ = syscall.Kill(-pid, syscall.SIGKILL)
+			t := time.NewTimer(grace)
+			defer t.Stop()
+			select {
+			case <-t.C:
+				_ = syscall.Kill(-pid, syscall.SIGKILL)
+			case <-done:
+			}
 			return
 		case <-done:
 			return
