@@ -37,10 +37,19 @@ type Config struct {
 	RefuseTCP         bool // AllowTcpForwarding no
 	RefuseStreamLocal bool // AllowStreamLocalForwarding no
 	MuteKeepalive     bool // never answer keepalive@openssh.com: a server that hangs
+	// LeaveRunning leaves a command running when the client closed its channel or went away, as OpenSSH
+	// does: it sees the end of its input, keeps its place among MaxSessions, and Serve waits for it.
+	// Otherwise the command's context ends with the channel, and the server's identification says so
+	// (EndsCommands).
+	LeaveRunning bool
 	// HandshakeTimeout bounds the time from connecting to being logged in; 0 means two minutes, as
 	// sshd's LoginGraceTime.
 	HandshakeTimeout time.Duration
 }
+
+// EndsCommands is the comment in the identification of a server that ends a command with its channel.
+// A client that sees it need not see to that itself.
+const EndsCommands = "ends-commands"
 
 // Ask puts questions to the person at the client and returns one answer for each.
 type Ask func(instruction string, questions []string, echo []bool) ([]string, error)
@@ -54,6 +63,9 @@ func (c Config) server() (*ssh.ServerConfig, error) {
 	version := c.Version
 	if version == "" {
 		version = "midwatch"
+	}
+	if !c.LeaveRunning {
+		version += " " + EndsCommands
 	}
 	sc := &ssh.ServerConfig{
 		NoClientAuth:  c.NoAuth,

@@ -37,6 +37,7 @@ func New(conf Config, backend Backend) (*Server, error) {
 // every command and every forwarded connection on it has ended. A connection that was closed by the
 // client is no error.
 func (s *Server) Serve(ctx context.Context, nc net.Conn) error {
+	whole := ctx
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() { _ = nc.Close() })
@@ -51,7 +52,10 @@ func (s *Server) Serve(ctx context.Context, nc net.Conn) error {
 	}
 	_ = nc.SetDeadline(time.Time{})
 
-	c := &conn{server: s, user: sc.User()}
+	c := &conn{server: s, user: sc.User(), commands: ctx}
+	if s.conf.LeaveRunning {
+		c.commands = whole
+	}
 	c.wg.Go(func() { c.globalRequests(reqs) })
 	for nch := range chans {
 		c.open(ctx, nch)
@@ -93,7 +97,9 @@ func (s *Server) ServeListener(ctx context.Context, l net.Listener, onError func
 type conn struct {
 	server *Server
 	user   string
-	wg     sync.WaitGroup
+	// commands is what commands run under.
+	commands context.Context // one of two, chosen once for the connection
+	wg       sync.WaitGroup
 
 	mu       sync.Mutex
 	sessions int // open session channels; mu guards it
@@ -127,7 +133,7 @@ func (c *conn) open(ctx context.Context, nch ssh.NewChannel) {
 		c.wg.Go(func() {
 			se := newSession(c, ch)
 			defer se.free()
-			se.run(ctx, reqs)
+			se.run(c.commands, reqs)
 		})
 	case "direct-tcpip", "direct-streamlocal@openssh.com":
 		c.wg.Go(func() { c.forward(ctx, nch) })

@@ -210,6 +210,23 @@ func TestClosingTheChannelEndsTheCommand(t *testing.T) {
 	// start's cleanup waits for Serve, and Serve for both commands.
 }
 
+func TestLeaveRunning(t *testing.T) {
+	t.Parallel()
+	c, _ := start(t, sshd.Config{NoAuth: true, MaxSessions: 1, LeaveRunning: true})
+	if v := string(c.ServerVersion()); strings.Contains(v, sshd.EndsCommands) {
+		t.Errorf("the server says %q", v)
+	}
+	s := session(t, c)
+	if err := s.Start("hang"); err != nil {
+		t.Fatal(err)
+	}
+	_ = s.Close()
+	if _, err := c.NewSession(); err == nil {
+		t.Error("the place of a command that still runs was given away")
+	}
+	_ = c.Close() // Serve goes on until its own context ends, in start's cleanup
+}
+
 func TestForwarding(t *testing.T) {
 	t.Parallel()
 	c, m := start(t, sshd.Config{NoAuth: true})

@@ -41,7 +41,9 @@ func (s *session) run(ctx context.Context, reqs <-chan *ssh.Request) {
 			_ = r.Reply(ok, nil)
 		}
 	}
-	cancel()
+	if !s.conn.server.conf.LeaveRunning {
+		cancel()
+	}
 	// A command that is stuck in a write is freed by this.
 	_ = s.ch.Close()
 	s.wg.Wait()

@@ -23,7 +23,7 @@ func (e *declinedError) Unwrap() error { return e.err }
 
 // login is one authentication: which methods are left, what was tried, and what worked.
 type login struct {
-	ctx      context.Context //nolint:containedctx // one handshake; ssh's callbacks take no context
+	ctx      context.Context // one handshake; ssh's callbacks take no context
 	settings Settings
 	password SecretFunc // nil for jump hosts and when none is configured
 	ask      Ask

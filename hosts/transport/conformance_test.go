@@ -22,13 +22,28 @@ func TestLocalConforms(t *testing.T) {
 
 func TestSSHConforms(t *testing.T) {
 	t.Parallel()
-	f := newFarm(t)
-	target := f.plain("10.0.0.1:22", sshd.Config{MaxSessions: 4})
-	conformance.Run(t, conformance.Host{
-		Dir: t.TempDir(), Echo: conformance.EchoServers(t),
-		Open: func(t *testing.T) hosts.Conn {
-			t.Helper()
-			return open(t, target, f.params())
-		},
-	})
+	for name, conf := range map[string]sshd.Config{
+		"as OpenSSH":    {MaxSessions: 4, LeaveRunning: true},
+		"ends commands": {MaxSessions: 4},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFarm(t)
+			target := f.plain("10.0.0.1:22", conf)
+			conformance.Run(t, conformance.Host{
+				Dir: t.TempDir(), Echo: conformance.EchoServers(t),
+				Open: func(t *testing.T) hosts.Conn {
+					t.Helper()
+					return open(t, target, f.params())
+				},
+			})
+		})
+	}
+}
+
+func TestEndsCommandsIsOneWord(t *testing.T) {
+	t.Parallel()
+	if endsCommands != sshd.EndsCommands {
+		t.Errorf("client looks for %q, server says %q", endsCommands, sshd.EndsCommands)
+	}
 }

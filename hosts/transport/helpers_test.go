@@ -141,8 +141,14 @@ func write(t testing.TB, name, text string) string {
 // knownFile makes a known_hosts file with one key for addresses.
 func knownFile(t testing.TB, key ssh.PublicKey, addresses ...string) string {
 	t.Helper()
-	return write(t, "known_hosts", knownhosts.Line(addresses, key)+"\n")
+	return write(t, "known_hosts", knownFileText(key, addresses...))
 }
+
+func knownFileText(key ssh.PublicKey, addresses ...string) string {
+	return knownhosts.Line(addresses, key) + "\n"
+}
+
+func writeFile(path, text string) error { return os.WriteFile(path, []byte(text), 0o600) }
 
 // plain is a host at address that lets everybody in and runs real commands, and the Target for it.
 func (f *farm) plain(address string, conf sshd.Config) Target {

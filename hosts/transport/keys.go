@@ -327,7 +327,7 @@ func (k *keyring) short(path string) string {
 // lazySigner signs with a key that is opened when the server has accepted its public half, so that
 // a passphrase is asked for only where it helps.
 type lazySigner struct {
-	ctx    context.Context //nolint:containedctx // the signer lives for one login, and ssh.Signer takes no context
+	ctx    context.Context // the signer lives for one login, and ssh.Signer takes no context
 	c      candidate
 	hold   func() func()
 	failed func(error)

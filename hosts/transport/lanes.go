@@ -61,7 +61,7 @@ type engineLane struct {
 	reason error
 	lost   chan struct{}
 	stop   context.CancelFunc
-	ctx    context.Context //nolint:containedctx // ends watch; the lane's life is not a call
+	ctx    context.Context // ends watch; the lane's life is not a call
 }
 
 func dialEngine(ctx context.Context, t Target, p Params) (lane, error) {

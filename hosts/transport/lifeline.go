@@ -12,6 +12,10 @@ const lifelineScript = `exec 3<&0 </dev/null; s=; command -v setsid >/dev/null 2
 	`exec 3<&-; wait $p; e=$?; kill -9 $w 2>/dev/null; ` +
 	`[ $e -gt 128 ] && [ $e -lt 160 ] && kill -$((e-128)) $$ 2>/dev/null; exit $e`
 
+// endsCommands in a server's identification means that it ends a command together with its channel
+// (package sshd does): no lifeline is needed there.
+const endsCommands = "ends-commands"
+
 // lifeline wraps a command that gets no input.
 func lifeline(argv []string) []string {
 	return append([]string{"sh", "-c", lifelineScript, "sh"}, argv...)

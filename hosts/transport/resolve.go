@@ -59,7 +59,7 @@ func ask(ctx context.Context, t Target, p Params) (Settings, error) {
 	}
 	ssh, err := exec.LookPath("ssh")
 	if err != nil {
-		return defaultSettings(name), nil //nolint:nilerr // documented: without ssh the defaults hold
+		return defaultSettings(name), nil // documented: without ssh the defaults hold
 	}
 	args := []string{"-G"}
 	if t.SSHConfig != "" {

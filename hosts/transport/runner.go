@@ -182,6 +182,9 @@ func (r *runner) feed(ctx context.Context, j *job, c hosts.Cmd) {
 		}()
 	}
 	if c.Stdin == nil {
+		if j.plan.closes {
+			_ = j.proc.Stdin().Close()
+		}
 		return
 	}
 	go func() {

@@ -87,7 +87,8 @@ type sshProcess struct {
 // start asks for the terminal and the command on an open channel.
 func (c *client) start(ctx context.Context, s spec, place *slot, ch ssh.Channel, reqs <-chan *ssh.Request) (process, error) {
 	p := &sshProcess{
-		client: c, ch: ch, killed: make(chan struct{}), done: make(chan struct{}), lifeline: s.input != inputGiven,
+		client: c, ch: ch, killed: make(chan struct{}), done: make(chan struct{}),
+		lifeline: s.input == inputHeld || s.input == inputNone && !c.endsCommands(),
 	}
 	p.stdout, p.stderr = newPump(p.killed), newPump(p.killed)
 	asked := make(chan error, 1)
@@ -138,7 +139,7 @@ func (p *sshProcess) ask(s spec) error {
 		}
 	}
 	argv := s.argv
-	if s.input == inputNone {
+	if s.input == inputNone && p.lifeline {
 		argv = lifeline(argv)
 	}
 	ok, err := p.ch.SendRequest("exec", true, ssh.Marshal(struct{ Command string }{remoteLine(argv)}))
@@ -148,8 +149,14 @@ func (p *sshProcess) ask(s spec) error {
 	if !ok {
 		return errors.New("the ssh server runs no commands for this login")
 	}
+	if s.input == inputNone && !p.lifeline {
+		_ = p.ch.CloseWrite() // fails only where the command has ended already
+	}
 	return nil
 }
+
+// endsCommands reports whether the server sees to the end of commands by itself.
+func (c *client) endsCommands() bool { return strings.Contains(c.facts.Server, endsCommands) }
 
 func cells(n int) uint32 { return uint32(max(0, min(n, 1<<14))) }
 

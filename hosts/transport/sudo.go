@@ -42,6 +42,7 @@ func (p SudoPolicy) String() string {
 type sudoPlan struct {
 	argv     []string
 	input    inputMode
+	closes   bool   // its input ends after the password
 	sudo     bool   // argv begins with sudo
 	prompt   string // what sudo prints when it wants the password; "" when it never may
 	ready    string // what is printed when the command itself begins
@@ -55,6 +56,7 @@ type sudoer struct {
 	look     func(ctx context.Context, script string) (string, error)
 
 	mu     sync.Mutex // guards everything below
+	plain  bool       // the host ends commands by itself: no lifeline is needed
 	known  *privileges
 	denied error // the password was refused: asking again could lock the account
 }
@@ -73,22 +75,30 @@ const (
 	lookUIDSudo = `id -u; sudo -n -- sh -c : >/dev/null 2>&1 && echo wrap`
 )
 
-// reset forgets what was learned, after a reconnect or when the operator asks for another try.
+// reset forgets what was learned, when the operator asks for another try.
 func (s *sudoer) reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.known, s.denied = nil, nil
 }
 
+// connected forgets what was learned on the connection before this one.
+func (s *sudoer) connected(plain bool) {
+	s.reset()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.plain = plain
+}
+
 func (s *sudoer) privileges(ctx context.Context) (privileges, error) {
 	s.mu.Lock()
-	known := s.known
+	known, plain := s.known, s.plain
 	s.mu.Unlock()
 	if known != nil {
 		return *known, nil
 	}
 	script := lookUID
-	if s.policy == SudoNoPasswd {
+	if s.policy == SudoNoPasswd && !plain {
 		script = lookUIDSudo
 	}
 	out, err := s.look(ctx, script)
@@ -144,7 +154,7 @@ func planDirect(argv []string, c hosts.Cmd) sudoPlan {
 
 func (s *sudoer) passwordPlan(pl sudoPlan, c hosts.Cmd) (sudoPlan, error) {
 	s.mu.Lock()
-	denied := s.denied
+	denied, plain := s.denied, s.plain
 	s.mu.Unlock()
 	if denied != nil {
 		return sudoPlan{}, denied
@@ -158,7 +168,11 @@ func (s *sudoer) passwordPlan(pl sudoPlan, c hosts.Cmd) (sudoPlan, error) {
 	pl.sudo, pl.onStdout = true, c.Term != nil
 	pl.prompt, pl.ready = mark+"-password:", mark+"-begin"
 	argv := pl.argv
-	if pl.input == inputNone {
+	switch {
+	case pl.input != inputNone:
+	case plain:
+		pl.input, pl.closes = inputGiven, true
+	default:
 		argv, pl.input = lifeline(argv), inputHeld
 	}
 	pl.argv = append([]string{"sudo", "-S", "-p", pl.prompt, "--", "sh", "-c", `printf ` + pl.ready + ` >&2; exec "$@"`, "sh"}, argv...)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"time"
 
 	"midwatch/hosts"
@@ -156,7 +157,7 @@ func (l *Link) failed(err error) {
 func (l *Link) live(ctx context.Context, ln lane) {
 	start := time.Now()
 	info := ln.info()
-	l.run.sudo.reset()
+	l.run.sudo.connected(strings.Contains(info.Server, endsCommands))
 	l.set(func(s *hosts.Link) {
 		l.lane, l.facts, l.fault = ln, info, nil
 		s.State, s.Reason, s.Retry, s.Via = hosts.StateConnected, "", time.Time{}, info.Via

@@ -10,7 +10,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"midwatch/hosts"
@@ -37,12 +37,12 @@ func (r *runner) upload(ctx context.Context, path string, mode uint32, src io.Re
 	nonce := make([]byte, 6)
 	_, _ = rand.Read(nonce) // never fails
 	tmp := path + ".midwatch-" + hex.EncodeToString(nonce)
-	counted := &countingReader{r: src}
+	in := &uploadReader{r: src}
 	res, err := r.run(ctx, hosts.Cmd{
-		Argv: []string{"sh", "-c", uploadWrite, "sh", tmp}, Stdin: counted, Timeout: uploadTimeout,
+		Argv: []string{"sh", "-c", uploadWrite, "sh", tmp}, Stdin: in, Timeout: uploadTimeout,
 	})
 	if err == nil {
-		err = uploaded(res, counted.n.Load())
+		err = in.verdict(res)
 	}
 	if err == nil {
 		res, err = r.run(ctx, hosts.Cmd{
@@ -55,17 +55,6 @@ func (r *runner) upload(ctx context.Context, path string, mode uint32, src io.Re
 	if err != nil {
 		r.discard(ctx, tmp)
 		return fmt.Errorf("%s: upload %s: %w", r.host, cleanLine(path), err)
-	}
-	return nil
-}
-
-func uploaded(res hosts.Result, sent int64) error {
-	if err := uploadFault(res); err != nil {
-		return err
-	}
-	got, err := strconv.ParseInt(string(bytes.TrimSpace(res.Stdout)), 10, 64)
-	if err != nil || got != sent {
-		return fmt.Errorf("sent %d bytes, the host has %q", sent, cleanLine(string(bytes.TrimSpace(res.Stdout))))
 	}
 	return nil
 }
@@ -94,14 +83,40 @@ func (r *runner) discard(ctx context.Context, tmp string) {
 	_, _ = r.run(ctx, hosts.Cmd{Argv: []string{"rm", "-f", "--", tmp}})
 }
 
-// countingReader counts what was read, possibly still while a command that failed is given up.
-type countingReader struct {
+// uploadReader counts what was read. It makes a failure of its source an end, so that the command on
+// the host ends by itself and what it wrote can be removed; verdict tells of it then.
+type uploadReader struct {
 	r io.Reader
-	n atomic.Int64
+
+	mu  sync.Mutex // guards everything below: a command that failed may leave a reader behind
+	n   int64
+	err error
 }
 
-func (c *countingReader) Read(p []byte) (int, error) {
-	n, err := c.r.Read(p)
-	c.n.Add(int64(n))
+func (u *uploadReader) Read(p []byte) (int, error) {
+	n, err := u.r.Read(p)
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.n += int64(n)
+	if err != nil && !errors.Is(err, io.EOF) {
+		u.err, err = err, io.EOF
+	}
 	return n, err
+}
+
+// verdict reports whether the host has all that there was.
+func (u *uploadReader) verdict(res hosts.Result) error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.err != nil {
+		return fmt.Errorf("read what is to be uploaded: %w", u.err)
+	}
+	if err := uploadFault(res); err != nil {
+		return err
+	}
+	said := bytes.TrimSpace(res.Stdout)
+	if got, err := strconv.ParseInt(string(said), 10, 64); err != nil || got != u.n {
+		return fmt.Errorf("sent %d bytes, the host has %q", u.n, cleanLine(string(said)))
+	}
+	return nil
 }

@@ -29,6 +29,8 @@ func (m Machine) Exec(ctx context.Context, r *sshd.Request) int {
 		argv = nil
 	}
 	cmd := exec.Command("sh", argv...) //nolint:noctx // the whole group is killed below
+	// A command that made a group of its own may hold the output for longer than the shell lives.
+	cmd.WaitDelay = 3 * time.Second
 	cmd.Env = m.Env
 	if cmd.Env == nil {
 		cmd.Env = os.Environ()
@@ -111,11 +113,7 @@ func terminal(cmd *exec.Cmd, tty *os.File, r *sshd.Request) error {
 
 func size(s sshd.Size) *pty.Winsize { return &pty.Winsize{Cols: uint16(s.Cols), Rows: uint16(s.Rows)} }
 
-// grace is how long a command may go on after its channel was closed. sshd would wait for ever; a
-// test has to end.
-const grace = 5 * time.Second
-
-// watch passes signals on and, as sshd, lets a command find out by itself that its client went away.
+// watch passes signals on, and ends the whole group when the context does.
 func watch(ctx context.Context, pid int, signals <-chan string, done <-chan struct{}) {
 	for {
 		select {
@@ -124,13 +122,7 @@ func watch(ctx context.Context, pid int, signals <-chan string, done <-chan stru
 				_ = syscall.Kill(-pid, n)
 			}
 		case <-ctx.Done():
-			t := time.NewTimer(grace)
-			defer t.Stop()
-			select {
-			case <-t.C:
-				_ = syscall.Kill(-pid, syscall.SIGKILL)
-			case <-done:
-			}
+			_ = syscall.Kill(-pid, syscall.SIGKILL)
 			return
 		case <-done:
 			return
