@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -20,7 +21,7 @@ type leaseMsg struct {
 // leaseAction is L: it opens the prompt, or locks again.
 func (r *Root) leaseAction() ui.Action {
 	if r.p.Deps.Ops == nil || r.p.Deps.ReadOnly() {
-		a := ui.Act("app.lease", "Console", "unlock changes", func() tea.Cmd { r.push(newLeasePrompt()); return nil }, "L")
+		a := ui.Act("app.lease", "Console", "unlock changes", func() tea.Cmd { r.push(newLeasePrompt(r.p.Lease)); return nil }, "L")
 		a.Disabled = func() string {
 			if r.p.Deps.Ops == nil {
 				return "nothing can be changed here"
@@ -72,20 +73,26 @@ func (r *Root) watchLease(now time.Time) {
 	r.lease = l
 }
 
-// durations that can be chosen; the first is the default.
-func durations() []time.Duration {
-	return []time.Duration{15 * time.Minute, 5 * time.Minute, 30 * time.Minute, time.Hour}
+// durations that can be chosen; the first is the default, the configured one where there is one.
+func durations(first time.Duration) []time.Duration {
+	out := []time.Duration{15 * time.Minute, 5 * time.Minute, 30 * time.Minute, time.Hour}
+	if first <= 0 {
+		return out
+	}
+	out = slices.DeleteFunc(out, func(d time.Duration) bool { return d == first })
+	return append([]time.Duration{first}, out...)
 }
 
 // leasePrompt asks for the reason and the length of the write lease.
 type leasePrompt struct {
 	reason *ui.Input
+	times  []time.Duration
 	at     int
 	empty  bool // enter was pressed without a reason
 }
 
-func newLeasePrompt() *leasePrompt {
-	return &leasePrompt{reason: ui.NewInput("reason: ", "incident number, what you are about to do")}
+func newLeasePrompt(first time.Duration) *leasePrompt {
+	return &leasePrompt{times: durations(first), reason: ui.NewInput("reason: ", "incident number, what you are about to do")}
 }
 
 func (o *leasePrompt) key(r *Root, m tea.KeyMsg) tea.Cmd {
@@ -93,9 +100,9 @@ func (o *leasePrompt) key(r *Root, m tea.KeyMsg) tea.Cmd {
 	case tea.KeyEsc:
 		r.drop(o)
 	case tea.KeyTab, tea.KeyDown:
-		o.at = (o.at + 1) % len(durations())
+		o.at = (o.at + 1) % len(o.times)
 	case tea.KeyShiftTab, tea.KeyUp:
-		o.at = (o.at + len(durations()) - 1) % len(durations())
+		o.at = (o.at + len(o.times) - 1) % len(o.times)
 	case tea.KeyEnter:
 		reason := strings.TrimSpace(ui.Clean(o.reason.Value()))
 		if reason == "" {
@@ -103,7 +110,7 @@ func (o *leasePrompt) key(r *Root, m tea.KeyMsg) tea.Cmd {
 			return nil
 		}
 		r.drop(o)
-		return unlock(r.p.Deps.Ops, reason, durations()[o.at])
+		return unlock(r.p.Deps.Ops, reason, o.times[o.at])
 	default:
 		o.reason.Update(m)
 		o.empty = false
@@ -119,7 +126,7 @@ func (o *leasePrompt) box(st *themes.Styles, w, h int) []string {
 	inner := max(1, min(dialogWidth, w-6))
 	var times strings.Builder
 	times.WriteString("for  ")
-	for i, d := range durations() {
+	for i, d := range o.times {
 		times.WriteString(choice(st, i == o.at, ui.Age(d)))
 	}
 	say := st.Normal.Render(themes.Muted, ui.Fit("The reason is written to the audit log.", inner))

@@ -27,6 +27,8 @@ type Params struct {
 	Questions *Questions
 	// Busy names operations that still run, one line each with what quitting does to them.
 	Busy func() []string
+	// Lease is how long the write lease lasts unless another time is chosen; 0 means 15 minutes.
+	Lease time.Duration
 	// Where is shown beside the name: "demo", "capture night.mwcap"; "" on a live fleet.
 	Where string
 	// Open is a screen to open at once over the first one; the zero value opens none.

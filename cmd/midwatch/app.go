@@ -27,8 +27,10 @@ type app struct {
 	prompter       tty.Prompter
 	die            func(exitCode) // ends the process at once, for a second signal
 
-	flags globals
-	err   error // of the command that ran
+	flags    globals
+	demoWish demoFlags
+	demoNow  *demoFleet // nil on real hosts
+	err      error      // of the command that ran
 }
 
 // globals are the flags that every command has.

@@ -33,7 +33,22 @@ type node struct {
 // dialing is how nodes reach the world: for real, or the demo fleet inside the process.
 type dialing struct {
 	dial   func(ctx context.Context, network, address string) (net.Conn, error) // nil: for real
-	change func(*transport.Target)                                              // last word on a target; nil for none
+	getenv func(string) string                                                  // the environment that SSH settings may look at
+	home   string                                                               // "": the user's
+}
+
+// dialing is how the hosts of this run are reached.
+func (a *app) dialing() (dialing, error) {
+	d, err := a.demo()
+	if d == nil {
+		return dialing{getenv: a.getenv}, err
+	}
+	return d.dialing(), nil
+}
+
+// params are a transport's.
+func (a *app) params(d dialing) transport.Params {
+	return transport.Params{Log: a.log, Dial: d.dial, Getenv: d.getenv, Home: d.home}
 }
 
 // newNode opens the way to a host; nothing is dialled before it returns.
@@ -59,14 +74,12 @@ func (a *app) newNode(ctx context.Context, inv *inventory.Inventory, h *inventor
 	if t.Kind == hosts.KindDocker {
 		t.Address = strings.TrimPrefix(engine.Address, "tcp://")
 	}
-	if d.change != nil {
-		d.change(&t)
-	}
 	n := &node{host: h, bell: fleet.NewBell()}
-	n.link = transport.Open(ctx, t, transport.Params{
-		Log: a.log.With("host", h.Name), Ask: o.ask, OnChange: n.bell.Ring, Lazy: !o.watch, FailFast: o.failFast, Dial: d.dial, Getenv: a.getenv,
-		Keepalive: h.Intervals.Keepalive, KeepaliveDeadline: h.Timeouts.Keepalive,
-	})
+	p := a.params(d)
+	p.Log = a.log.With("host", h.Name)
+	p.Ask, p.OnChange, p.Lazy, p.FailFast = o.ask, n.bell.Ring, !o.watch, o.failFast
+	p.Keepalive, p.KeepaliveDeadline = h.Intervals.Keepalive, h.Timeouts.Keepalive
+	n.link = transport.Open(ctx, t, p)
 	if h.Maintenance != "" {
 		n.link.SetMaintenance(h.Maintenance)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/charmbracelet/lipgloss"
 
 	"midwatch/cmd/midwatch/internal/tty"
+	"midwatch/hosts"
 	"midwatch/hosts/inventory"
 	"midwatch/themes"
 	"midwatch/tui"
@@ -23,7 +24,7 @@ import (
 const answerWait = 50 * time.Millisecond
 
 // runConsole shows the console on the inventory, or on the demo fleet with --demo.
-func (a *app) runConsole(ctx context.Context, _ []string) error {
+func (a *app) runConsole(ctx context.Context, _ []string) (err error) {
 	if !a.isTerminal(a.stdin) || !a.isTerminal(a.stdout) {
 		return wrong("the console needs a terminal; without one use midwatch status, midwatch logs")
 	}
@@ -40,7 +41,8 @@ func (a *app) runConsole(ctx context.Context, _ []string) error {
 	if err != nil {
 		return err
 	}
-	defer w.Close()
+	defer func() { err = errors.Join(err, w.Close()) }()
+	notice := a.operate(ctx, w)
 	answer := <-asked
 	out := ui.NewOutput(a.stdout, a.getenv("TMUX") != "")
 	screensCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -51,17 +53,20 @@ func (a *app) runConsole(ctx context.Context, _ []string) error {
 		Screens:   screens(),
 		Keys:      inv.Console.Keys,
 		Themes:    styles,
+		Verdict:   verdict,
 		Questions: questions,
+		Busy:      w.busy,
+		Lease:     inv.Console.Lease,
 		Where:     w.Where,
 	})
 	if err != nil {
 		return &exitError{exitUsage, err}
 	}
-	return a.loop(ctx, root, out, answer, saved)
+	return a.loop(ctx, root, out, answer, saved, notice)
 }
 
 // loop runs the program until it quits, by a key or by a signal.
-func (a *app) loop(ctx context.Context, root *tui.Root, out *ui.Output, answer background, saved *tty.State) error {
+func (a *app) loop(ctx context.Context, root *tui.Root, out *ui.Output, answer background, saved *tty.State, notice error) error {
 	var in tty.File = a.stdin
 	if answer.late {
 		in = tty.NewFilter(a.stdin, a.now)
@@ -80,6 +85,9 @@ func (a *app) loop(ctx context.Context, root *tui.Root, out *ui.Output, answer b
 		saved.Restore()
 	})
 	defer release()
+	if notice != nil {
+		go p.Send(ui.ToastMsg{Text: "nothing can be changed: " + notice.Error(), Level: hosts.LevelWarn})
+	}
 	for _, k := range tty.Keys(answer.typed) {
 		go p.Send(k)
 	}

@@ -15,7 +15,7 @@ host and with nothing installed there. It starts read-only: changing anything ne
 a reason and an end.
 
 Without an inventory (~/.config/midwatch/hosts.toml, see "midwatch hosts import") it shows this
-machine.`
+machine. "midwatch demo" shows a fleet that lives inside the program.`
 
 // rootCommand builds the tree of commands. Parsing leaves traces in it, so it is built per run.
 func (a *app) rootCommand() *cobra.Command {
@@ -26,6 +26,9 @@ func (a *app) rootCommand() *cobra.Command {
 		Example: `# the console on your inventory
 midwatch
 
+# the console on the embedded demo fleet
+midwatch demo --world cortex
+
 # one line a host, for scripts
 midwatch status --json`,
 		Args: unknownCommand,
@@ -35,14 +38,16 @@ midwatch status --json`,
 	}
 	f := root.PersistentFlags()
 	f.StringVar(&a.flags.config, "config", "", "inventory FILE; without it hosts.toml of the configuration directory")
+	f.Var(&choice{&a.flags.demo, demoWorlds()}, "demo", "use the embedded demo fleet: a world, or all of them")
 	f.StringVar(&a.flags.debug, "debug", "", "append what the program does to FILE")
 	f.Var(&choice{&a.flags.theme, []string{"auto", "dark", "light"}}, "theme", "colours for a background: dark, light or auto")
 	f.BoolVar(&a.flags.ascii, "ascii", false, "borders and signs from ASCII only")
 	f.BoolVar(&a.flags.noColor, "no-color", false, "no colours; NO_COLOR says the same")
 	f.BoolVar(&a.flags.json, "json", false, "print JSON, where a command has it")
 	_ = root.RegisterFlagCompletionFunc("theme", cobra.FixedCompletions([]string{"auto", "dark", "light"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = root.RegisterFlagCompletionFunc("demo", cobra.FixedCompletions(demoWorlds(), cobra.ShellCompDirectiveNoFileComp))
 	root.AddCommand(
-		a.statusCommand(), a.logsCommand(), a.hostsCommand(), a.versionCommand(),
+		a.demoCommand(), a.statusCommand(), a.logsCommand(), a.hostsCommand(), a.versionCommand(),
 		&cobra.Command{Use: "exit-codes", Short: "What the exit codes mean", Long: exitCodesText},
 		&cobra.Command{Use: "json", Short: "The documents that --json prints", Long: jsonText},
 	)

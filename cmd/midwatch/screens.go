@@ -1,7 +1,12 @@
 package main
 
 import (
+	"time"
+
+	"midwatch/hosts"
+	"midwatch/hosts/fleet"
 	"midwatch/tui"
+	tuifleet "midwatch/tui/fleet"
 	"midwatch/tui/logs"
 	"midwatch/tui/ui"
 )
@@ -9,6 +14,63 @@ import (
 // screens are the rooms of the console, in the order of their tabs.
 func screens() []tui.ScreenFactory {
 	return []tui.ScreenFactory{
+		{ID: "fleet", Title: "Fleet", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return tuifleet.New(d, o, judge) }},
 		{ID: "logs", Title: "Logs", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return logs.New(d, o) }},
 	}
+}
+
+// level is how the screens call a severity.
+func level(s fleet.Severity) hosts.Level {
+	switch s {
+	case fleet.SeverityCritical:
+		return hosts.LevelFatal
+	case fleet.SeverityError:
+		return hosts.LevelError
+	case fleet.SeverityWarning:
+		return hosts.LevelWarn
+	default:
+		return hosts.LevelInfo
+	}
+}
+
+// judge makes the line of a host, by the rules that "midwatch status" has.
+func judge(h *hosts.HostFacts, now time.Time) tuifleet.Row {
+	r := fleet.Summary(h, now)
+	out := tuifleet.Row{
+		Memory: r.Memory, Disk: r.Disk, HasDisk: r.HasDisk, Up: r.Up, Total: r.Total, Age: r.Age, Known: r.Known,
+	}
+	for _, p := range r.Failing {
+		out.Failing = append(out.Failing, tuifleet.Problem{Level: level(p.Severity), Object: p.Object, Text: p.Text})
+	}
+	for _, g := range r.Unknown {
+		out.Unknown = append(out.Unknown, tuifleet.Gap{Part: g.Part, Reason: g.Reason, Needs: g.Needs})
+	}
+	return out
+}
+
+// verdict is the fleet in one line, by the same rules.
+func verdict(s *hosts.Snapshot, now time.Time) tui.Verdict {
+	v := fleet.Judge(s, now)
+	out := tui.Verdict{Level: level(v.Worst), Text: v.String()}
+	unknown := map[string]bool{}
+	for _, g := range v.Unknown {
+		unknown[g.Host] = true
+	}
+	for _, p := range v.Problems {
+		if p.Kind == fleet.KindStale {
+			out.Stale++
+		}
+	}
+	for host := range unknown {
+		if h := s.Host(host); h != nil && h.Latest.IsZero() {
+			out.Unknown++
+		}
+	}
+	switch {
+	case v.Hosts == 0 || out.Unknown == v.Hosts && v.Worst == fleet.SeverityNone:
+		out.Level = hosts.LevelNone
+	case v.Worst == fleet.SeverityNone && !v.OK():
+		out.Level = hosts.LevelWarn
+	}
+	return out
 }

@@ -82,16 +82,17 @@ func (a *app) runTrust(ctx context.Context, f trustFlags, args []string) error {
 	if len(todo) == 0 {
 		return wrong("none of these hosts is reached by ssh")
 	}
-	d := dialing{}
-	p := transport.Params{Log: a.log, Ask: a.askAtTerminal(), Dial: d.dial, Getenv: a.getenv}
+	d, err := a.dialing()
+	if err != nil {
+		return err
+	}
+	p := a.params(d)
+	p.Ask = a.askAtTerminal()
 	results := make([]trustJSON, len(todo))
 	targets := make([]transport.Target, len(todo))
 	var wg sync.WaitGroup
 	for i, h := range todo {
 		targets[i] = target(inv, h)
-		if d.change != nil {
-			d.change(&targets[i])
-		}
 		wg.Go(func() { results[i] = fetchKeys(ctx, targets[i], p, f.timeout) })
 	}
 	wg.Wait()

@@ -16,6 +16,7 @@ import (
 	"midwatch/hosts/inventory"
 	"midwatch/hosts/logs"
 	"midwatch/hosts/transport"
+	"midwatch/ops"
 	"midwatch/themes"
 	"midwatch/tui/ui"
 )
@@ -24,13 +25,15 @@ import (
 type world struct {
 	Inventory *inventory.Inventory
 	Fleet     *fleet.Fleet
-	Where     string // "demo cortex"; "" for real hosts
+	Ops       *ops.Manager // nil: nothing can be changed
+	Where     string       // "demo"; "" for real hosts
 	nodes     map[string]*node
 	getenv    func(string) string
 	ctx       context.Context //nolint:containedctx // a world lives as long as its context does
 	stop      context.CancelFunc
 	work      sync.WaitGroup
-	closers   []func() error // last first
+	first     []func() error // ended before everything else, in order
+	closers   []func() error // ended after the fleet, all at once
 }
 
 // opening says what a world is opened for.
@@ -41,8 +44,14 @@ type opening struct {
 	ask      transport.Ask // nil: nobody answers
 }
 
-// inventory reads the inventory.
+// inventory reads the inventory, or takes the demo's.
 func (a *app) inventory() (*inventory.Inventory, error) {
+	if d, err := a.demo(); d != nil || err != nil {
+		if err != nil {
+			return nil, err
+		}
+		return d.inventory, nil
+	}
 	inv, err := inventory.Load(a.flags.config, a.getenv)
 	var faults inventory.Faults
 	if err != nil && !errors.As(err, &faults) {
@@ -55,7 +64,13 @@ func (a *app) inventory() (*inventory.Inventory, error) {
 func (a *app) open(ctx context.Context, inv *inventory.Inventory, o opening) (*world, error) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // ends with Close, in order
 	w := &world{Inventory: inv, nodes: map[string]*node{}, getenv: a.getenv, ctx: ctx, stop: cancel}
-	d := dialing{}
+	d, err := a.dialing()
+	if err != nil {
+		return nil, errors.Join(err, w.Close())
+	}
+	if a.demoNow != nil {
+		w.Where = "demo"
+	}
 	var members []fleet.Member
 	var errs []error
 	for _, h := range pick(inv, o.hosts) {
@@ -91,6 +106,10 @@ func refresh(inv *inventory.Inventory) time.Duration {
 
 // Close ends everything the world started and waits for it.
 func (w *world) Close() error {
+	var before []error
+	for _, c := range w.first {
+		before = append(before, c())
+	}
 	w.stop()
 	w.work.Wait()
 	// Links wait for what runs on them; all at once, so that one slow host delays by itself only.
@@ -100,7 +119,7 @@ func (w *world) Close() error {
 		wg.Go(func() { errs[i] = c() })
 	}
 	wg.Wait()
-	return errors.Join(errs...)
+	return errors.Join(append(before, errs...)...)
 }
 
 // Tail opens a stream of log lines.
@@ -163,9 +182,21 @@ func (w *world) containerName(host, id string) string {
 
 // deps are what the screens are built with.
 func (w *world) deps(ctx context.Context, now func() time.Time, st *themes.Styles, copyText func(string) error) ui.Deps {
-	return ui.Deps{
+	d := ui.Deps{
 		Now: now, Styles: st, Fleet: w.Fleet, Logs: w, Detail: w, Shell: w, Copy: copyText, Context: ctx,
 	}
+	if w.Ops != nil { // a nil pointer in an interface is not nil
+		d.Ops = w.Ops
+	}
+	return d
+}
+
+// busy names the operations that run.
+func (w *world) busy() []string {
+	if w.Ops == nil {
+		return nil
+	}
+	return w.Ops.Busy()
 }
 
 var (
@@ -173,4 +204,5 @@ var (
 	_ ui.Logs     = (*world)(nil)
 	_ ui.Detailer = (*world)(nil)
 	_ ui.Sheller  = (*world)(nil)
+	_ ui.Operator = (*ops.Manager)(nil)
 )

@@ -216,7 +216,7 @@ func (p *parser) console(root *table) {
 	if ok {
 		c.Theme = t.word("theme", "auto", "dark", "light")
 		c.Keys = keys(t)
-		c.Lease = t.duration("lease", time.Minute, 12*time.Hour, c.Lease)
+		c.Lease = t.duration("lease", time.Minute, 8*time.Hour, c.Lease)
 		t.done()
 	}
 	p.inv.Console = c

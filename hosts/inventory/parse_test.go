@@ -181,7 +181,7 @@ func TestFaults(t *testing.T) {
 			[]string{
 				`:4: host "ok" uses sudo with a password and says not where the password comes from, want sudo_password = { prompt = true }, { env = …}, { file = … } or { cmd = [...] }`,
 				`:6: console.theme is "drak", did you mean "dark"?`,
-				`:7: console.lease is 1s, want 1m to 12h`,
+				`:7: console.lease is 1s, want 1m to 8h`,
 			},
 		},
 		"a fault in a group is told once": {

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"midwatch/hosts"
+	"midwatch/ops"
+	"midwatch/ops/audit"
+)
+
+// closeWait is how long the end of the program waits for operations: longer than docker lets a
+// container take to stop.
+const closeWait = 4 * time.Minute
+
+// operate gives a world its operations, behind the write lease and with the audit log. What cannot
+// be recorded is not allowed: without a log there are none.
+func (a *app) operate(ctx context.Context, w *world) error {
+	dir, err := a.stateDir()
+	if err != nil {
+		return err
+	}
+	name := "audit.jsonl"
+	if a.demoNow != nil {
+		name = "audit-demo.jsonl" // what was done to hosts that do not exist is kept apart
+	}
+	log, err := audit.Open(filepath.Join(dir, name))
+	if err != nil {
+		return err
+	}
+	w.Ops = ops.New(ops.Params{
+		Context: context.WithoutCancel(ctx), Now: a.now, Audit: log, Who: a.who(), From: a.from(),
+		Host: func(name string) (hosts.Host, bool) {
+			h, ok := w.Inventory.Host(name)
+			if !ok {
+				return hosts.Host{}, false
+			}
+			return h.Host, true
+		},
+		Containers: func(_ context.Context, host string) (ops.Containers, error) {
+			n, ok := w.nodes[host]
+			if !ok || n.docker == nil {
+				return nil, fmt.Errorf("%s has no docker", host)
+			}
+			return n.docker, nil
+		},
+		Changed: func(host string) { w.Fleet.Refresh(host) },
+	})
+	w.first = append(w.first, func() error {
+		wait, cancel := context.WithTimeout(context.Background(), closeWait)
+		defer cancel()
+		return w.Ops.Close(wait)
+	}, log.Close)
+	return nil
+}
+
+// who is the operator's login on this machine.
+func (a *app) who() string {
+	if u, err := user.Current(); err == nil && u.Username != "" {
+		return u.Username
+	}
+	return fmt.Sprintf("uid %d", os.Getuid())
+}
+
+// from is this machine and the session on it, for the audit log.
+func (a *app) from() string {
+	name, err := os.Hostname()
+	if err != nil {
+		name = "unknown machine"
+	}
+	parts := []string{name, fmt.Sprintf("pid %d", os.Getpid())}
+	if c := a.getenv("SSH_CONNECTION"); c != "" {
+		peer, _, _ := strings.Cut(c, " ")
+		parts = append(parts, "ssh from "+peer)
+	}
+	return strings.Join(parts, ", ")
+}
