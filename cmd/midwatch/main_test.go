@@ -24,7 +24,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(e *testscript.Env) error {
-			for _, d := range []string{"config", "state", "cache", "home"} {
+			for _, d := range []string{"config", "state", "cache", "home", "tmp"} {
 				if err := os.MkdirAll(filepath.Join(e.WorkDir, d), 0o700); err != nil {
 					return err
 				}
@@ -32,6 +32,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("HOME", filepath.Join(e.WorkDir, "home"))
 			e.Setenv("XDG_CONFIG_HOME", filepath.Join(e.WorkDir, "config"))
 			e.Setenv("XDG_STATE_HOME", filepath.Join(e.WorkDir, "state"))
+			e.Setenv("TMPDIR", filepath.Join(e.WorkDir, "tmp"))
 			e.Setenv("EXAMPLE", example)
 			// Colours and widths must not depend on who runs the tests.
 			for _, name := range []string{"NO_COLOR", "COLORFGBG", "COLORTERM", "CI", "TMUX", "SSH_AUTH_SOCK", "LC_ALL", "LANG"} {

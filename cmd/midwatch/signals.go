@@ -6,6 +6,7 @@ import (
 	"os/signal"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // signals turns SIGINT, SIGTERM and SIGHUP into the end of one context, or, while the console runs,
@@ -14,7 +15,8 @@ type signals struct {
 	mu      sync.Mutex // guards everything below
 	console func(os.Signal)
 	forced  func()
-	last    os.Signal
+	last    os.Signal // the first that came, nil before
+	since   time.Time
 }
 
 // watchSignals starts the watch; stop ends it.
@@ -28,13 +30,12 @@ func (a *app) watchSignals() (context.Context, func()) {
 	signal.Notify(broken, syscall.SIGPIPE)
 	done := make(chan struct{})
 	go func() {
-		for n := 1; ; n++ {
+		for {
 			select {
 			case <-done:
 				return
 			case s := <-ch:
-				a.signals.got(s, n, cancel)
-				if n > 1 {
+				if a.signals.got(s, a.now(), cancel) {
 					a.die(exitInterrupted)
 				}
 			}
@@ -48,22 +49,33 @@ func (a *app) watchSignals() (context.Context, func()) {
 	}
 }
 
-func (s *signals) got(sig os.Signal, n int, cancel context.CancelCauseFunc) {
+// onePress is how long several signals count as one: timeout(1) sends its signal to the process and
+// to its group, and a terminal that goes away may send two kinds.
+const onePress = 500 * time.Millisecond
+
+// got takes a signal and reports whether it was one too many.
+func (s *signals) got(sig os.Signal, now time.Time, cancel context.CancelCauseFunc) (force bool) {
 	s.mu.Lock()
 	console, forced := s.console, s.forced
-	s.last = sig
+	first := s.last == nil
+	force = !first && now.Sub(s.since) > onePress
+	if first {
+		s.last, s.since = sig, now
+	}
 	s.mu.Unlock()
 	switch {
-	case n > 1:
+	case force:
 		cancel(interruption{sig})
 		if forced != nil {
 			forced()
 		}
+	case !first:
 	case console != nil:
 		console(sig)
 	default:
 		cancel(interruption{sig})
 	}
+	return force
 }
 
 // route sends signals to the console until release is called. ask is the first signal, force the
@@ -79,7 +91,7 @@ func (s *signals) route(ask func(os.Signal), force func()) (release func()) {
 	}
 }
 
-// received is the last signal that came, nil without one.
+// received is the signal that came, nil without one.
 func (s *signals) received() os.Signal {
 	s.mu.Lock()
 	defer s.mu.Unlock()
