@@ -45,8 +45,8 @@ func composeSection() Section {
 	}
 }
 
-// composeScript prints each file with its length in front, so that no text in it can pass for
-// something else.
+// composeScript prints each file with the number of its line ends in front, so that no text in it can
+// pass for something else. Lines are counted and not bytes: masking keeps them.
 func composeScript(f *hosts.HostFacts) string {
 	if !f.Containers.Known() {
 		return ""
@@ -55,7 +55,8 @@ func composeScript(f *hosts.HostFacts) string {
 	b.WriteString(`mw_file() {
 if [ -d "$1" ]; then printf 'mw-none 0 is-a-folder %s\n' "$1"
 elif [ -r "$1" ]; then c=$(head -c ` + strconv.Itoa(composeLimit) + ` "$1"; echo x); c=${c%x}
-printf 'mw-file %s %s %s\n%s\n' "$(stat -c %Y "$1" 2>/dev/null || echo 0)" "${#c}" "$1" "$c"
+n=$(printf '%s' "$c" | wc -l)
+printf 'mw-file %s %s %s\n%s\n' "$(stat -c %Y "$1" 2>/dev/null || echo 0)" "$((n))" "$1" "$c"
 elif [ -e "$1" ]; then printf 'mw-none 0 not-readable %s\n' "$1"
 else printf 'mw-none 0 missing %s\n' "$1"; fi
 }
@@ -128,11 +129,23 @@ func eachFile(data []byte, fn func(head []string, text string)) {
 			fn(head, "")
 		case "mw-file":
 			n, err := strconv.Atoi(head[2])
-			if err != nil || n < 0 || n > len(rest) {
-				return // cut off
+			if err != nil || n < 0 {
+				continue
 			}
-			fn(head, rest[:n])
-			rest = strings.TrimPrefix(rest[n:], "\n")
+			text := rest
+			rest = ""
+			for i, at := 0, 0; ; i++ {
+				end := strings.IndexByte(text[at:], '\n')
+				if end < 0 {
+					return // cut off
+				}
+				if i == n {
+					text, rest = text[:at+end], text[at+end+1:]
+					break
+				}
+				at += end + 1
+			}
+			fn(head, text)
 		}
 	}
 }
@@ -146,7 +159,7 @@ func redactCompose(data []byte) []byte {
 			return
 		}
 		text = MaskCompose(text)
-		fmt.Fprintf(&b, "mw-file %s %d %s\n%s\n", head[1], len(text), head[3], text)
+		fmt.Fprintf(&b, "mw-file %s %d %s\n%s\n", head[1], strings.Count(text, "\n"), head[3], text)
 	})
 	return []byte(b.String())
 }

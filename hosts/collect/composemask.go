@@ -9,6 +9,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"midwatch/hosts"
+	"midwatch/hosts/redact"
 )
 
 // MaskCompose masks what may be secret in a compose file and keeps every line where it is: all
@@ -29,8 +30,15 @@ func MaskCompose(text string) string {
 		m.apply()
 		doc = yaml.Node{}
 	}
+	key := false // between the lines of a private key
 	for i, l := range lines {
-		if broken {
+		begins := strings.Contains(l, "-----BEGIN ")
+		ends := strings.Contains(l, "-----END ")
+		switch {
+		case key || (begins && strings.Contains(l, "PRIVATE KEY")):
+			l = l[:len(l)-len(strings.TrimLeft(l, " "))] + hosts.Dots
+			key = !ends
+		case broken:
 			l = maskUnknown(l)
 		}
 		lines[i] = maskShape(l)
@@ -266,22 +274,17 @@ func maskUnknown(line string) string {
 	}
 }
 
-// Shapes of secrets that are masked wherever they stand.
-var (
-	urlPassword = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://[^\s/:@"']*):([^\s@"'/]+)@`)
-	bearer      = regexp.MustCompile(`(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}`)
-	option      = regexp.MustCompile(`(?i)(--?[a-z-]*(?:password|passwd|secret|token|api-key|requirepass)[=\s"',]+)([^\s"',\]]+)`)
-)
+// option is a flag of a command that is followed by a secret.
+var option = regexp.MustCompile(`(?i)(--?[a-z-]*(?:password|passwd|secret|token|api-key|requirepass)[=\s"',]+)([^\s"',\]]+)`)
 
 // maskShape masks what is a secret by its shape.
 func maskShape(line string) string {
-	line = urlPassword.ReplaceAllString(line, "${1}:"+hosts.Dots+"@")
-	line = bearer.ReplaceAllString(line, "${1} "+hosts.Dots)
-	return option.ReplaceAllStringFunc(line, func(s string) string {
+	line = option.ReplaceAllStringFunc(line, func(s string) string {
 		m := option.FindStringSubmatch(s)
 		if reference.MatchString(m[2]) {
 			return s
 		}
 		return m[1] + hosts.Dots
 	})
+	return redact.Text(line)
 }

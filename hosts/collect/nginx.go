@@ -1,14 +1,13 @@
 package collect
 
 import (
-	"bytes"
 	"errors"
 	"strings"
 	"time"
 
 	"midwatch/hosts"
-	"midwatch/hosts/nginx"
 	"midwatch/hosts/nginx/read"
+	"midwatch/hosts/redact"
 )
 
 // nginxSection reads the configuration of the host's own nginx as nginx itself resolves it.
@@ -24,7 +23,8 @@ printf '%s\n' "$n" | sed 's/^/mw-note /'
 echo mw-config
 nginx -T 2>/dev/null`,
 		Limit: 10 * time.Second, Every: 5 * time.Minute, Max: 16 << 20, Watch: hosts.TopicRoutes, Faster: 10,
-		Fill: fillNginx,
+		Redact: redactNginx,
+		Fill:   fillNginx,
 		Fail: func(f *hosts.HostFacts, ev hosts.Evidence) {
 			f.Nginx = f.Nginx.Failed(ev.Error, ev.Needs, ev.Source, ev.At)
 		},
@@ -57,28 +57,27 @@ func fillNginx(f *hosts.HostFacts, ev hosts.Evidence) error {
 
 // ParseNginx reads the answer of the nginx section.
 func ParseNginx(data []byte) (hosts.Nginx, error) {
-	var n hosts.Nginx
-	head, dump, ok := bytes.Cut(data, []byte("\nmw-config\n"))
+	head, dump, ok := strings.Cut(string(data), configMark)
 	if !ok {
-		return n, errors.New("the answer is not complete")
+		return hosts.Nginx{}, errors.New("the answer is not complete")
 	}
-	for line := range lines(head) {
+	version, notes := "", ""
+	for line := range strings.Lines(head + "\n") {
 		if v, ok := strings.CutPrefix(line, "mw-version "); ok {
-			n.Version = nginxVersion(v)
+			version = v
 		}
-		if note, ok := strings.CutPrefix(line, "mw-note "); ok && !strings.HasSuffix(note, "syntax is ok") &&
-			!strings.HasSuffix(note, "test is successful") {
-			n.Notes = append(n.Notes, note)
+		if note, ok := strings.CutPrefix(line, "mw-note "); ok {
+			notes += note
 		}
 	}
-	n.Config = read.ParseDump(dump)
-	n.HTTP = nginx.NewHTTP(n.Config)
-	n.HTTP.Version = n.Version
+	n := read.Instance("", "", version, dump, notes)
+	if n.Config == nil {
+		return n, errors.New(n.Error)
+	}
 	return n, nil
 }
 
-// nginxVersion reads "nginx version: nginx/1.22.1 (Ubuntu)".
-func nginxVersion(v string) string {
-	_, v, _ = strings.Cut(v, "/")
-	return first(v)
-}
+const configMark = "\nmw-config\n"
+
+// redactNginx masks secrets in the configuration, line for line.
+func redactNginx(data []byte) []byte { return []byte(redact.Nginx(string(data))) }

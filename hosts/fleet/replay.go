@@ -1,11 +1,15 @@
 package fleet
 
 import (
+	"cmp"
+	"slices"
+	"strings"
 	"time"
 
 	"midwatch/hosts"
 	"midwatch/hosts/collect"
 	"midwatch/hosts/docker"
+	"midwatch/hosts/endpoint"
 )
 
 // Replay makes the snapshot that evidence adds up to, the same on any machine. list are the hosts
@@ -21,9 +25,12 @@ func Replay(list []hosts.Host, evidence []hosts.Evidence, at time.Time) *hosts.S
 		byName[h.Name] = f
 		s.Hosts = append(s.Hosts, f)
 	}
-	for _, ev := range evidence {
+	// What an engine says comes first: compose projects and others are joined with containers.
+	ordered := slices.Clone(evidence)
+	slices.SortStableFunc(ordered, func(a, b hosts.Evidence) int { return cmp.Compare(turn(a), turn(b)) })
+	for _, ev := range ordered {
 		f, ok := byName[ev.Host]
-		if !ok || !(collect.Apply(f, ev) || applyDocker(f, ev)) {
+		if !ok || !(collect.Apply(f, ev) || applyDocker(f, ev) || endpoint.Apply(f, ev)) {
 			continue
 		}
 		if f.Latest.After(f.Link.LastSeen) {
@@ -31,6 +38,14 @@ func Replay(list []hosts.Host, evidence []hosts.Evidence, at time.Time) *hosts.S
 		}
 	}
 	return s
+}
+
+// turn says when evidence is applied, compared with other evidence.
+func turn(ev hosts.Evidence) int {
+	if strings.HasPrefix(ev.Collector, "docker.") {
+		return 0
+	}
+	return 1
 }
 
 // applyDocker puts the evidence of an engine into f.

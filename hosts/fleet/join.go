@@ -2,9 +2,11 @@ package fleet
 
 import (
 	"context"
+	"fmt"
 
 	"midwatch/hosts"
 	"midwatch/hosts/docker"
+	"midwatch/hosts/endpoint"
 )
 
 // engine joins a docker.Client to a Fleet.
@@ -26,6 +28,23 @@ func (e *engine) Evidence(ctx context.Context) []hosts.Evidence {
 		out = append(out, e.Collect(ctx, c))
 	}
 	return out
+}
+
+// Endpoint makes a Collector of a reader. It is asked faster times as often while topic is looked
+// at; offline says that it is asked from this machine and does not need the host's connection.
+func Endpoint(r endpoint.Reader, topic hosts.Topic, faster int, offline bool) Collector {
+	return Collector{
+		ID: r.ID + " " + r.Source, Title: r.Source, Every: r.Every, Watch: topic, Faster: faster, Offline: offline,
+		Collect: func(ctx context.Context, f *hosts.HostFacts) []hosts.Evidence {
+			return []hosts.Evidence{r.Read(ctx, f)}
+		},
+		Apply: func(f *hosts.HostFacts, ev hosts.Evidence) error {
+			if !endpoint.Apply(f, ev) {
+				return fmt.Errorf("no part for evidence of %s", ev.Collector)
+			}
+			return nil
+		},
+	}
 }
 
 var _ Docker = (*engine)(nil)
