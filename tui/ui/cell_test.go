@@ -100,6 +100,32 @@ func FuzzClean(f *testing.F) {
 	})
 }
 
+// TestWidthOfNarrow holds the fast count to the library's, for every character it covers.
+func TestWidthOfNarrow(t *testing.T) {
+	t.Parallel()
+	for r := rune(0); r < 0x10000; r++ {
+		for _, s := range []string{string(r), "a" + string(r) + "b", "\x1b[1;38;2;1;2;3m" + string(r) + "\x1b[0m"} {
+			if got, want := ui.Width(s), ansi.StringWidth(s); got != want {
+				t.Fatalf("%q (%U): %d, want %d", s, r, got, want)
+			}
+		}
+	}
+}
+
+// FuzzWidth holds it for whole texts.
+func FuzzWidth(f *testing.F) {
+	for _, s := range hostile() {
+		f.Add(s)
+	}
+	f.Add("│\u0301 ✗\ufe0f ©\u200d®")
+	f.Add("\x1b[31 q\x1b[m\x1b[")
+	f.Fuzz(func(t *testing.T, s string) {
+		if got, want := ui.Width(s), ansi.StringWidth(s); got != want {
+			t.Errorf("%q: %d, want %d", s, got, want)
+		}
+	})
+}
+
 // FuzzFit: whatever the text, it takes the cells it was given.
 func FuzzFit(f *testing.F) {
 	for i, s := range hostile() {
