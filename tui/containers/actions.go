@@ -45,8 +45,8 @@ func (s *Screen) changeActions() []ui.Action {
 		}
 		return a
 	}
+	// The shell is the person's own, as on the fleet's screen: what is typed there is not done by us.
 	shell := ui.Act("containers.shell", "Container", "shell", s.shell, "x")
-	shell.Effect = ui.Change // whoever has a shell can change everything
 	shell.Disabled = func() string {
 		if s.deps.Shell == nil {
 			return "there is no terminal to hand over"

@@ -74,8 +74,10 @@ func fleetSnap() *hosts.Snapshot {
 		return hosts.Read(c, "GET /containers/json?all=1", at)
 	}
 	edge := []hosts.Container{
-		{ID: "ee5" + strings.Repeat("1", 61), Name: "traefik", State: "running", Health: hosts.HealthUnknown, Image: "traefik:v3.1", Created: ago(90 * 24 * time.Hour), Started: ago(40 * time.Second),
-			Ports: []hosts.Port{{HostIP: "0.0.0.0", HostPort: 80, ContainerPort: 80, Proto: "tcp"}, {HostIP: "0.0.0.0", HostPort: 443, ContainerPort: 443, Proto: "tcp"}, {HostIP: "0.0.0.0", HostPort: 443, ContainerPort: 443, Proto: "udp"}}},
+		{
+			ID: "ee5" + strings.Repeat("1", 61), Name: "traefik", State: "running", Health: hosts.HealthUnknown, Image: "traefik:v3.1", Created: ago(90 * 24 * time.Hour), Started: ago(40 * time.Second),
+			Ports: []hosts.Port{{HostIP: "0.0.0.0", HostPort: 80, ContainerPort: 80, Proto: "tcp"}, {HostIP: "0.0.0.0", HostPort: 443, ContainerPort: 443, Proto: "tcp"}, {HostIP: "0.0.0.0", HostPort: 443, ContainerPort: 443, Proto: "udp"}},
+		},
 		{ID: "ff6" + strings.Repeat("2", 61), Name: "backup-日本語-🚀-job", State: "exited", Image: "sha256:9f86d081884c7d659a2feaa0c55ad015", Inspected: true, Created: ago(time.Hour), Finished: ago(20 * time.Minute)},
 	}
 	old := cortex()[:2]
@@ -86,8 +88,10 @@ func fleetSnap() *hosts.Snapshot {
 	return &hosts.Snapshot{
 		Gen: 1, At: now(),
 		Hosts: []*hosts.HostFacts{
-			{Host: hosts.Host{Name: "hub-1"}, Link: link, Containers: read(c, ago(2*time.Second)), Stats: hosts.Read(map[string]hosts.Series{c[0].ID: series(40, ago(time.Second)), c[1].ID: series(5, ago(time.Second))}, "stats", ago(time.Second)),
-				Images: hosts.Read([]hosts.Image{{ID: c[0].ImageID, Digests: []string{"cortex/ai-hub@sha256:feed"}}}, "GET /images/json", ago(time.Minute))},
+			{
+				Host: hosts.Host{Name: "hub-1"}, Link: link, Containers: read(c, ago(2*time.Second)), Stats: hosts.Read(map[string]hosts.Series{c[0].ID: series(40, ago(time.Second)), c[1].ID: series(5, ago(time.Second))}, "stats", ago(time.Second)),
+				Images: hosts.Read([]hosts.Image{{ID: c[0].ImageID, Digests: []string{"cortex/ai-hub@sha256:feed"}}}, "GET /images/json", ago(time.Minute)),
+			},
 			{Host: hosts.Host{Name: "edge-1", Production: true, Environment: "production"}, Link: link, Containers: read(edge, ago(time.Second))},
 			{Host: hosts.Host{Name: "gone-1"}, Link: hosts.Link{State: hosts.StateDisconnected, Reason: "no answer within the deadline", Since: ago(3 * time.Minute)}, Containers: read(old, ago(4*time.Minute))},
 			{Host: hosts.Host{Name: "shut-1"}, Link: link, Containers: hosts.Part[[]hosts.Container]{Tried: ago(time.Second), Reason: "permission denied on /var/run/docker.sock", Needs: "group docker or sudo"}},
@@ -168,6 +172,7 @@ type fakeShell struct {
 }
 
 func (f *fakeShell) HostShell(string) (tea.ExecCommand, error) { return nil, errors.New("not here") }
+
 func (f *fakeShell) ContainerShell(host, id string) (tea.ExecCommand, error) {
 	f.opened = append(f.opened, host+"/"+id[:3])
 	return nil, f.err

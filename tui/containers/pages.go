@@ -193,30 +193,30 @@ func digests(h *hosts.HostFacts, id string) []string {
 	return nil
 }
 
-// notRead is the page of what is read on demand while it was not.
-func notRead(st *themes.Styles, d *detail) (doc, bool) {
+// notRead is what stands on, or above, a page of what is read on demand while it was not.
+func notRead(st *themes.Styles, d *detail) doc {
 	switch {
 	case d.read.Known() && d.read.Reason == "":
-		return nil, false
+		return nil
 	case d.read.Known():
 		return doc{
 			{text: st.Glyphs.Stale + " " + d.read.Reason, role: themes.Warn},
 			{text: "what follows was read before; r tries again", role: themes.Muted},
 			{},
-		}, true
+		}
 	case d.loading:
-		return doc{{text: st.Glyphs.Pending + " reading", role: themes.Info}}, true
+		return doc{{text: st.Glyphs.Pending + " reading", role: themes.Info}}
 	case d.read.Reason != "":
 		return doc{
 			{text: st.Glyphs.Bad + " unknown: " + d.read.Reason, role: themes.Bad},
 			{text: "r tries again", role: themes.Muted},
-		}, true
+		}
 	}
-	return none("r reads it"), true
+	return none("r reads it")
 }
 
 func inspectPage(st *themes.Styles, d *detail) doc {
-	out, _ := notRead(st, d)
+	out := notRead(st, d)
 	if !d.read.Known() {
 		return out
 	}
@@ -227,7 +227,7 @@ func inspectPage(st *themes.Styles, d *detail) doc {
 }
 
 func topPage(st *themes.Styles, d *detail) doc {
-	out, _ := notRead(st, d)
+	out := notRead(st, d)
 	if !d.read.Known() {
 		return out
 	}

@@ -49,19 +49,14 @@ const (
 // New returns the screen that open asks for: Host narrows it to a host, Object opens the details of
 // the container with that ID or name.
 func New(d ui.Deps, open ui.OpenMsg) *Screen {
-	if d.Now == nil || d.Styles == nil {
-		panic("containers: Deps without a clock or styles")
-	}
-	parent := d.Context
-	if parent == nil {
-		parent = context.Background()
+	if d.Now == nil || d.Styles == nil || d.Context == nil {
+		panic("containers: Deps without a clock, styles or a context")
 	}
 	s := &Screen{
 		deps: d, from: open, now: d.Now(), snap: &hosts.Snapshot{}, hash: new(hasher),
 		acts: map[key]*act{}, running: map[*results]int{},
 	}
-	s.deps.Context = parent
-	s.ctx, s.cancel = context.WithCancel(parent)
+	s.ctx, s.cancel = context.WithCancel(d.Context)
 	s.table = ui.NewTable(d.Styles, columns(func() *themes.Styles { return s.deps.Styles }))
 	s.table.GroupCell = func(g string, items []*item) ui.Cell { return groupCell(s.deps.Styles, g, items) }
 	if d.Fleet != nil {

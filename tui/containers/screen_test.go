@@ -157,9 +157,9 @@ func TestReadOnlyStopsEveryChange(t *testing.T) {
 	t.Parallel()
 	g := newStage(t, uitest.Plain(), ui.OpenMsg{}, fleetSnap())
 	g.at("hub-1", "ai_hub_service")
-	g.keys("R", "U", "D", "x")
-	if len(g.asked)+len(g.ops.calls)+len(g.shell.opened) != 0 || len(g.toasts) != 4 {
-		t.Errorf("asked %d, called %v, shells %v, toasts %v", len(g.asked), g.ops.calls, g.shell.opened, g.toasts)
+	g.keys("R", "U", "D")
+	if len(g.asked)+len(g.ops.calls) != 0 || len(g.toasts) != 3 {
+		t.Errorf("asked %d, called %v, toasts %v", len(g.asked), g.ops.calls, g.toasts)
 	}
 	for _, m := range g.toasts {
 		if !strings.Contains(m, "read-only") {
@@ -244,7 +244,7 @@ func TestActOnManyWithOneFailure(t *testing.T) {
 	// A failure stays until the next try.
 	g.now = g.now.Add(time.Hour)
 	g.run(g.s.Update(ui.TickMsg{At: g.now}))
-	g.has("already allocated")
+	g.has("8002 is already")
 	delete(g.ops.fail, "bb2")
 	if _, err := g.ops.Unlock("again", 2*time.Hour); err != nil {
 		t.Fatal(err)
@@ -252,7 +252,7 @@ func TestActOnManyWithOneFailure(t *testing.T) {
 	g.at("hub-1", "ai_unified_frontend")
 	g.keys("R")
 	g.agree("")
-	g.hasNot("already allocated")
+	g.hasNot("8002 is already")
 }
 
 func TestLeaseEndsMidway(t *testing.T) {
@@ -548,24 +548,28 @@ func states() map[string]*hosts.Snapshot {
 	return map[string]*hosts.Snapshot{"loading": loading, "empty": empty, "failed": failed, "stale": stale, "readonly": fleetSnap()}
 }
 
-func TestGolden(t *testing.T) {
-	t.Parallel()
-	cases := map[string]func(*testing.T) *stage{}
+// scene is a screen as a golden view shows it.
+type scene struct {
+	st   *themes.Styles
+	open ui.OpenMsg
+	snap *hosts.Snapshot
+	then func(*stage)
+}
+
+func scenes() map[string]scene {
+	plain := uitest.Plain()
+	out := map[string]scene{}
 	for name, snap := range states() {
-		cases[name] = func(t *testing.T) *stage { return newStage(t, uitest.Plain(), ui.OpenMsg{}, snap) }
+		out[name] = scene{st: plain, snap: snap}
 	}
-	open := func(st *themes.Styles, page tab) func(*testing.T) *stage {
-		return func(t *testing.T) *stage {
-			g := newStage(t, st, ui.OpenMsg{Host: "hub-1", Object: "ai_hub_service"}, fleetSnap())
-			g.run(g.s.detail.open(g.s, page))
-			return g
-		}
+	hub := ui.OpenMsg{Host: "hub-1", Object: "ai_hub_service"}
+	page := func(t tab) func(*stage) {
+		return func(g *stage) { g.run(g.s.detail.open(g.s, t)) }
 	}
 	for p := range tabCount {
-		cases["detail_"+p.String()] = open(uitest.Plain(), p)
+		out["detail_"+p.String()] = scene{st: plain, open: hub, snap: fleetSnap(), then: page(p)}
 	}
-	cases["acting"] = func(t *testing.T) *stage {
-		g := newStage(t, uitest.Plain(), ui.OpenMsg{}, fleetSnap())
+	out["acting"] = scene{st: plain, snap: fleetSnap(), then: func(g *stage) {
 		g.unlock()
 		g.ops.fail["aa1"] = errors.New("the engine says: driver failed programming external connectivity")
 		g.at("hub-1", "ai_hub_service")
@@ -575,25 +579,24 @@ func TestGolden(t *testing.T) {
 		g.keys("D")
 		g.hold = true
 		g.agree("")
-		return g
-	}
-	cases["marked"] = func(t *testing.T) *stage {
-		g := newStage(t, uitest.Plain(), ui.OpenMsg{}, fleetSnap())
-		g.keys(" ", " ", "e", "s")
-		return g
-	}
-	cases["truecolor"] = func(t *testing.T) *stage {
-		return newStage(t, uitest.Styles(themes.Dark(), termenv.TrueColor, false), ui.OpenMsg{}, fleetSnap())
-	}
-	cases["truecolor_light_detail"] = open(uitest.Styles(themes.Light(), termenv.TrueColor, false), tabOverview)
-	cases["ascii"] = func(t *testing.T) *stage {
-		return newStage(t, uitest.Styles(themes.Dark(), termenv.ANSI, true), ui.OpenMsg{}, fleetSnap())
-	}
-	for name, build := range cases {
+	}}
+	out["marked"] = scene{st: plain, snap: fleetSnap(), then: func(g *stage) { g.keys(" ", " ", "e", "s") }}
+	out["truecolor"] = scene{st: uitest.Styles(themes.Dark(), termenv.TrueColor, false), snap: fleetSnap()}
+	out["truecolor_light_detail"] = scene{st: uitest.Styles(themes.Light(), termenv.TrueColor, false), open: hub, snap: fleetSnap()}
+	out["ascii"] = scene{st: uitest.Styles(themes.Dark(), termenv.ANSI, true), snap: fleetSnap()}
+	return out
+}
+
+func TestGolden(t *testing.T) {
+	t.Parallel()
+	for name, x := range scenes() {
 		for _, z := range uitest.Sizes() {
 			t.Run(fmt.Sprintf("%s/%dx%d", name, z[0], z[1]), func(t *testing.T) {
 				t.Parallel()
-				g := build(t)
+				g := newStage(t, x.st, x.open, x.snap)
+				if x.then != nil {
+					x.then(g)
+				}
 				g.s.SetSize(z[0], z[1])
 				golden.RequireEqual(t, g.s.View())
 			})
@@ -623,7 +626,11 @@ func TestViewAtAnySize(t *testing.T) {
 	for name, snap := range map[string]*hosts.Snapshot{"fleet": fleetSnap(), "hostile": hostile(), "many": many(3, 40), "none": {}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			uitest.CheckView(t, newStage(t, uitest.Styles(themes.Dark(), termenv.TrueColor, false), ui.OpenMsg{}, snap).s)
+			s := newStage(t, uitest.Styles(themes.Dark(), termenv.TrueColor, false), ui.OpenMsg{}, snap).s
+			if name == "fleet" {
+				uitest.CheckView(t, s)
+			}
+			someSizes(t, s)
 		})
 	}
 	for p := range tabCount {
@@ -634,7 +641,7 @@ func TestViewAtAnySize(t *testing.T) {
 			g.run(g.s.detail.open(g.s, p))
 			g.keys("/")
 			g.write("e")
-			uitest.CheckView(t, g.s)
+			someSizes(t, g.s)
 			for _, z := range uitest.Sizes() {
 				g.s.SetSize(z[0], z[1])
 				if v := g.s.View(); strings.ContainsFunc(v, func(r rune) bool { return r < 0x20 && r != '\n' || r == 0x202e }) {
@@ -655,7 +662,7 @@ func TestViewAllocs(t *testing.T) {
 }
 
 func BenchmarkView(b *testing.B) {
-	g := benchScreen(10, 50)
+	g := benchScreen(b, 10, 50)
 	b.ReportAllocs()
 	for b.Loop() {
 		g.View()
@@ -664,7 +671,7 @@ func BenchmarkView(b *testing.B) {
 
 // BenchmarkTick is what a second costs: the rows are made anew for their ages.
 func BenchmarkTick(b *testing.B) {
-	g := benchScreen(20, 50)
+	g := benchScreen(b, 20, 50)
 	at := now()
 	b.ReportAllocs()
 	for b.Loop() {
@@ -674,8 +681,30 @@ func BenchmarkTick(b *testing.B) {
 	}
 }
 
-func benchScreen(n, m int) *Screen {
-	s := New(ui.Deps{Now: now, Styles: uitest.Styles(themes.Dark(), termenv.TrueColor, false), Fleet: &fakeFleet{snap: many(n, m)}}, ui.OpenMsg{})
+func benchScreen(b *testing.B, n, m int) *Screen {
+	b.Helper()
+	s := New(ui.Deps{Context: b.Context(), Now: now, Styles: uitest.Styles(themes.Dark(), termenv.TrueColor, false), Fleet: &fakeFleet{snap: many(n, m)}}, ui.OpenMsg{})
 	s.SetSize(200, 50)
 	return s
+}
+
+// someSizes asserts what uitest.CheckView does at fewer sizes, for the variants of a screen that
+// share their layout with one that is tried at all of them.
+func someSizes(t *testing.T, s *Screen) {
+	t.Helper()
+	for _, h := range []int{0, 1, 2, 3, 4, 5, 6, 7, 13, 14, 15, 24, 50, 70} {
+		for _, w := range []int{0, 1, 2, 19, 20, 21, 29, 30, 39, 40, 41, 80, 111, 200, 220} {
+			s.SetSize(w, h)
+			v := s.View()
+			lines := strings.Split(v, "\n")
+			if h == 0 && v != "" || h > 0 && len(lines) != h {
+				t.Fatalf("%dx%d: %d lines", w, h, len(lines))
+			}
+			for _, l := range lines {
+				if n := ui.Width(l); n > w {
+					t.Fatalf("%dx%d: a line of %d cells: %q", w, h, n, l)
+				}
+			}
+		}
+	}
 }

@@ -9,16 +9,18 @@ import (
 	"midwatch/hosts"
 )
 
-// filterHelp is the filter's language, as help shows it.
-var filterHelp = [...][2]string{
-	{`refused`, "lines with this text; capitals in it make case count"},
-	{`"no route"`, "a text with spaces"},
-	{`/time.?out/`, "a regular expression"},
-	{`>=warn`, "this level or worse (=warn: this level only)"},
-	{`host:web`, "from hosts with this in their name"},
-	{`src:nginx`, "from containers or units with this in their name"},
-	{`stderr`, "is:stderr: written to standard error"},
-	{`!health`, "not; works before everything above"},
+// filterHelp is the filter's language, as it is shown while the field is empty.
+func filterHelp() [][2]string {
+	return [][2]string{
+		{`refused`, "lines with this text; a capital in it makes case count"},
+		{`"no route"`, "a text with spaces"},
+		{`/time.?out/`, "a regular expression"},
+		{`>=warn`, "this level or worse; =warn is this level only"},
+		{`host:web`, "from hosts with this in their name"},
+		{`src:nginx`, "from containers or units with this in their name"},
+		{`is:stderr`, "written to standard error"},
+		{`!health`, "not; stands before any of these. All words must hold"},
+	}
 }
 
 // parseFilter reads a filter: conditions separated by spaces, all of which must hold. An error says

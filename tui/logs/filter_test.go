@@ -115,7 +115,7 @@ func TestSpans(t *testing.T) {
 		{"a b", "abc", "[a][b]c"},
 	} {
 		p := predicateOf(t, tc.filter)
-		spans := tidySpans(p.spans(nil, tc.text, 100))
+		spans := p.spans(tc.text, 100)
 		var b strings.Builder
 		last := 0
 		for _, s := range spans {
@@ -127,7 +127,7 @@ func TestSpans(t *testing.T) {
 			t.Errorf("%q in %q: %q", tc.filter, tc.text, b.String())
 		}
 	}
-	if got := len(predicateOf(t, "a").spans(nil, strings.Repeat("a", 1000), 10)); got != 10 {
+	if got := len(predicateOf(t, "a").spans(strings.Repeat("a", 1000), 10)); got != 10 {
 		t.Errorf("%d spans, limit 10", got)
 	}
 }
@@ -175,7 +175,7 @@ func FuzzFilter(f *testing.F) {
 		p := &predicate{terms: terms, hostOf: []string{"h"}, nameOf: []string{"n"}}
 		p.accepts(&line{text: text})
 		last := 0
-		for _, s := range tidySpans(p.spans(nil, text, 50)) {
+		for _, s := range p.spans(text, 50) {
 			if s.from < last || s.to <= s.from || s.to > len(text) {
 				t.Fatalf("filter %q text %q: span %v after %d", filter, text, s, last)
 			}

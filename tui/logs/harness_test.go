@@ -32,8 +32,6 @@ var errIdle = errors.New("nothing queued")
 type fakeStream struct {
 	queue  []hosts.LogBatch
 	closed chan struct{}
-	nexts  int // in flight
-	most   int
 }
 
 func (f *fakeStream) Next(ctx context.Context) (hosts.LogBatch, error) {

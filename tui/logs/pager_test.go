@@ -175,7 +175,12 @@ func TestPagerProperty(t *testing.T) {
 			seen := p.follow || len(w) == 0
 			for i, pl := range w {
 				seen = seen || pl.pos == p.cursor
-				if i > 0 && !(pl.pos == w[i-1].pos && pl.row == w[i-1].row+1 || pl.pos > w[i-1].pos && pl.row == 0) {
+				if i == 0 {
+					continue
+				}
+				within := pl.pos == w[i-1].pos && pl.row == w[i-1].row+1
+				next := pl.pos > w[i-1].pos && pl.row == 0
+				if !within && !next {
 					t.Fatalf("seed %d step %d: %v", seed, step, w)
 				}
 			}

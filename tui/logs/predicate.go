@@ -101,16 +101,17 @@ func at(names []string, i int32) string {
 }
 
 // spans returns what the positive text terms found, for highlighting.
-func (p *predicate) spans(dst []span, text string, limit int) []span {
+func (p *predicate) spans(text string, limit int) []span {
 	if p == nil {
-		return dst
+		return nil
 	}
+	var dst []span
 	for i := range p.terms {
 		if t := &p.terms[i]; t.text != nil && !t.not {
 			dst = t.text.spans(dst, text, limit)
 		}
 	}
-	return dst
+	return tidySpans(dst)
 }
 
 // needsNames reports that a term looks at host or source names.

@@ -134,7 +134,8 @@ func (s *Screen) jump(dir int) tea.Cmd {
 	if s.page.follow {
 		at = s.list.end()
 	}
-	pos, wrapped := -1, ""
+	var pos int
+	wrapped := ""
 	switch dir {
 	case 1:
 		if pos = sc.after(at + 1); pos < 0 && sc.done(s.list.buf) {

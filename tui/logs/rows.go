@@ -220,7 +220,7 @@ func (p *painter) paint(pal *themes.Palette, ln *line, f *fitted, r *fitRow) str
 		pred = p.filter
 	}
 	at := r.from
-	for _, s := range tidySpans(pred.spans(nil, f.text, maxSpans)) {
+	for _, s := range pred.spans(f.text, maxSpans) {
 		from, to := max(s.from, at), min(s.to, r.to)
 		if from >= to {
 			continue

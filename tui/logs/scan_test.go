@@ -188,8 +188,10 @@ func fill(b *Buffer, n int) {
 				src = srcB
 			}
 			now = now.Add(time.Millisecond)
-			es = append(es, hosts.Entry{Time: now, Host: src.Host, Source: src, Level: levels[i%5],
-				Text: fmt.Sprintf("request number %d took %dms upstream=10.0.0.%d path=/api/v1/items", i, i%977, i%250)})
+			es = append(es, hosts.Entry{
+				Time: now, Host: src.Host, Source: src, Level: levels[i%5],
+				Text: fmt.Sprintf("request number %d took %dms upstream=10.0.0.%d path=/api/v1/items", i, i%977, i%250),
+			})
 		}
 		b.Append(now, es, 0)
 	}

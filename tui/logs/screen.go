@@ -69,15 +69,11 @@ type Screen struct {
 // New returns the screen that open asks for: OpenMsg.Logs is followed at once, Host and Object name
 // a container or unit, Host alone narrows the choice.
 func New(d ui.Deps, open ui.OpenMsg) *Screen {
-	if d.Now == nil || d.Styles == nil {
-		panic("logs: Deps without a clock or styles")
-	}
-	parent := d.Context
-	if parent == nil {
-		parent = context.Background()
+	if d.Now == nil || d.Styles == nil || d.Context == nil {
+		panic("logs: Deps without a clock, styles or a context")
 	}
 	s := &Screen{deps: d, id: new(token), from: open, now: d.Now(), page: pager{follow: true}, marked: map[uint64]bool{}}
-	s.ctx, s.cancel = context.WithCancel(parent)
+	s.ctx, s.cancel = context.WithCancel(d.Context)
 	s.list.buf = NewBuffer(s.budget)
 	s.snap = &hosts.Snapshot{}
 	if d.Fleet != nil {

@@ -112,6 +112,14 @@ func (s *Screen) View() string {
 func (s *Screen) body(b *strings.Builder, h int) {
 	cols := s.columns()
 	s.list.fit.set(cols.text, s.look.left, max(4, h/2), s.look.wrap)
+	help := s.help(h)
+	h -= len(help)
+	defer func() {
+		for _, l := range help {
+			b.WriteString(l)
+			b.WriteByte('\n')
+		}
+	}()
 	w := s.page.window(&s.list, h)
 	if len(w) == 0 {
 		for _, l := range s.notice().Lines(s.deps.Styles, s.w, h) {
@@ -133,6 +141,21 @@ func (s *Screen) body(b *strings.Builder, h int) {
 	for i := len(w); i < h; i++ {
 		b.WriteByte('\n')
 	}
+}
+
+// help explains the filter over the last rows of the log while its field is empty.
+func (s *Screen) help(h int) []string {
+	list := filterHelp()
+	if s.filter.input == nil || s.filter.input.Value() != "" || h < len(list)+2 || s.w < 60 {
+		return nil
+	}
+	const exampleW = 14
+	pal := &s.deps.Styles.Normal
+	out := []string{pal.Render(themes.Border, strings.Repeat(s.deps.Styles.Borders.Top, s.w))}
+	for _, x := range list {
+		out = append(out, " "+pal.Render(themes.Key, ui.Fit(x[0], exampleW))+ui.Trunc(x[1], s.w-exampleW-1))
+	}
+	return out
 }
 
 // notice is what stands where no line does.
