@@ -6,6 +6,7 @@ import (
 	"midwatch/hosts"
 	"midwatch/hosts/fleet"
 	"midwatch/tui"
+	"midwatch/tui/containers"
 	tuifleet "midwatch/tui/fleet"
 	"midwatch/tui/logs"
 	"midwatch/tui/ui"
@@ -15,6 +16,7 @@ import (
 func screens() []tui.ScreenFactory {
 	return []tui.ScreenFactory{
 		{ID: "fleet", Title: "Fleet", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return tuifleet.New(d, o, judge) }},
+		{ID: "containers", Title: "Containers", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return containers.New(d, o) }},
 		{ID: "logs", Title: "Logs", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return logs.New(d, o) }},
 	}
 }
