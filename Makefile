@@ -9,6 +9,10 @@ VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev
 LDFLAGS  := -s -w -X main.version=$(VERSION)
 BIN      := bin/midwatch
 
+# One way of compiling for the binary, the tests and the linter: they share the build cache, and the
+# binary is static. Only the race detector needs C.
+export CGO_ENABLED := 0
+
 # The linter is built from its module with our own Go, once per version of either, outside the tree.
 LINT_VERSION := v2.15.0
 LINT_DIR     = $(CACHE)/golangci-lint-$(LINT_VERSION)-$(shell $(GO) env GOVERSION)
@@ -21,7 +25,7 @@ help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build bin/midwatch, one static binary
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/midwatch
+	$(GO) build -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/midwatch
 
 run: build ## the console on your own inventory; without one, on this machine
 	./$(BIN)
@@ -42,7 +46,7 @@ lint-install: $(LINT_DIR)/.built ## only install the linter
 
 $(LINT_DIR)/.built:
 	mkdir -p $(LINT_DIR)
-	GOBIN=$(LINT_DIR) GOFLAGS= CGO_ENABLED=0 $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+	GOBIN=$(LINT_DIR) GOFLAGS= $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
 	touch $@
 
 fmt: $(LINT_DIR)/.built ## gofumpt and goimports, in place
