@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"os/exec"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -22,14 +23,25 @@ type Terminal struct {
 // Terminal starts the program in a terminal of w by h cells. It skips the test without tmux.
 func (p *Program) Terminal(t *testing.T, w, h int, args ...string) *Terminal {
 	t.Helper()
+	return p.terminal(t, w, h, append([]string{p.bin, "--config", p.Config}, args...)...)
+}
+
+// Shell starts the program from a shell that stays when it ends and then says "left with" its exit code.
+func (p *Program) Shell(t *testing.T, w, h int) *Terminal {
+	t.Helper()
+	return p.terminal(t, w, h, "sh", "-c", `"$1" --config "$2"; echo "left with $?"; exec sleep 600`, "sh", p.bin, p.Config)
+}
+
+func (p *Program) terminal(t *testing.T, w, h int, program ...string) *Terminal {
+	t.Helper()
 	if _, err := exec.LookPath("tmux"); err != nil {
 		t.Skip("tmux is not installed, and it plays the terminal")
 	}
 	term := &Terminal{t: t, socket: fmt.Sprintf("midwatch-%s-%d", p.lab.ID, time.Now().UnixNano())}
 	argv := []string{"tmux", "-L", term.socket, "-f", "/dev/null", "new-session", "-d", "-x", strconv.Itoa(w), "-y", strconv.Itoa(h), "--", "env", "-i"}
 	argv = append(argv, p.env...)
-	argv = append(argv, "TERM=tmux-256color", "COLORTERM=truecolor", p.bin, "--config", p.Config)
-	argv = append(argv, args...)
+	argv = append(argv, "TERM=tmux-256color", "COLORTERM=truecolor")
+	argv = append(argv, program...)
 	t.Cleanup(func() {
 		// The server ends with its last session; then there is nobody to kill.
 		_, _ = try(context.Background(), "tmux", "-L", term.socket, "kill-server")
@@ -57,6 +69,12 @@ func (term *Terminal) Screen() string {
 func (term *Terminal) Keys(keys ...string) {
 	term.t.Helper()
 	run(term.t, append([]string{"tmux", "-L", term.socket, "send-keys"}, keys...)...)
+}
+
+// Modes says what a program may have left behind in the terminal.
+func (term *Terminal) Modes() string {
+	term.t.Helper()
+	return strings.TrimSpace(run(term.t, "tmux", "-L", term.socket, "list-panes", "-F", "cursor #{cursor_flag} alternate #{alternate_on} mouse #{mouse_any_flag}"))
 }
 
 // Wait looks at the screen until ok accepts it and returns the moment.
@@ -87,4 +105,21 @@ next:
 		return strings.TrimRight(line, "\n")
 	}
 	return ""
+}
+
+// Tab goes to a screen by the number that stands before its title. It skips the test where the console
+// has no such screen.
+func (term *Terminal) Tab(title string) {
+	term.t.Helper()
+	tab := regexp.MustCompile(`\b(\d) ` + regexp.QuoteMeta(title) + `\b`)
+	var screen string
+	term.Wait(10*time.Second, "the console is there", func(s string) bool {
+		screen = s
+		return strings.Contains(s, "midwatch")
+	})
+	m := tab.FindStringSubmatch(screen)
+	if m == nil {
+		term.t.Skipf("the console has no screen %s", title)
+	}
+	term.Keys(m[1])
 }

@@ -1,0 +1,150 @@
+//go:build lab
+
+package lab
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+var up = regexp.MustCompile(`● up`)
+
+// The console fills in as hosts answer. Times are measured, with what tmux adds to them.
+func TestConsoleShowsTheFleet(t *testing.T) {
+	l := Open(t)
+	p := l.Program(t, l.Inventory(engineHosts...))
+	start := time.Now()
+	term := p.Terminal(t, 160, 50)
+	frame := term.Shows(30*time.Second, "midwatch")
+	term.Tab("Fleet")
+	var first time.Time
+	all := term.Wait(60*time.Second, "three hosts are up", func(s string) bool {
+		n := 0
+		for _, h := range engineHosts {
+			if Row(s, " "+h+" ", "● up") != "" {
+				n++
+			}
+		}
+		if n > 0 && first.IsZero() {
+			first = time.Now()
+		}
+		return n == len(engineHosts)
+	})
+	t.Logf("console: first frame after %s (goal 100 ms), first host after %s, all three after %s",
+		frame.Sub(start).Round(time.Millisecond), first.Sub(start).Round(time.Millisecond), all.Sub(start).Round(time.Millisecond))
+}
+
+func TestConsoleShowsAKill(t *testing.T) {
+	l := Open(t)
+	l.NeedEngine(t, "h1")
+	p := l.Program(t, l.Inventory(engineHosts...)+slowly)
+	term := p.Terminal(t, 160, 50)
+	term.Tab("Containers")
+	term.Wait(60*time.Second, "victim runs on h1", func(s string) bool { return strings.Contains(Row(s, "victim", " h1 "), "● running") })
+	after(t, l.execArgv(t, "h1", "docker", "start", "victim")...)
+	l.Exec(t, "h1", "docker", "kill", "victim")
+	seen := term.Wait(15*time.Second, "victim is shown dead", func(s string) bool { return strings.Contains(Row(s, "victim", " h1 "), "exited") })
+	t.Logf("console: a killed container is shown %s after its end (goal: 1 s)", seen.Sub(finished(t, l, "h1", "victim")).Round(time.Millisecond))
+	if other := Row(term.Screen(), "victim", " h2 "); !strings.Contains(other, "● running") {
+		t.Errorf("victim of h2: %q", other)
+	}
+}
+
+func TestConsoleShowsALostHost(t *testing.T) {
+	l := Open(t)
+	p := l.Program(t, l.Inventory(engineHosts...))
+	term := p.Terminal(t, 160, 50)
+	term.Tab("Fleet")
+	term.Wait(60*time.Second, "three hosts are up", func(s string) bool { return len(up.FindAllString(s, -1)) == 3 })
+	mend := l.Cut(t, "h3")
+	cut := time.Now()
+	seen := term.Wait(time.Minute, "h3 is down, with a reason", func(s string) bool {
+		row := Row(s, " h3 ")
+		return strings.Contains(row, "○ down") && strings.Contains(row, "no answer")
+	})
+	s := term.Screen()
+	t.Logf("console: a host cut off is shown down after %s (goal: 15 s): %s", seen.Sub(cut).Round(100*time.Millisecond), strings.TrimSpace(Row(s, " h3 ")))
+	for _, h := range []string{"h1", "h2"} {
+		if !strings.Contains(Row(s, " "+h+" "), "● up") {
+			t.Errorf("%s while h3 is cut off: %q", h, Row(s, " "+h+" "))
+		}
+	}
+	mend()
+	term.Wait(2*time.Minute, "h3 is back by itself", func(s string) bool { return strings.Contains(Row(s, " h3 "), "● up") })
+}
+
+// ctrl+c ends the console and leaves the terminal as it was.
+func TestConsoleLeavesTheTerminal(t *testing.T) {
+	l := Open(t)
+	p := l.Program(t, l.Inventory("h1"))
+	term := p.Shell(t, 100, 30)
+	term.Shows(20*time.Second, "read-only")
+	term.Keys("C-c")
+	term.Wait(20*time.Second, "the shell is back, on its own screen", func(s string) bool {
+		return strings.Contains(s, "left with 0") && !strings.Contains(s, "read-only")
+	})
+	if modes := term.Modes(); !strings.HasSuffix(modes, "cursor 1 alternate 0 mouse 0") {
+		t.Errorf("the terminal was left with %s", modes)
+	}
+}
+
+// How much the open console costs on three hosts where nothing happens. Measured; the bound is one that
+// only something wrong exceeds.
+func TestIdleConsole(t *testing.T) {
+	l := Open(t)
+	l.NeedEngine(t, engineHosts...)
+	for _, h := range engineHosts {
+		after(t, l.execArgv(t, h, "sh", "-ec", "docker start shop-web-1 shop-worker-1 victim loop >/dev/null; systemctl start labtick")...)
+		l.Exec(t, h, "sh", "-ec", "docker stop -t 1 loop shop-web-1 shop-worker-1 victim >/dev/null; systemctl stop labtick")
+	}
+	p := l.Program(t, l.Inventory(engineHosts...))
+	term := p.Terminal(t, 160, 50)
+	term.Tab("Fleet")
+	term.Wait(60*time.Second, "three hosts are up", func(s string) bool { return len(up.FindAllString(s, -1)) == 3 })
+	pause(t, 5*time.Second)
+	const window = 30 * time.Second
+	before := cpu(t, term.Pid)
+	start := time.Now()
+	pause(t, window)
+	used, took := cpu(t, term.Pid)-before, time.Since(start)
+	share := 100 * used.Seconds() / took.Seconds()
+	t.Logf("console: %.2f %% of a core over %s on three quiet hosts (goal: below 1 %%)", share, took.Round(time.Second))
+	if share > 15 {
+		t.Errorf("an idle console takes %.1f %% of a core", share)
+	}
+}
+
+// pause lets time pass that is measured, not waited out.
+func pause(t *testing.T, d time.Duration) {
+	t.Helper()
+	select {
+	case <-t.Context().Done():
+	case <-time.After(d):
+	}
+}
+
+// cpu is what a process has used, from the kernel's clock of 100 ticks a second.
+func cpu(t *testing.T, pid int) time.Duration {
+	t.Helper()
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The name of the command stands in parentheses and may hold anything.
+	_, rest, _ := strings.Cut(string(data), ") ")
+	f := strings.Fields(rest)
+	var ticks int
+	for _, i := range []int{11, 12} { // utime, stime
+		n, err := strconv.Atoi(f[i])
+		if err != nil {
+			t.Fatal(err)
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * 10 * time.Millisecond
+}
