@@ -21,7 +21,7 @@ func (r *Root) openHelp() {
 }
 
 // helpColumn is the least width of a column of the full help.
-const helpColumn = 46
+const helpColumn = 38
 
 // helpLines writes every action under its group, in as many columns as there is room for.
 func helpLines(st *themes.Styles, actions []ui.Action, readOnly bool, w int) []string {
@@ -35,42 +35,57 @@ func helpLines(st *themes.Styles, actions []ui.Action, readOnly bool, w int) []s
 	}
 	n := max(1, min(3, w/helpColumn))
 	cw := w / n
+	keys := 0
+	for _, a := range actions {
+		keys = max(keys, ui.Width(keyNames(a)))
+	}
+	keys = min(keys, cw/2)
 	blocks := make([][]string, 0, len(groups)+1)
 	for _, g := range groups {
 		b := []string{st.Normal.Render(themes.Title, ui.Fit(g, cw))}
 		for _, a := range by[g] {
-			b = append(b, helpLine(st, a, readOnly, cw))
+			b = append(b, helpLine(st, a, readOnly, keys, cw))
 		}
 		blocks = append(blocks, append(b, ui.Spaces(cw)))
 	}
-	blocks = append(blocks, filterHelp(st, cw))
+	blocks = append(blocks, filterHelp(st, keys, cw))
 	return ui.Columns(blocks, n, cw)
 }
 
-func helpLine(st *themes.Styles, a ui.Action, readOnly bool, w int) string {
-	const keyWidth = 16
-	names := []string{}
+func keyNames(a ui.Action) string {
+	var names []string
 	if a.Key.Enabled() {
 		for _, k := range a.Key.Keys() {
 			names = append(names, ui.KeyName(k))
 		}
 	}
-	text, role := a.Title, themes.Text
+	return strings.Join(names, " ")
+}
+
+// helpLine writes the keys and the title; what cannot be done now is faint, with the reason where
+// there is room and a sign where there is none.
+func helpLine(st *themes.Styles, a ui.Action, readOnly bool, keys, w int) string {
+	text, role := ui.Clean(a.Title), themes.Text
+	room := max(0, w-keys-2)
 	switch reason := a.Reason(readOnly); {
 	case reason != "":
-		text, role = text+" ("+reason+")", themes.Faint
+		role = themes.Faint
+		if long := text + " (" + ui.Clean(reason) + ")"; ui.Width(long) <= room {
+			text = long
+		} else {
+			text = st.Glyphs.Locked + " " + text
+		}
 	case a.Effect == ui.Destroy:
 		role = themes.Warn
 	}
-	line := st.Normal.Render(themes.Key, ui.Fit(strings.Join(names, " "), keyWidth)) + " "
-	return line + st.Normal.Render(role, ui.Fit(ui.Clean(text), max(0, w-keyWidth-2))) + " "
+	return st.Normal.Render(themes.Key, ui.Fit(keyNames(a), keys)) + " " + st.Normal.Render(role, ui.Fit(text, room)) + " "
 }
 
-func filterHelp(st *themes.Styles, w int) []string {
+func filterHelp(st *themes.Styles, keys, w int) []string {
 	out := []string{st.Normal.Render(themes.Title, ui.Fit("In a filter", w))}
 	for _, l := range [][2]string{{"two words", "both must occur"}, {"!word", "must not occur"}, {"~wrd", "letters in this order"},
 		{"host:word", "only in that column"}, {"Word", "a capital regards case"}} {
-		out = append(out, st.Normal.Render(themes.Key, ui.Fit(l[0], 16))+" "+ui.Fit(l[1], max(0, w-17)))
+		out = append(out, st.Normal.Render(themes.Key, ui.Fit(l[0], keys))+" "+ui.Fit(l[1], max(0, w-keys-1)))
 	}
 	return out
 }

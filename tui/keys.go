@@ -78,14 +78,14 @@ func (r *Root) actions() []ui.Action {
 		ui.Act("app.help", "Console", "help", now(r.openHelp), "?"),
 		r.leaseAction(),
 		ui.Act("app.back", "Console", "go back", r.goBack, "esc", "backspace"),
-		ui.Act("app.leave", "Console", "leave the screen, at last the console", r.leave, "q"),
+		ui.Act("app.leave", "Console", "leave the screen", r.leave, "q"),
 		ui.Act("app.quit", "Console", "quit", r.askQuit, "ctrl+c"),
-		ui.Act("app.history_back", "Console", "back in the history", func() tea.Cmd { return r.history(&r.nav.back, &r.nav.forward) }, "["),
-		ui.Act("app.history_forward", "Console", "forward in the history", func() tea.Cmd { return r.history(&r.nav.forward, &r.nav.back) }, "]"),
+		ui.Act("app.history_back", "Console", "history back", func() tea.Cmd { return r.history(&r.nav.back, &r.nav.forward) }, "["),
+		ui.Act("app.history_forward", "Console", "history forward", func() tea.Cmd { return r.history(&r.nav.forward, &r.nav.back) }, "]"),
 		ui.Act("app.refresh", "Console", "refresh all hosts", r.refreshAll, "ctrl+r"),
 		ui.Act("app.messages", "Console", "messages so far", now(r.openMessages), "M"),
 		ui.Act("app.redraw", "Console", "redraw the screen", func() tea.Cmd { return tea.ClearScreen }, "ctrl+l"),
-		ui.Act("app.suspend", "Console", "to the shell; fg comes back", func() tea.Cmd { return tea.Suspend }, "ctrl+z"),
+		ui.Act("app.suspend", "Console", "suspend; fg resumes", func() tea.Cmd { return tea.Suspend }, "ctrl+z"),
 	}
 	for i, f := range r.p.Screens {
 		key := []string{strconv.Itoa((i + 1) % 10)}

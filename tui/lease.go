@@ -55,7 +55,7 @@ func (r *Root) leased(m leaseMsg) tea.Cmd {
 	now := r.p.Deps.Now()
 	r.lease = m.lease
 	if m.lease.Active(now) {
-		return ui.Toast(hosts.LevelWarn, "changes are unlocked for "+ui.Age(m.lease.Until.Sub(now))+": "+m.lease.Reason)
+		return ui.Toast(hosts.LevelWarn, "changes are unlocked for "+ui.Age(m.lease.Until.Sub(now).Round(time.Minute))+": "+m.lease.Reason)
 	}
 	return ui.Toast(hosts.LevelInfo, "read-only again")
 }

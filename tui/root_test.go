@@ -225,11 +225,11 @@ func TestHelpIsMadeFromActions(t *testing.T) {
 	c := start(t, nil)
 	c.send(tea.WindowSizeMsg{Width: 200, Height: 60})
 	c.press("?")
-	for _, s := range []string{"jump", "open web", "restart (read-only: unlock first)", "palette", "unlock changes", "back in the history"} {
+	for _, s := range []string{"jump", "open web", "restart (read-only: unlock first)", "palette", "unlock changes", "history back"} {
 		c.want(s)
 	}
 	c.press("esc")
-	c.wantNot("back in the history")
+	c.wantNot("history back")
 }
 
 func TestConfirm(t *testing.T) {

@@ -168,10 +168,25 @@ func (r *Root) leaseText(st *themes.Styles, now time.Time) string {
 		l = r.p.Deps.Ops.Lease()
 	}
 	if !l.Active(now) {
-		return st.Header.Render(themes.Muted, " "+st.Glyphs.Locked+" read-only ")
+		return st.Header.Render(themes.Muted, " "+st.Glyphs.Locked+" read-only"+r.unlockKey()+" ")
 	}
 	reason := ui.Trunc(ui.Clean(l.Reason), max(0, min(30, r.w/5)))
 	return st.Header.Render(themes.Unlocked, " "+st.Glyphs.Unlocked+" UNLOCKED "+reason+" "+ui.Countdown(l.Until.Sub(now))+" ")
+}
+
+// unlockKey names the key of the write lease, where there is one to have.
+func (r *Root) unlockKey() string {
+	if r.p.Deps.Ops == nil {
+		return ""
+	}
+	key := "L"
+	if k, ok := r.p.Keys["app.lease"]; ok {
+		if len(k) == 0 {
+			return ""
+		}
+		key = ui.KeyName(k[0])
+	}
+	return " (" + key + ")"
 }
 
 // tabNames are the tabs as they fit: with their titles, or only numbers and the current title.
@@ -225,9 +240,12 @@ func (r *Root) tabLine(st *themes.Styles) string {
 	for _, e := range r.nav.tabs[r.nav.at].stack {
 		crumbs = append(crumbs, ui.Clean(e.screen.Title()))
 	}
+	if len(crumbs) < 2 { // the tab says it
+		crumbs = nil
+	}
 	path := strings.Join(crumbs, " "+st.Glyphs.Crumb+" ")
 	room := r.w - ui.Width(left.String()) - 2
-	if room < 4 {
+	if room < 4 || path == "" {
 		return ui.Fit(left.String(), r.w)
 	}
 	path = ui.TruncLeft(path, room)

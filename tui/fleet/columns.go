@@ -94,7 +94,7 @@ func (s *Screen) columns() []ui.Column[line] {
 			Cell: func(l line) ui.Cell {
 				return ui.Cell{Text: ui.Millis(l.h.Link.RTT), Role: themes.Muted}
 			}},
-		{ID: "env", Title: "ENV", Min: 4, Max: 12, Priority: 8, Filter: true, Optional: true,
+		{ID: "env", Title: "ENV", Min: 10, Max: 12, Priority: 8, Filter: true, Optional: true,
 			Compare: func(a, b line) int { return cmp.Compare(a.h.Host.Environment, b.h.Host.Environment) },
 			Cell: func(l line) ui.Cell {
 				return ui.Cell{Text: clean(l.h.Host.Environment), Role: themes.Muted}

@@ -9,7 +9,7 @@ const gutter = 2
 // colSpec is what the layout needs to know of a column.
 type colSpec struct {
 	least, want int // least <= want
-	ease        int // least <= ease <= want
+	ease        int // at least least
 	priority    int
 	grow        bool
 	absent      bool // optional and empty
@@ -136,7 +136,11 @@ func (t *Table[T]) relayout() {
 		if c.Right || c.Priority == 0 {
 			least = want
 		}
-		specs[i] = colSpec{least: least, want: want, ease: max(least, min(c.Ease, want)), priority: c.Priority, grow: c.Grow,
+		ease := max(least, min(c.Ease, want))
+		if c.Grow {
+			ease = max(least, c.Ease) // empty today, full when something breaks: no column comes or goes then
+		}
+		specs[i] = colSpec{least: least, want: want, ease: ease, priority: c.Priority, grow: c.Grow,
 			absent: c.Optional && t.natural[i] == 0}
 	}
 	t.skip = max(0, min(t.skip, len(t.Columns)-2))
