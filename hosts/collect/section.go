@@ -72,18 +72,18 @@ func (s Section) bytes() int {
 func All() []Section {
 	return []Section{
 		systemSection(),
-		identitySection(),
-		addressesSection(),
 		mountsSection(),
-		unitStatesSection(),
-		unitsSection(),
+		identitySection(),
 		disksSection(),
-		netDisksSection(),
+		unitStatesSection(),
+		addressesSection(),
+		composeSection(),
+		unitsSection(),
 		unitEnvSection(),
 		socketsSection(),
-		composeSection(),
 		nginxSection(),
 		databasesSection(),
+		netDisksSection(),
 	}
 }
 
