@@ -11,6 +11,8 @@ import (
 	"midwatch/hosts"
 )
 
+const sourceMounts = "cat /proc/self/mountinfo"
+
 // mountsSection reads the mount table.
 func mountsSection() Section {
 	fill, fail := part(func(f *hosts.HostFacts) *hosts.Part[[]hosts.Mount] { return &f.Mounts },
@@ -21,8 +23,9 @@ func mountsSection() Section {
 			return nil, errors.New("no mount in the answer")
 		})
 	return Section{
-		ID: "mounts", Title: "mounted file systems", Source: "cat /proc/self/mountinfo",
+		ID: "mounts", Title: "mounted file systems", Source: sourceMounts,
 		Script: `cat /proc/self/mountinfo`, Plain: true, Every: time.Minute, Fill: fill, Fail: fail,
+		Touch: touch(sourceMounts, func(f *hosts.HostFacts) *hosts.Part[[]hosts.Mount] { return &f.Mounts }),
 	}
 }
 

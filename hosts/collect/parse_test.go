@@ -245,6 +245,25 @@ func TestUnitsFromTwoSections(t *testing.T) {
 	}
 }
 
+// The same answer again makes facts younger, but not when another section changed them meanwhile.
+func TestTouch(t *testing.T) {
+	t.Parallel()
+	s, _ := ByID("unitstates")
+	var f hosts.HostFacts
+	states := hosts.Evidence{Collector: "unitstates", Source: s.Source, At: time.Unix(1, 0), Data: []byte("a.service loaded active running A\n")}
+	if s.Touch(&f, time.Unix(2, 0)) {
+		t.Error("nothing was made younger")
+	}
+	Apply(&f, states)
+	if !s.Touch(&f, time.Unix(2, 0)) || !f.Units.At.Equal(time.Unix(2, 0)) {
+		t.Errorf("read at %v", f.Units.At)
+	}
+	Apply(&f, hosts.Evidence{Collector: "units", Source: "systemctl show", At: time.Unix(3, 0), Data: []byte("Id=a.service\nActiveState=failed\n")})
+	if s.Touch(&f, time.Unix(4, 0)) {
+		t.Error("what another section said was made younger")
+	}
+}
+
 func TestFailedEvidenceKeepsTheValue(t *testing.T) {
 	t.Parallel()
 	for _, s := range All() {

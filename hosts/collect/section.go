@@ -43,6 +43,9 @@ type Section struct {
 	// Fill puts good evidence into f, or says why it cannot be understood. It never changes what
 	// f's slices and maps already hold.
 	Fill func(f *hosts.HostFacts, ev hosts.Evidence) error
+	// Touch, where it is given, makes f as young as at without parsing the same answer again; false
+	// when f is not in a state that allows it.
+	Touch func(f *hosts.HostFacts, at time.Time) bool
 	// Fail records in f that the section could not be read.
 	Fail func(f *hosts.HostFacts, ev hosts.Evidence)
 }
@@ -95,6 +98,19 @@ func ByID(id string) (Section, bool) {
 		}
 	}
 	return Section{}, false
+}
+
+// touch makes a Touch for a part. It works only on what the same source has filled: another section
+// may have put something else there since.
+func touch[T any](source string, of func(*hosts.HostFacts) *hosts.Part[T]) func(*hosts.HostFacts, time.Time) bool {
+	return func(f *hosts.HostFacts, at time.Time) bool {
+		p := of(f)
+		if p.Standing() != hosts.Fresh || p.Source != source {
+			return false
+		}
+		p.At, p.Tried = at, at
+		return true
+	}
 }
 
 // part makes the Fill and Fail of a section that tells one part.

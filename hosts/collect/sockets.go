@@ -11,6 +11,8 @@ import (
 	"midwatch/hosts"
 )
 
+const sourceSockets = "ss -H -lntupe; ss -H -lxp"
+
 // socketsSection reads who listens. ss tells processes of all users to root only; where there is no
 // ss, the kernel's tables and the open files of processes say the same.
 func socketsSection() Section {
@@ -22,7 +24,7 @@ func socketsSection() Section {
 			return ParseSockets(data), nil
 		})
 	return Section{
-		ID: "sockets", Title: "listening sockets", Source: "ss -H -lntupe; ss -H -lxp",
+		ID: "sockets", Title: "listening sockets", Source: sourceSockets,
 		Needs: "ss or /proc/net", Root: RootHelps,
 		Script: `if command -v ss >/dev/null 2>&1; then
 o=$(ss -H -lntupe) || exit
@@ -39,6 +41,7 @@ for i in $p; do set -- "$@" "/proc/$i/cgroup" "/proc/$i/comm"; done
 grep -sH '' "$@"; exit 0`,
 		Limit: 8 * time.Second, Every: 5 * time.Minute, Max: 4 << 20, Watch: hosts.TopicPorts, Faster: 20,
 		Fill: fill, Fail: fail,
+		Touch: touch(sourceSockets, func(f *hosts.HostFacts) *hosts.Part[[]hosts.Socket] { return &f.Sockets }),
 	}
 }
 

@@ -29,12 +29,14 @@ func noUnits(f *hosts.HostFacts, ev hosts.Evidence, why string) error {
 	return nil
 }
 
+const sourceStates = "systemctl list-units --all"
+
 // unitStatesSection lists the states of all units in one call to the manager: a few milliseconds
 // where reading every property costs one or two per unit.
 func unitStatesSection() Section {
 	return Section{
 		ID: "unitstates", Title: "states of systemd units",
-		Source: "systemctl list-units --all", Needs: "systemd",
+		Source: sourceStates, Needs: "systemd",
 		Script: noSystemd + `o=$(systemctl list-units --all --full --plain --no-legend --no-pager ` +
 			`--type=service,socket,timer,target,mount,automount,path,swap,scope,slice) || exit
 printf '%s\n' "$o"
@@ -42,8 +44,9 @@ case $o in *activating*|*reloading*) echo mw-jobs; systemctl list-jobs --no-lege
 exit 0`,
 		Limit: 5 * time.Second, Every: 10 * time.Second, Max: 4 << 20,
 		Watch: hosts.TopicUnits, Faster: 4,
-		Fill: fillStates,
-		Fail: failUnits,
+		Fill:  fillStates,
+		Touch: touch(sourceStates, func(f *hosts.HostFacts) *hosts.Part[[]hosts.Unit] { return &f.Units }),
+		Fail:  failUnits,
 	}
 }
 

@@ -18,7 +18,8 @@ type member struct {
 	facts    hosts.HostFacts
 	events   []hosts.Event // not yet published
 	dirty    bool
-	paused   string // the reason of the maintenance in force
+	lazy     time.Time // when routine news are shown at the latest; zero without any
+	paused   string    // the reason of the maintenance in force
 	sections []collect.Section
 	runner   *collect.Runner
 	schedule collect.Schedule
@@ -122,6 +123,9 @@ func (m *member) step() time.Duration {
 	m.look(now)
 	m.mail()
 	next := now.Add(time.Hour)
+	if !m.lazy.IsZero() {
+		next = m.lazy
+	}
 	if m.paused != "" {
 		return time.Hour // an order ends it
 	}
@@ -226,9 +230,10 @@ func (m *member) note(e hosts.Event) {
 
 // publish shows the facts as they are now, when they changed.
 func (m *member) publish() {
-	if !m.dirty {
+	if !m.dirty && (m.lazy.IsZero() || m.f.p.Now().Before(m.lazy)) {
 		return
 	}
+	m.lazy = time.Time{}
 	facts := m.facts
 	m.f.board.publish(m.index, &facts, m.events)
 	m.dirty, m.events = false, nil

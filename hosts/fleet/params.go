@@ -120,6 +120,7 @@ const (
 	eventsKept  = 1000                   // events of the fleet in a snapshot
 	burstKept   = 256                    // events of one engine that wait for their supervisor
 	frame       = 50 * time.Millisecond  // how often Next wakes at most
+	lazyPause   = 250 * time.Millisecond // routine news wait so long for the rest of their batch
 	listPause   = 200 * time.Millisecond // between two lists that events asked for
 	shellLate   = 30 * time.Second       // a shell batch is given up
 	dockerLate  = 15 * time.Second       // a list of the engine is given up

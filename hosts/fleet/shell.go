@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"time"
@@ -79,6 +80,7 @@ func (m *member) shellDone(err error) {
 		return
 	}
 	m.answered(now, err)
+	m.dirty = m.dirty || !m.lazy.IsZero()
 	m.shell.done(now, err, 0)
 	if err == nil {
 		m.shell.next = now // the schedule says when
@@ -94,13 +96,25 @@ func (m *member) failShell(err error, now time.Time) {
 	m.dirty = true
 }
 
+// news has the facts shown: at once while something is missing, with the rest of the batch when all
+// is as it was and only younger.
+func (m *member) news() {
+	f := &m.facts
+	if f.System.Standing() != hosts.Fresh || f.Units.Standing() != hosts.Fresh || f.Disks.Standing() != hosts.Fresh {
+		m.dirty = true
+	} else if m.lazy.IsZero() {
+		m.lazy = m.f.p.Now().Add(lazyPause)
+	}
+}
+
 // answer takes the answer of one section.
 func (m *member) answer(a collect.Answer) {
 	if a.Lost && m.interrupted(fmt.Errorf("%s", a.Evidence.Error)) {
 		return
 	}
-	m.dirty = true
+	m.news()
 	m.mu.Lock()
+	before := m.evidence[a.Evidence.Collector]
 	m.evidence[a.Evidence.Collector] = a.Evidence
 	m.mu.Unlock()
 	now := m.f.p.Now()
@@ -110,6 +124,17 @@ func (m *member) answer(a collect.Answer) {
 		m.schedule.Done(sec, now, a.Evidence.Took, a.Sick)
 		m.answered(now, nil)
 	}
+	if a.Section.Touch != nil && a.Evidence.Error == "" && before.Error == "" && !before.At.IsZero() &&
+		before.Needs == a.Evidence.Needs && bytes.Equal(before.Data, a.Evidence.Data) &&
+		a.Section.Touch(&m.facts, a.Evidence.At) {
+		m.facts.Latest = a.Evidence.At
+		return
+	}
+	m.parse(a, now)
+}
+
+// parse puts the answer of one section into the facts.
+func (m *member) parse(a collect.Answer, now time.Time) {
 	before := m.facts.Units
 	err := m.f.guard("parser of "+a.Section.ID, func() {
 		next := m.facts // a panic leaves the facts as they were
