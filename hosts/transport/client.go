@@ -16,8 +16,17 @@ import (
 	"midwatch/hosts/pipe"
 )
 
-// errLost is the cause of everything that fails because the connection went away.
-var errLost = errors.New("connection lost")
+// errLost is the cause of everything that fails because the connection went away. It is also
+// hosts.ErrUnreached.
+var errLost error = lostError{}
+
+type lostError struct{}
+
+func (lostError) Error() string        { return "connection lost" }
+func (lostError) Is(target error) bool { return target == hosts.ErrUnreached }
+
+// errMaybeRan goes with errLost when the host may have begun the command: it is not tried again.
+var errMaybeRan = errors.New("it is not known whether the command ran")
 
 // client is one established SSH connection, with the connections to its jump hosts before it.
 type client struct {
@@ -155,6 +164,24 @@ func (c *client) openFault(err error) error {
 	}
 	return c.lost()
 }
+
+// cutSoon is cut for an end that a server announced: its channels end a moment before the connection.
+func (c *client) cutSoon() bool {
+	if c.cut() {
+		return true
+	}
+	t := time.NewTimer(lostGrace)
+	defer t.Stop()
+	select {
+	case <-c.dead:
+		return true
+	case <-t.C:
+		return false
+	}
+}
+
+// lostGrace is how long an unexplained end is waited on to turn out as the end of the connection.
+const lostGrace = 100 * time.Millisecond
 
 // dial opens a connection from the host. It needs no session channel.
 func (c *client) dial(ctx context.Context, network, address string) (net.Conn, error) {

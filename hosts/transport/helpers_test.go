@@ -21,7 +21,12 @@ import (
 	"midwatch/hosts/transport/conformance"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if filepath.Base(os.Args[0]) == "docker" { // see dockerProgram
+		os.Exit(playDocker(os.Args[1:]))
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // newSigner makes a key.
 func newSigner(t testing.TB) ssh.Signer {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 
 	"github.com/muesli/cancelreader"
 
@@ -26,9 +27,9 @@ func Interactive(ctx context.Context, conn hosts.Conn, c hosts.Cmd, in io.Reader
 		if err != nil {
 			return hosts.Result{}, fmt.Errorf("read the terminal: %w", err)
 		}
-		defer cr.Close()
-		defer cr.Cancel()
-		in = endOnCancel{cr}
+		keys := &keyReader{r: cr}
+		defer keys.end()
+		in = keys
 	}
 	c.Stdin = in
 	st, err := conn.Stream(ctx, c)
@@ -44,13 +45,32 @@ func Interactive(ctx context.Context, conn hosts.Conn, c hosts.Cmd, in io.Reader
 	return res, err
 }
 
-// endOnCancel makes the end of reading an end of input and not a failure of it.
-type endOnCancel struct{ r io.Reader }
+// keyReader reads a file until it is told to end, which it makes an end of input and not a failure.
+type keyReader struct {
+	r cancelreader.CancelReader
 
-func (e endOnCancel) Read(p []byte) (int, error) {
-	n, err := e.r.Read(p)
+	mu    sync.Mutex // held while reading
+	ended bool       // mu guards it
+}
+
+func (k *keyReader) Read(p []byte) (int, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.ended {
+		return 0, io.EOF
+	}
+	n, err := k.r.Read(p)
 	if errors.Is(err, cancelreader.ErrCanceled) {
 		err = io.EOF
 	}
 	return n, err
+}
+
+// end stops a read that is under way and frees the reader.
+func (k *keyReader) end() {
+	k.r.Cancel()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.ended = true
+	_ = k.r.Close()
 }

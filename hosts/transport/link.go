@@ -213,7 +213,7 @@ func (l *Link) spawn(ctx context.Context, s spec) (process, error) {
 			return nil, err
 		}
 		p, err := ln.spawn(ctx, s)
-		if !errors.Is(err, errLost) || l.params.FailFast {
+		if !errors.Is(err, errLost) || errors.Is(err, errMaybeRan) || l.params.FailFast {
 			return p, err
 		}
 		if err := l.waitChange(ctx, ln); err != nil {
@@ -254,7 +254,7 @@ func (l *Link) hopeless() error {
 	case l.closed:
 		return hosts.ErrClosed
 	case l.paused != "":
-		return fmt.Errorf("%w: in maintenance: %s", hosts.ErrUnreached, l.paused)
+		return &connectError{text: "in maintenance: " + l.paused, kind: hosts.ErrUnreached}
 	case l.lane != nil || l.fault == nil:
 		return nil
 	case l.params.FailFast, needsPerson(l.fault):

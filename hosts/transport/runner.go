@@ -271,8 +271,9 @@ func (r *runner) explain(ctx context.Context, c hosts.Cmd, err error) error {
 	if len(c.Argv) > 0 {
 		name = shortCommand(c.Argv)
 	}
+	var unreached *connectError
 	switch {
-	case errors.Is(err, hosts.ErrUnreached): // it never came to the command
+	case errors.As(err, &unreached): // it never came to the command
 		return fmt.Errorf("%s: %w", r.host, err)
 	case errors.Is(err, hosts.ErrTimeout) || errors.Is(err, context.DeadlineExceeded):
 		if errors.Is(context.Cause(ctx), hosts.ErrTimeout) && c.Timeout > 0 {

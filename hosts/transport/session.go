@@ -54,9 +54,6 @@ func (c *client) spawn(ctx context.Context, s spec) (process, error) {
 	}
 }
 
-// lostGrace is how long a missing exit status is waited for to turn out as the end of the connection.
-const lostGrace = 100 * time.Millisecond
-
 // sleep waits unless the context ends.
 func sleep(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
@@ -104,8 +101,8 @@ func (c *client) start(ctx context.Context, s spec, place *slot, ch ssh.Channel,
 	case err := <-asked:
 		if err != nil {
 			p.Kill()
-			if c.cut() {
-				return nil, c.lost()
+			if errors.Is(err, io.EOF) && c.cutSoon() {
+				return nil, fmt.Errorf("%w; %w", c.lost(), errMaybeRan)
 			}
 			return nil, fmt.Errorf("start the command: %w", err)
 		}
@@ -214,16 +211,20 @@ func (p *sshProcess) Wait() (exitStatus, error) {
 	switch {
 	case p.ended:
 		return p.status, nil
-	case p.client.cut():
+	case p.wasKilled():
+		return exitStatus{code: signalExit("KILL"), signal: "KILL"}, errKilled
+	case p.client.cutSoon():
 		return exitStatus{code: -1}, p.client.lost()
 	}
+	return exitStatus{code: -1}, fmt.Errorf("%w: the host ended the command without an exit status", hosts.ErrClosed)
+}
+
+func (p *sshProcess) wasKilled() bool {
 	select {
 	case <-p.killed:
-		return exitStatus{code: signalExit("KILL"), signal: "KILL"}, errKilled
-	case <-p.client.dead: // a server that says goodbye ends its channels a moment earlier
-		return exitStatus{code: -1}, p.client.lost()
-	case <-time.After(lostGrace):
-		return exitStatus{code: -1}, fmt.Errorf("%w: the host ended the command without an exit status", hosts.ErrClosed)
+		return true
+	default:
+		return false
 	}
 }
 

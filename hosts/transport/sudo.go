@@ -175,7 +175,9 @@ func (s *sudoer) passwordPlan(pl sudoPlan, c hosts.Cmd) (sudoPlan, error) {
 	default:
 		argv, pl.input = lifeline(argv), inputHeld
 	}
-	pl.argv = append([]string{"sudo", "-S", "-p", pl.prompt, "--", "sh", "-c", `printf ` + pl.ready + ` >&2; exec "$@"`, "sh"}, argv...)
+	// In two pieces: a refusal repeats the command, and must not look like its beginning.
+	script := `printf %s%s ` + mark + ` -begin >&2; exec "$@"`
+	pl.argv = append([]string{"sudo", "-S", "-p", pl.prompt, "--", "sh", "-c", script, "sh"}, argv...)
 	return pl, nil
 }
 
@@ -259,7 +261,15 @@ func (s *sudoer) refused(ctx context.Context, p process, seen []byte, asked bool
 	if asked && bytes.Contains(seen, []byte("incorrect password")) {
 		return s.deny()
 	}
-	return fmt.Errorf("%w: %s", hosts.ErrNoSudo, lastLine(seen))
+	return notAllowed(string(seen), lastLine(seen))
+}
+
+// notAllowed is what sudo said, without the command, which is known and long.
+func notAllowed(all, last string) error {
+	if strings.Contains(all, "is not allowed to execute") {
+		return fmt.Errorf("%w: the sudoers file does not allow it for this login; what midwatch runs begins with sh", hosts.ErrNoSudo)
+	}
+	return fmt.Errorf("%w: %s", hosts.ErrNoSudo, strings.TrimPrefix(last, "sudo: "))
 }
 
 // judge tells what sudo said from what the command said. A refusal of sudo -n exits with 1, as many
@@ -277,7 +287,9 @@ func (pl sudoPlan) judge(res hosts.Result) (hosts.Result, error) {
 	case strings.HasPrefix(last, "sudo:") && strings.HasSuffix(last, "command not found"):
 		res.Exit = 127
 		return res, nil
-	case strings.HasPrefix(last, "sudo:"), strings.Contains(last, "is not allowed to execute"), strings.Contains(last, "may not run sudo"):
+	case strings.Contains(string(res.Stderr), "is not allowed to execute"):
+		return res, fmt.Errorf("%w: the sudoers file does not allow it for this login", hosts.ErrNoSudo)
+	case strings.HasPrefix(last, "sudo:"), strings.Contains(last, "may not run sudo"):
 		return res, fmt.Errorf("%w: %s; allow it without a password in sudoers, or configure the sudo password",
 			hosts.ErrNoSudo, strings.TrimPrefix(last, "sudo: "))
 	}
