@@ -105,7 +105,7 @@ func (e *fakeEngine) client(t *testing.T, change ...func(*Params)) *Client {
 		e.Start()
 	}
 	addr := e.Listener.Addr().String()
-	p := Params{Host: "h1", Endpoint: "/var/run/docker.sock", Now: time.Now, Timeout: 5 * time.Second,
+	p := Params{Host: "h1", Endpoint: "/var/run/docker.sock", Now: time.Now, Timeout: 30 * time.Second,
 		Dial: func(ctx context.Context) (net.Conn, error) { return (&net.Dialer{}).DialContext(ctx, "tcp", addr) }}
 	for _, f := range change {
 		f(&p)
@@ -197,16 +197,16 @@ func TestTLS(t *testing.T) {
 	e.EnableHTTP2 = false
 	e.StartTLS()
 	pool := e.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
-	good := e.client(t, func(p *Params) { p.TLS = &tls.Config{RootCAs: pool, ServerName: "example.com"} })
+	good := e.client(t, func(p *Params) { p.TLS, p.Timeout = &tls.Config{RootCAs: pool, ServerName: "example.com"}, time.Minute })
 	if _, err := good.Containers(t.Context()); err != nil {
 		t.Error(err)
 	}
-	bad := e.client(t, func(p *Params) { p.TLS = &tls.Config{ServerName: "example.com"} })
+	bad := e.client(t, func(p *Params) { p.TLS, p.Timeout = &tls.Config{ServerName: "example.com"}, time.Minute })
 	if _, err := bad.Containers(t.Context()); err == nil || !strings.Contains(err.Error(), "certificate") {
 		t.Errorf("an unknown certificate: %v", err)
 	}
 	// Nobody speaks TLS there.
-	plain := newEngine(t, "1.41").client(t, func(p *Params) { p.TLS = &tls.Config{ServerName: "x"} })
+	plain := newEngine(t, "1.41").client(t, func(p *Params) { p.TLS, p.Timeout = &tls.Config{ServerName: "x"}, time.Minute })
 	if _, err := plain.Containers(t.Context()); err == nil || !strings.Contains(err.Error(), "tls handshake") {
 		t.Errorf("no TLS: %v", err)
 	}

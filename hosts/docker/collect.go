@@ -17,11 +17,14 @@ const (
 	CollectContainers = "docker.containers"
 	CollectImages     = "docker.images"
 	CollectStats      = "docker.stats"
+	CollectVolumes    = "docker.volumes"
+	CollectNetworks   = "docker.networks"
+	CollectSwarm      = "docker.swarm"
 )
 
 // Collectors lists them all.
 func Collectors() []string {
-	return []string{CollectEngine, CollectContainers, CollectImages, CollectStats}
+	return []string{CollectEngine, CollectContainers, CollectImages, CollectStats, CollectVolumes, CollectNetworks, CollectSwarm}
 }
 
 // source is the API call of a collector, for people.
@@ -35,6 +38,12 @@ func source(collector string) string {
 		return "GET /images/json"
 	case CollectStats:
 		return "GET /containers/ID/stats"
+	case CollectVolumes:
+		return "GET /volumes"
+	case CollectNetworks:
+		return "GET /networks"
+	case CollectSwarm:
+		return "GET /info, /nodes, /services, /tasks, /networks"
 	default:
 		return collector
 	}
@@ -57,6 +66,12 @@ func (c *Client) Collect(ctx context.Context, collector string) hosts.Evidence {
 		e.Data, err = c.imagesDoc(ctx)
 	case CollectStats:
 		e.Data, err = c.statsDoc(ctx)
+	case CollectVolumes:
+		e.Data, err = c.listDoc(ctx, "list volumes", "/volumes")
+	case CollectNetworks:
+		e.Data, err = c.listDoc(ctx, "list networks", "/networks")
+	case CollectSwarm:
+		e.Data, err = c.swarmDoc(ctx)
 	default:
 		err = fmt.Errorf("docker has no collector %q", collector)
 	}

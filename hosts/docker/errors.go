@@ -92,8 +92,8 @@ func (c *Client) explain(ctx context.Context, op string, err error) error {
 	if errors.As(err, &done) {
 		return err
 	}
-	if errors.Is(err, context.Canceled) && ctx.Err() != nil && !errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return err
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return ctx.Err() // whatever else broke, it broke because of that
 	}
 	e := &Error{Op: op, Host: c.p.Host, cause: err, Text: oneLine(err.Error())}
 	var de *dialError
@@ -104,7 +104,7 @@ func (c *Client) explain(ctx context.Context, op string, err error) error {
 	case errors.As(err, &de):
 		c.explainDial(e, de.err)
 		return e
-	case isTimeout(err):
+	case isTimeout(err), libraryStatus(err) == 0 && ctx.Err() != nil:
 		e.kind, e.Text = hosts.ErrTimeout, hosts.ErrTimeout.Error()
 		return e
 	default:

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/docker/docker/api/types/container"
@@ -63,17 +64,21 @@ func (c *Client) Exec(ctx context.Context, id string, s ExecSpec) (int, error) {
 	}
 	short, stop := context.WithTimeout(ctx, c.p.Timeout)
 	made, err := cl.ContainerExecCreate(short, id, o)
+	err = c.explain(short, op, err)
 	stop()
 	if err != nil {
-		return -1, c.explain(short, op, err)
+		return -1, err
 	}
 	conn, err := cl.ContainerExecAttach(ctx, made.ID, container.ExecAttachOptions{Tty: o.Tty, ConsoleSize: size})
 	if err != nil {
 		return -1, c.explain(ctx, op, err)
 	}
-	if err := c.pump(ctx, cl, made.ID, s, conn.Conn, conn.Reader); err != nil {
+	err = c.pump(ctx, cl, made.ID, s, conn.Conn, conn.Reader)
+	if err != nil && (ctx.Err() != nil || !errors.Is(err, syscall.ECONNRESET)) {
 		return -1, c.explain(ctx, op, err)
 	}
+	// A command that ends without having read all its input may reset the connection. Whether it
+	// ended is what the engine says.
 	return c.exitCode(ctx, cl, made.ID, op)
 }
 
@@ -136,9 +141,6 @@ func (c *Client) pump(ctx context.Context, cl *client.Client, id string, s ExecS
 		_, err = io.Copy(stdout, out)
 	} else {
 		_, err = stdcopy.StdCopy(stdout, stderr, out)
-	}
-	if ctx.Err() != nil {
-		return ctx.Err()
 	}
 	return err
 }

@@ -262,16 +262,22 @@ func (r *LogReader) step() error {
 	if _, err := io.ReadFull(r.br, frame); err != nil {
 		return noEOF(err)
 	}
-	if over := size - keep; over > 0 {
-		if _, err := io.CopyN(io.Discard, r.br, over); err != nil {
+	over := size - keep
+	if over > 0 {
+		if _, err := io.CopyN(io.Discard, r.br, over-1); err != nil {
 			return noEOF(err)
 		}
+		last, err := r.br.ReadByte() // the line end, as a rule
+		if err != nil {
+			return noEOF(err)
+		}
+		frame, over = append(frame, last), over-1
 	}
 	switch head[0] {
 	case 0, 1:
-		r.frame(0, frame, int(size-keep))
+		r.frame(0, frame, int(over))
 	case 2:
-		r.frame(1, frame, int(size-keep))
+		r.frame(1, frame, int(over))
 	case 3: // the engine's own complaint about the stream
 		return &Error{Op: r.op, Host: r.c.p.Host, Text: oneLine(string(frame))}
 	default:
@@ -292,10 +298,10 @@ func (r *LogReader) frame(stream int, b []byte, over int) {
 	for len(b) > 0 {
 		piece, rest, whole := cutLine(b)
 		at, text := splitStamp(piece)
-		if len(rest) == 0 && over > 0 {
+		r.add(stream, at, text)
+		if len(rest) == 0 {
 			r.parts[stream].cut += over
 		}
-		r.add(stream, at, text)
 		if whole {
 			r.finish(stream)
 		}

@@ -135,3 +135,108 @@ type wireImage struct {
 	Size        int64
 	Labels      map[string]string
 }
+
+type wireVolume struct {
+	Name, Driver, Mountpoint string
+	Options, Labels          map[string]string
+}
+
+type wireNetwork struct {
+	ID       string `json:"Id"`
+	Name     string
+	Driver   string
+	Scope    string
+	Internal bool
+	IPAM     struct {
+		Config []struct{ Subnet string }
+	}
+	Labels map[string]string
+}
+
+type wireNode struct {
+	ID   string
+	Spec struct {
+		Role, Availability string
+		Labels             map[string]string
+	}
+	Description struct {
+		Hostname string
+		Engine   struct{ EngineVersion string }
+	}
+	Status        struct{ State, Addr string }
+	ManagerStatus *struct {
+		Leader       bool
+		Reachability string
+	}
+}
+
+type wireServicePort struct {
+	Protocol                  string
+	TargetPort, PublishedPort int
+	PublishMode               string
+}
+
+type wireService struct {
+	ID        string
+	Version   struct{ Index uint64 }
+	UpdatedAt string
+	Spec      struct {
+		Name   string
+		Labels map[string]string
+		Mode   struct {
+			Replicated    *struct{ Replicas *uint64 }
+			Global        *struct{}
+			ReplicatedJob *struct{ TotalCompletions *uint64 }
+			GlobalJob     *struct{}
+		}
+		TaskTemplate struct {
+			ContainerSpec struct {
+				Image         string
+				Command, Args []string
+				Env           []string
+				Mounts        []struct {
+					Type, Source, Target string
+					ReadOnly             bool
+					VolumeOptions        *struct{ DriverConfig *struct{ Name string } }
+				}
+				Healthcheck *struct{ Test []string }
+			}
+			Placement     *struct{ Constraints []string }
+			Networks      []struct{ Target string }
+			RestartPolicy *struct {
+				Condition   string
+				MaxAttempts *uint64
+			}
+		}
+		UpdateConfig *struct{ Order, FailureAction string }
+		Networks     []struct{ Target string } // before API 1.25
+	}
+	Endpoint     struct{ Ports []wireServicePort }
+	UpdateStatus *struct {
+		State, Message, StartedAt, CompletedAt string
+	}
+	ServiceStatus *struct{ RunningTasks, DesiredTasks uint64 }
+}
+
+type wireTask struct {
+	ID           string
+	ServiceID    string
+	NodeID       string
+	Slot         int
+	DesiredState string
+	// NetworksAttachments name the swarm's own networks (host, none), which GET /networks lists
+	// under other IDs.
+	NetworksAttachments []struct {
+		Network struct {
+			ID   string
+			Spec struct{ Name string }
+		}
+	}
+	Spec struct {
+		ContainerSpec *struct{ Image string }
+	}
+	Status struct {
+		Timestamp, State, Message, Err string
+		ContainerStatus                *struct{ ContainerID string }
+	}
+}
