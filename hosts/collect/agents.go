@@ -15,8 +15,9 @@ func AgentSection(name, versionFile string) Section {
 	id := "agent." + name
 	return Section{
 		ID: id, Title: "version of agent " + name, Source: "cat " + versionFile, Root: RootHelps,
-		Script: `p=` + quote(versionFile) + `; d=` + quote(path.Dir(versionFile)) + `
-[ -e "$p" ] || { echo "$p does not exist" >&2; exit 1; }
+		Script: shellGone + `p=` + quote(versionFile) + `; d=` + quote(path.Dir(versionFile)) + `
+if mw_gone "$p"; then echo "$p does not exist" >&2; exit 1; fi
+[ -r "$p" ] || { echo "$p is not readable" >&2; exit 1; }
 printf 'mw-version %s\n' "$(head -c 200 "$p" | head -n 1)"
 case $d in /) exit 0;; esac
 grep -lsF "$d/" /proc/[0-9]*/cmdline | grep -vE "^/proc/(self|$$|$PPID)/" | head -n 3 | sed 's/^/mw-process /'

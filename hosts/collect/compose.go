@@ -45,6 +45,18 @@ func composeSection() Section {
 	}
 }
 
+// shellGone defines mw_gone: a file is gone when it is not there and the nearest folder above it that
+// can be seen may be searched. In a folder that may not, everything looks as if it were missing.
+const shellGone = `mw_gone() {
+[ ! -e "$1" ] || return 1
+d=$1
+while d=${d%/*}; do
+[ -n "$d" ] || return 0
+if [ -d "$d" ]; then [ -x "$d" ]; return; fi
+done
+}
+`
+
 // composeScript prints each file with the number of its line ends in front, so that no text in it can
 // pass for something else. Lines are counted and not bytes: masking keeps them.
 func composeScript(f *hosts.HostFacts) string {
@@ -52,13 +64,13 @@ func composeScript(f *hosts.HostFacts) string {
 		return ""
 	}
 	var b strings.Builder
-	b.WriteString(`mw_file() {
+	b.WriteString(shellGone + `mw_file() {
 if [ -d "$1" ]; then printf 'mw-none 0 is-a-folder %s\n' "$1"
 elif [ -r "$1" ]; then c=$(head -c ` + strconv.Itoa(composeLimit) + ` "$1"; echo x); c=${c%x}
 n=$(printf '%s' "$c" | wc -l)
 printf 'mw-file %s %s %s\n%s\n' "$(stat -c %Y "$1" 2>/dev/null || echo 0)" "$((n))" "$1" "$c"
-elif [ -e "$1" ]; then printf 'mw-none 0 not-readable %s\n' "$1"
-else printf 'mw-none 0 missing %s\n' "$1"; fi
+elif mw_gone "$1"; then printf 'mw-none 0 missing %s\n' "$1"
+else printf 'mw-none 0 not-readable %s\n' "$1"; fi
 }
 `)
 	for _, p := range composePaths(f.Containers.Value) {

@@ -87,7 +87,7 @@ func drift(p *hosts.ComposeProject, defined map[string]composeEntry, c *hosts.Co
 		if !c.Created.IsZero() && f.MTime.After(c.Created.Add(time.Second)) {
 			p.Drift = append(p.Drift, hosts.Drift{
 				Service: name, Kind: "file-newer", File: f.Path,
-				Detail: "changed " + f.MTime.UTC().Format("2006-01-02 15:04") + ", container " + c.Name + " is from " + c.Created.UTC().Format("2006-01-02 15:04"),
+				Detail: "changed " + f.MTime.UTC().Format(time.DateTime) + ", container " + c.Name + " is from " + c.Created.UTC().Format(time.DateTime),
 			})
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -244,5 +245,68 @@ func TestRunSectionsFailAlone(t *testing.T) {
 				t.Errorf("flood kept %d bytes", n)
 			}
 		})
+	}
+}
+
+// What cannot be seen is not said to be missing.
+func TestGone(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	closed := filepath.Join(dir, "closed")
+	if err := os.MkdirAll(filepath.Join(closed, "in"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	there := filepath.Join(dir, "there")
+	if err := os.WriteFile(there, []byte("a: b"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(closed, 0); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.Chmod(closed, 0o700) }) //nolint:gosec // so that it can be removed
+	for name, sh := range shells(t) {
+		for path, want := range map[string]string{
+			there: "here", filepath.Join(dir, "no"): "gone", filepath.Join(dir, "no/no/no"): "gone", "/no-such-folder/x": "gone",
+			filepath.Join(closed, "in/x"): "here",
+		} {
+			if os.Getuid() == 0 && strings.HasPrefix(path, closed) {
+				continue // root may search every folder
+			}
+			got, err := run(t, sh, []Section{script("x", shellGone+"if mw_gone "+quote(path)+"; then echo gone; else echo here; fi")})
+			if err != nil || strings.TrimSpace(string(got[0].Evidence.Data)) != want {
+				t.Errorf("%s: %s is %q, %v", name, path, got[0].Evidence.Data, err)
+			}
+		}
+	}
+}
+
+// The compose section on real files.
+func TestRunCompose(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "my compose.yml")
+	if err := os.WriteFile(file, []byte("services:\n  web:\n    image: a\n    environment:\n      A: s3ntinel\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var f hosts.HostFacts
+	c := composeContainer("web", "web", "a", time.Now().Add(time.Hour))
+	c.Labels[labelFiles] = file + "," + filepath.Join(dir, "gone.yml")
+	f.Containers = hosts.Read([]hosts.Container{c}, "", time.Now())
+	for name, sh := range shells(t) {
+		s := composeSection()
+		s.Script = s.Make(&f)
+		got, err := run(t, sh, []Section{s})
+		if err != nil {
+			t.Fatal(err)
+		}
+		Apply(&f, got[0].Evidence)
+		p := f.Compose.Value
+		if len(p) != 1 || len(p[0].Files) != 2 || p[0].Files[1].Error != "missing" || p[0].Files[0].MTime.IsZero() ||
+			!strings.Contains(p[0].Files[0].Text, "A: \""+hosts.Dots+"\"") || len(p[0].Drift) != 1 {
+			t.Errorf("%s: %s %+v", name, f.Compose.Reason, p)
+		}
+		if strings.Contains(string(got[0].Evidence.Data), "s3ntinel") {
+			t.Errorf("%s: the evidence holds a secret", name)
+		}
 	}
 }

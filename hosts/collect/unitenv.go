@@ -15,15 +15,15 @@ func unitEnvSection() Section {
 		ID: "unitenv", Title: "environment files of units",
 		Source: "systemctl show -p EnvironmentFiles '*.service'; the names in those files",
 		Needs:  "systemd", Root: RootHelps,
-		Script: noSystemd + `systemctl show --all --no-pager -p EnvironmentFiles '*.service' |
+		Script: noSystemd + shellGone + `systemctl show --all --no-pager -p EnvironmentFiles '*.service' |
 sed -n 's/^EnvironmentFiles=\(.*\) (ignore_errors=.*)$/\1/p' | sort -u | head -n 500 |
 while IFS= read -r p; do
 if [ -d "$p" ]; then continue
 elif [ -r "$p" ]; then
 printf 'mw-file %s\n' "$p"
 head -c 65536 "$p" | sed -n 's/^[[:space:]]*\([A-Za-z_][A-Za-z0-9_]*\)=.*/\1/p'
-elif [ -e "$p" ]; then printf 'mw-none not-readable %s\n' "$p"
-else case $p in *[*?[]*) printf 'mw-none pattern %s\n' "$p";; *) printf 'mw-none missing %s\n' "$p";; esac
+else case $p in *[*?[]*) printf 'mw-none pattern %s\n' "$p";;
+*) if mw_gone "$p"; then printf 'mw-none missing %s\n' "$p"; else printf 'mw-none not-readable %s\n' "$p"; fi;; esac
 fi
 done; exit 0`,
 		Limit: 10 * time.Second, Every: 5 * time.Minute,
