@@ -12,6 +12,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"midwatch/hosts"
 	"midwatch/hosts/docker"
@@ -86,7 +87,7 @@ func (a *app) newNode(ctx context.Context, inv *inventory.Inventory, h *inventor
 	n.absent = engine == (inventory.Docker{})
 	if !engine.Off {
 		n.docker = docker.New(docker.Params{
-			Host: h.Name, Dial: n.engineDial(engine, t, d), Endpoint: endpoint(engine), TLS: config, Now: a.now,
+			Host: h.Name, Dial: n.engineDial(engine, t, d), Endpoint: engineEndpoint(engine), TLS: config, Now: a.now,
 			Timeout: h.Timeouts.Command,
 		})
 	}
@@ -110,7 +111,7 @@ func (n *node) engineDial(e inventory.Docker, t transport.Target, d dialing) fun
 	return func(ctx context.Context) (net.Conn, error) { return dial(ctx, "tcp", hostPort) }
 }
 
-func endpoint(e inventory.Docker) string {
+func engineEndpoint(e inventory.Docker) string {
 	switch {
 	case e.Address != "":
 		return strings.TrimPrefix(e.Address, "tcp://")
@@ -151,7 +152,7 @@ func tlsConfig(e inventory.Docker) (*tls.Config, error) {
 }
 
 // member is the node as the fleet watches it.
-func (n *node) member() fleet.Member {
+func (n *node) member(inv *inventory.Inventory, d dialing, now func() time.Time) fleet.Member {
 	m := fleet.Member{Host: n.host.Host, Link: n.link, Bell: n.bell, DockerAbsent: n.absent}
 	if n.host.Kind != hosts.KindDocker {
 		m.Conn = n.link
@@ -159,6 +160,7 @@ func (n *node) member() fleet.Member {
 	if n.docker != nil {
 		m.Docker = fleet.Engine(n.docker)
 	}
+	m.Collectors = n.collectors(inv, d.here(), now)
 	return m
 }
 

@@ -81,7 +81,7 @@ func (a *app) open(ctx context.Context, inv *inventory.Inventory, o opening) (*w
 		}
 		w.nodes[h.Name] = n
 		w.closers = append(w.closers, n.Close)
-		members = append(members, n.member())
+		members = append(members, n.member(inv, d, a.now))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, errors.Join(&exitError{exitUsage, err}, w.Close())

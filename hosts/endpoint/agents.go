@@ -12,7 +12,7 @@ import (
 
 // AgentHub reads the version that a hub hands out to its agents (cortex: GET /api/v1/agent/version,
 // authenticated with the hub's key).
-func AgentHub(host string, dial Dial, url string, key func(context.Context) (hosts.Secret, error), now func() time.Time) Reader {
+func AgentHub(host string, dial Dial, url, header string, key func(context.Context) (hosts.Secret, error), now func() time.Time) Reader {
 	r := Reader{ID: CollectAgentHub, Source: "GET " + url, Every: time.Minute}
 	r.Read = func(ctx context.Context, _ *hosts.HostFacts) hosts.Evidence {
 		at := now()
@@ -24,13 +24,24 @@ func AgentHub(host string, dial Dial, url string, key func(context.Context) (hos
 		}
 		c := client(dial, nil)
 		defer c.CloseIdleConnections()
-		body, err := get(ctx, c, url, map[string]string{"X-Agent-Token": secret.Reveal(), "Authorization": "Bearer " + secret.Reveal()})
+		body, err := get(ctx, c, url, keyHeader(header, secret))
 		if err != nil {
 			return evidence(host, r.ID, r.Source, at, since(now, at), nil, fmt.Errorf("agent hub %s: %w", url, err))
 		}
 		return evidence(host, r.ID, r.Source, at, since(now, at), hosts.AgentHub{URL: url, Version: hubVersion(body)}, nil)
 	}
 	return r
+}
+
+// keyHeader carries the key in the header that is named, or as a bearer token.
+func keyHeader(name string, key hosts.Secret) map[string]string {
+	switch {
+	case key.Empty():
+		return nil
+	case name == "" || strings.EqualFold(name, "Authorization"):
+		return map[string]string{"Authorization": "Bearer " + key.Reveal()}
+	}
+	return map[string]string{name: key.Reveal()}
 }
 
 // hubVersion takes {"version":"1.2.3"} or the bare text.

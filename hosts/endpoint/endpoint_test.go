@@ -147,7 +147,7 @@ func TestAgentHub(t *testing.T) {
 	t.Parallel()
 	addr, _ := server(t, map[string]string{"/api/v1/agent/version": `{"version":"1.4.2"}`})
 	f := &hosts.HostFacts{}
-	Apply(f, AgentHub("h", direct, "http://"+addr+"/api/v1/agent/version", secret("k"), time.Now).Read(t.Context(), nil))
+	Apply(f, AgentHub("h", direct, "http://"+addr+"/api/v1/agent/version", "X-Agent-Token", secret("k"), time.Now).Read(t.Context(), nil))
 	if f.AgentHub.Value.Version != "1.4.2" {
 		t.Errorf("%+v", f.AgentHub)
 	}
@@ -184,6 +184,9 @@ func TestProbe(t *testing.T) {
 		{"healthy", ProbeSpec{Probe: hosts.Probe{Target: plain.URL + "/ok", Kind: "basic"}}, true, ""},
 		{"200 but degraded", ProbeSpec{Probe: hosts.Probe{Target: plain.URL + "/degraded", Kind: "detailed"}}, false, `HTTP 200, but its status is "degraded"`},
 		{"degraded expected", ProbeSpec{Probe: hosts.Probe{Target: plain.URL + "/degraded", Kind: "detailed"}, ExpectState: []string{"degraded"}}, true, ""},
+		{"JSON value", ProbeSpec{Probe: hosts.Probe{Target: plain.URL + "/fleet", Kind: "fleet"}, ExpectJSON: map[string]any{"workers": 9}}, false, "workers is 8, not 9"},
+		{"resolve", ProbeSpec{Probe: hosts.Probe{Target: strings.Replace(plain.URL, "127.0.0.1", "nowhere.invalid", 1) + "/ok", Kind: "basic"}, Resolve: "127.0.0.1"}, true, ""},
+		{"status range", ProbeSpec{Probe: hosts.Probe{Target: plain.URL + "/down"}, ExpectStatus: [][2]int{{500, 599}}, ExpectState: []string{"starting"}}, true, ""},
 		{"a page is no health", ProbeSpec{Probe: hosts.Probe{Target: plain.URL + "/spa", Kind: "basic"}}, false, "an HTML page answered, not a health endpoint (a single-page app's fallback?)"},
 		{"503", ProbeSpec{Probe: hosts.Probe{Target: plain.URL + "/down", Kind: "ready"}}, false, "HTTP 503, status starting"},
 		{"slow", ProbeSpec{Probe: hosts.Probe{Target: plain.URL + "/slow"}, Timeout: 50 * time.Millisecond}, false, "no answer within 50ms"},

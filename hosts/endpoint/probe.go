@@ -9,9 +9,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,9 +26,16 @@ type ProbeSpec struct {
 	Probe        hosts.Probe
 	Method       string
 	Header       map[string]string
-	ExpectStatus []int  // nil: 200 to 299
-	ExpectBody   string // text that must be in the body
+	Body         string
+	Secrets      func(context.Context) (map[string]hosts.Secret, error) // headers that are secret; nil for none
+	ExpectStatus [][2]int                                               // inclusive ranges; nil: 200 to 299
+	ExpectBody   string                                                 // text that must be in the body
 	ExpectState  []string
+	ExpectJSON   map[string]any // values that must be equal, by dotted path
+	Capacity     string         // dotted path of the number of workers in the answer
+	Resolve      string         // address that is dialled instead of the URL's host
+	CertDays     int            // fewer days left fail the probe; 0 never does
+	Follow       bool           // follow redirects
 	Timeout      time.Duration
 	// Host and ServerName override what the URL says, for asking one instance by its address.
 	Host, ServerName string
@@ -50,7 +59,7 @@ func Ask(ctx context.Context, dial Dial, s ProbeSpec, now func() time.Time) host
 	case s.Probe.Kind == "tcp" || s.Probe.Kind == "tls":
 		err = s.askTCP(ctx, dial, &res)
 	default:
-		err = s.askHTTP(ctx, dial, &res, now)
+		err = s.askHTTP(ctx, dial, &res)
 	}
 	res.Took = now().Sub(res.At)
 	switch {
@@ -82,7 +91,18 @@ func (s ProbeSpec) askTCP(ctx context.Context, dial Dial, res *hosts.ProbeResult
 	return s.certificate(res)
 }
 
-func (s ProbeSpec) askHTTP(ctx context.Context, dial Dial, res *hosts.ProbeResult, now func() time.Time) error {
+// redirected dials another host on the same port, as curl --resolve does.
+func redirected(dial Dial, host string) Dial {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		_, port, err := net.SplitHostPort(address)
+		if err != nil {
+			return nil, err
+		}
+		return dial(ctx, network, net.JoinHostPort(host, port))
+	}
+}
+
+func (s ProbeSpec) askHTTP(ctx context.Context, dial Dial, res *hosts.ProbeResult) error {
 	u, err := url.Parse(s.Probe.Target)
 	if err != nil || u.Host == "" {
 		return fmt.Errorf("%q is not a URL", s.Probe.Target)
@@ -91,16 +111,31 @@ func (s ProbeSpec) askHTTP(ctx context.Context, dial Dial, res *hosts.ProbeResul
 	if name == "" {
 		name = u.Hostname()
 	}
+	if s.Resolve != "" {
+		dial = redirected(dial, s.Resolve)
+	}
 	c := client(dial, s.tlsConfig(name, res))
 	c.Timeout = s.Timeout
+	if s.Follow {
+		c.CheckRedirect = nil
+	}
 	defer c.CloseIdleConnections()
 	method := s.Method
 	if method == "" {
 		method = http.MethodGet
 	}
-	req, err := http.NewRequestWithContext(ctx, method, s.Probe.Target, nil)
+	req, err := http.NewRequestWithContext(ctx, method, s.Probe.Target, strings.NewReader(s.Body))
 	if err != nil {
 		return err
+	}
+	if s.Secrets != nil {
+		secrets, err := s.Secrets(ctx)
+		if err != nil {
+			return err
+		}
+		for k, v := range secrets {
+			req.Header.Set(k, v.Reveal())
+		}
 	}
 	if s.Host != "" {
 		req.Host = s.Host
@@ -124,7 +159,12 @@ func (s ProbeSpec) askHTTP(ctx context.Context, dial Dial, res *hosts.ProbeResul
 
 // judge decides whether an answer is a healthy one.
 func (s ProbeSpec) judge(res *hosts.ProbeResult, resp *http.Response, body []byte) {
-	readState(res, body)
+	doc := readState(res, body)
+	if n, ok := atPath(doc, s.Capacity).(json.Number); ok {
+		if i, err := n.Int64(); err == nil {
+			res.Workers = int(i)
+		}
+	}
 	text := redact.Text(string(body[:min(len(body), 2048)]))
 	res.Body = hosts.Clean(text)
 	html := strings.Contains(resp.Header.Get("Content-Type"), "text/html")
@@ -140,23 +180,51 @@ func (s ProbeSpec) judge(res *hosts.ProbeResult, resp *http.Response, body []byt
 		}
 	case s.ExpectBody != "" && !bytes.Contains(body, []byte(s.ExpectBody)):
 		res.Reason = fmt.Sprintf("the answer does not hold %q", s.ExpectBody)
+	case differs(doc, s.ExpectJSON) != "":
+		res.Reason = differs(doc, s.ExpectJSON)
 	case len(s.ExpectState) > 0 && !contains(s.ExpectState, res.State):
 		res.Reason = fmt.Sprintf("status is %q", res.State)
 	case health && html && s.ExpectBody == "":
 		res.Reason = "an HTML page answered, not a health endpoint (a single-page app's fallback?)"
-	case len(s.ExpectState) == 0 && badState(res.State):
+	case len(s.ExpectState) == 0 && len(s.ExpectJSON) == 0 && badState(res.State):
 		res.Reason = fmt.Sprintf("HTTP %d, but its status is %q", resp.StatusCode, res.State)
 	default:
 		res.OK = true
 	}
 }
 
-func statusWanted(got int, want []int) bool {
+// atPath finds a value by its dotted path; nil when it is not there.
+func atPath(doc map[string]any, path string) any {
+	if path == "" {
+		return nil
+	}
+	var v any = doc
+	for part := range strings.SplitSeq(path, ".") {
+		m, ok := v.(map[string]any)
+		if !ok {
+			return nil
+		}
+		v = m[part]
+	}
+	return v
+}
+
+// differs says which expected value is not there, "" when all are.
+func differs(doc map[string]any, want map[string]any) string {
+	for _, path := range slices.Sorted(maps.Keys(want)) {
+		if got := atPath(doc, path); fmt.Sprint(got) != fmt.Sprint(want[path]) {
+			return hosts.CleanLine(fmt.Sprintf("%s is %v, not %v", path, got, want[path]))
+		}
+	}
+	return ""
+}
+
+func statusWanted(got int, want [][2]int) bool {
 	if len(want) == 0 {
 		return got >= 200 && got < 300
 	}
 	for _, w := range want {
-		if w == got {
+		if got >= w[0] && got <= w[1] {
 			return true
 		}
 	}
@@ -164,12 +232,12 @@ func statusWanted(got int, want []int) bool {
 }
 
 // readState takes status and fleet capacity from a JSON body, under the names in use.
-func readState(res *hosts.ProbeResult, body []byte) {
+func readState(res *hosts.ProbeResult, body []byte) map[string]any {
 	var doc map[string]any
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.UseNumber()
 	if d.Decode(&doc) != nil {
-		return
+		return nil
 	}
 	for _, k := range []string{"status", "state", "health"} {
 		if s, ok := doc[k].(string); ok {
@@ -195,6 +263,7 @@ func readState(res *hosts.ProbeResult, body []byte) {
 	res.Capacity = number("capacity", "total_capacity", "max_calls", "max_concurrent_calls")
 	res.Workers = number("workers", "total_workers", "worker_count")
 	res.Busy = number("busy", "active_calls", "in_use", "busy_workers")
+	return doc
 }
 
 func badState(s string) bool {
@@ -237,7 +306,13 @@ func (s ProbeSpec) tlsConfig(name string, res *hosts.ProbeResult) *tls.Config {
 // certificate fails the probe for a certificate that does not verify, unless that is tolerated,
 // and then says so.
 func (s ProbeSpec) certificate(res *hosts.ProbeResult) error {
-	if res.Cert == nil || res.Cert.Verified {
+	if res.Cert == nil {
+		return nil
+	}
+	if left := int(res.Cert.Until.Sub(res.At).Hours() / 24); res.Cert.Verified && s.CertDays > 0 && left < s.CertDays {
+		return fmt.Errorf("certificate: %d days left", left)
+	}
+	if res.Cert.Verified {
 		return nil
 	}
 	if s.Probe.Tolerant {

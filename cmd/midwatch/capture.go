@@ -1,0 +1,206 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"midwatch/hosts"
+	"midwatch/hosts/capture"
+	"midwatch/hosts/inventory"
+)
+
+func (a *app) captureCommand() *cobra.Command {
+	var wait time.Duration
+	var only []string
+	cmd := &cobra.Command{
+		Use:   "capture FILE",
+		Short: "Write what the hosts say now into one file",
+		Long: `Write the raw evidence of the fleet into FILE, compressed and readable only by you. Every command and
+the console run on it with --from FILE, on any machine, without a network.
+
+Values of environment variables, tokens, Authorization headers, passwords in URLs and private keys
+are taken out. A capture that would still hold a secret that the inventory knows is refused, and
+nothing is written. The exit code is 3 when a host was not reached; the file then holds the others.`,
+		Example: "midwatch capture outage.mwc\nmidwatch --from outage.mwc trace https://ai.example.com/api/v1/x",
+		Args:    cobra.ExactArgs(1),
+		Run:     a.does(func(ctx context.Context, args []string) error { return a.runCapture(ctx, args[0], only, wait) }),
+	}
+	cmd.Flags().DurationVar(&wait, "timeout", 20*time.Second, "how long hosts may take")
+	cmd.Flags().StringSliceVar(&only, "host", nil, "only this HOST; may be given several times")
+	_ = cmd.RegisterFlagCompletionFunc("host", a.completeHosts)
+	return cmd
+}
+
+func (a *app) runCapture(ctx context.Context, path string, only []string, wait time.Duration) error {
+	w, snap, names, err := a.observe(ctx, only, wait)
+	if err != nil {
+		return err
+	}
+	defer w.Close()
+	if w.live == nil {
+		return wrong("capture reads hosts; --from is a capture already")
+	}
+	c := w.capture(ctx, a.now(), names)
+	if err := capture.Save(path, c, w.secrets(ctx)); err != nil {
+		return &exitError{exitFindings, err}
+	}
+	return errors.Join(a.printf("%s: %d hosts, %d pieces of evidence\n", path, len(c.Hosts), len(c.Evidence)), w.unreached(snap, names))
+}
+
+// observe opens the world and waits until the named hosts have said what they have.
+func (a *app) observe(ctx context.Context, only []string, wait time.Duration) (*world, *hosts.Snapshot, []string, error) {
+	if wait <= 0 {
+		return nil, nil, nil, wrong("--timeout wants a duration above zero")
+	}
+	inv, err := a.inventory()
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	names, err := inv.Names(slices.Clone(only)...)
+	if err != nil {
+		return nil, nil, nil, &exitError{exitUsage, err}
+	}
+	w, err := a.open(ctx, inv, opening{hosts: names, watch: true, ask: a.askAtTerminal()})
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	snap, err := w.settleAll(ctx, wait, names)
+	if err != nil {
+		return nil, nil, nil, errors.Join(err, w.Close())
+	}
+	return w, snap, names, nil
+}
+
+// settleAll waits, after the first answers, until proxies and the wider picture were read too.
+func (w *world) settleAll(ctx context.Context, wait time.Duration, names []string) (*hosts.Snapshot, error) {
+	limit, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	snap, err := w.settle(limit, wait, names)
+	for err == nil && !wideSettled(snap, names, w.expects) {
+		next, nerr := w.Fleet.Next(limit, snap.Gen)
+		if nerr != nil {
+			if ctx.Err() != nil {
+				return nil, context.Cause(ctx)
+			}
+			return w.Fleet.Snapshot(), nil
+		}
+		snap = next
+	}
+	return snap, err
+}
+
+// wideSettled reports whether every part that is expected of the named hosts was asked for.
+func wideSettled(snap *hosts.Snapshot, names []string, expects func(host string) []string) bool {
+	for _, h := range snap.Hosts {
+		if !slices.Contains(names, h.Host.Name) || h.Link.State != hosts.StateConnected || h.Host.Kind == hosts.KindDocker {
+			continue
+		}
+		if !asked(h.Mounts) || !asked(h.Sockets) || !asked(h.Addresses) || !asked(h.Nginx) {
+			return false
+		}
+		for _, id := range expects(h.Host.Name) {
+			if id == "envoy" && !asked(h.Envoy) || id == "traefik" && !asked(h.Traefik) || id == "dokploy" && !asked(h.Dokploy) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// expects names the collectors of a host that a complete picture waits for.
+func (w *world) expects(host string) []string {
+	n, ok := w.nodes[host]
+	if !ok {
+		return nil
+	}
+	var out []string
+	for _, c := range n.ids {
+		out = append(out, c)
+	}
+	return out
+}
+
+// capture puts together what is known of the named hosts now.
+func (w *world) capture(ctx context.Context, at time.Time, names []string) *capture.Capture {
+	snap := w.Fleet.Snapshot()
+	c := &capture.Capture{At: at, By: versionInfo().Version, Links: map[string]hosts.Link{}, Events: snap.Events}
+	for _, h := range snap.Hosts {
+		if slices.Contains(names, h.Host.Name) {
+			c.Hosts = append(c.Hosts, h.Host)
+			c.Links[h.Host.Name] = h.Link
+		}
+	}
+	for _, e := range w.live.Capture(ctx) {
+		if slices.Contains(names, e.Host) {
+			c.Evidence = append(c.Evidence, e)
+		}
+	}
+	return c
+}
+
+// secrets are all secrets of the inventory that can be had without asking anybody.
+func (w *world) secrets(ctx context.Context) []hosts.Secret {
+	var out []hosts.Secret
+	add := func(s inventory.Secret) {
+		if s.IsZero() {
+			return
+		}
+		if v, err := s.Resolve(ctx, "secret", nil); err == nil && !v.Empty() {
+			out = append(out, v)
+		}
+	}
+	for i := range w.Inventory.Hosts {
+		h := &w.Inventory.Hosts[i]
+		for _, s := range h.Secrets() {
+			add(s)
+		}
+	}
+	for i := range w.Inventory.Agents {
+		add(w.Inventory.Agents[i].Key)
+	}
+	for i := range w.Inventory.Probes {
+		for _, s := range w.Inventory.Probes[i].SecretHeader {
+			add(s)
+		}
+	}
+	return out
+}
+
+// frozen is the fleet of a capture: it never changes.
+type frozen struct{ snap *hosts.Snapshot }
+
+func (f frozen) Snapshot() *hosts.Snapshot { return f.snap }
+
+// Next waits for what never comes, unless the caller knows an older one.
+func (f frozen) Next(ctx context.Context, after uint64) (*hosts.Snapshot, error) {
+	if f.snap.Gen > after {
+		return f.snap, nil
+	}
+	<-ctx.Done()
+	return nil, fmt.Errorf("capture: %w", ctx.Err())
+}
+
+func (frozen) Refresh(string)                {}
+func (frozen) Watch(hosts.Topic) func()      { return func() {} }
+func (frozen) SetMaintenance(string, string) {}
+
+// openCapture makes a world of a capture: it shows and judges, and reaches nothing.
+func (a *app) openCapture(ctx context.Context, path string) (*world, *inventory.Inventory, error) {
+	c, err := capture.Load(path)
+	if err != nil {
+		return nil, nil, &exitError{exitUsage, err}
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	inv := &inventory.Inventory{}
+	for _, h := range c.Hosts {
+		inv.Hosts = append(inv.Hosts, inventory.Host{Host: h})
+	}
+	w := &world{Inventory: inv, nodes: map[string]*node{}, getenv: a.getenv, ctx: ctx, stop: cancel, Fleet: frozen{c.Snapshot()},
+		Where: "capture of " + c.At.Local().Format("2006-01-02 15:04:05")}
+	return w, inv, nil
+}

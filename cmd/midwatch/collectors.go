@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"maps"
+	"net"
+	"time"
+
+	"midwatch/hosts"
+	"midwatch/hosts/endpoint"
+	"midwatch/hosts/fleet"
+	"midwatch/hosts/inventory"
+)
+
+// collectors are what is read of a host beside its shell and the lists of its engine: the admin
+// interfaces, APIs and probes that the inventory names, and the proxies found in containers.
+func (n *node) collectors(inv *inventory.Inventory, here endpoint.Dial, now func() time.Time) []fleet.Collector {
+	h, name := n.host, n.host.Name
+	var out []fleet.Collector
+	add := func(r endpoint.Reader, watch hosts.Topic, offline bool) {
+		out = append(out, fleet.Endpoint(r, watch, 3, offline))
+	}
+	there := endpoint.Dial(n.link.Dial)
+	if h.Kind != hosts.KindDocker {
+		var targets []endpoint.EnvoyTarget
+		for _, e := range h.Envoy {
+			if e.Admin != "" {
+				targets = append(targets, endpoint.EnvoyTarget{Admin: e.Admin, Container: e.Container, Control: e.ControlPlane})
+			}
+		}
+		if len(targets) > 0 || n.docker != nil {
+			add(endpoint.Envoy(name, there, targets, now), hosts.TopicRoutes, false)
+		}
+		if n.docker != nil || len(h.Traefik) > 0 {
+			api := ""
+			if len(h.Traefik) > 0 {
+				api = h.Traefik[0].API
+			}
+			add(endpoint.Traefik(name, there, api, now), hosts.TopicRoutes, false)
+		}
+	}
+	if n.docker != nil {
+		exec := func(ctx context.Context, id string, argv ...string) (hosts.Result, error) {
+			return n.docker.Run(ctx, id, 16<<20, argv...)
+		}
+		var named []string
+		for _, x := range h.Nginx {
+			if x.Container != "" {
+				named = append(named, x.Container)
+			}
+		}
+		add(endpoint.Nginx(name, exec, named, now), hosts.TopicRoutes, false)
+	}
+	for _, d := range h.Dokploy {
+		dial := there
+		if d.From == inventory.Here {
+			dial = here
+		}
+		add(endpoint.Dokploy(name, dial, d.URL, secretOf(d.Token, "token of Dokploy "+d.URL), now), hosts.TopicRoutes, d.From == inventory.Here)
+	}
+	for i := range inv.Agents {
+		g := &inv.Agents[i]
+		if g.URL == "" || g.From != name {
+			continue
+		}
+		add(endpoint.AgentHub(name, there, g.URL, g.Header, secretOf(g.Key, "key of the agent hub"), now), hosts.TopicUnits, false)
+	}
+	for i := range inv.Probes {
+		n.probe(inv, &inv.Probes[i], here, now, add)
+	}
+	return out
+}
+
+func secretOf(s inventory.Secret, what string) func(context.Context) (hosts.Secret, error) {
+	return func(ctx context.Context) (hosts.Secret, error) {
+		if s.IsZero() {
+			return hosts.Secret{}, nil
+		}
+		return s.Resolve(ctx, what, nil)
+	}
+}
+
+// probe adds one probe to the host it is made from. One that is made from here is kept with the
+// first host of the inventory, since facts belong to hosts.
+func (n *node) probe(inv *inventory.Inventory, p *inventory.Probe, here endpoint.Dial, now func() time.Time, add func(endpoint.Reader, hosts.Topic, bool)) {
+	offline := p.From == inventory.Here
+	owner := p.From
+	if offline && len(inv.Hosts) > 0 {
+		owner = inv.Hosts[0].Name
+	}
+	if owner != n.host.Name {
+		return
+	}
+	dial := endpoint.Dial(n.link.Dial)
+	if offline {
+		dial = here
+	}
+	s := probeSpec(p)
+	add(endpoint.Probe(n.host.Name, dial, s, now), hosts.TopicRoutes, offline)
+}
+
+func probeSpec(p *inventory.Probe) endpoint.ProbeSpec {
+	kind, target, from := p.Kind, p.URL, p.From
+	switch {
+	case p.TCP != "":
+		kind, target = "tcp", p.TCP
+	case p.TLS != "":
+		kind, target = "tls", p.TLS
+	}
+	if from == inventory.Here {
+		from = ""
+	}
+	s := endpoint.ProbeSpec{
+		Probe:  hosts.Probe{Name: p.Name, Service: p.Service, From: from, Target: target, Kind: kind, Every: p.Interval, Origin: "inventory", Tolerant: p.TolerateBadCert},
+		Method: p.Method, Header: p.Header, Body: p.Body, ExpectBody: p.ExpectBody, ExpectJSON: p.ExpectJSON, Capacity: p.Capacity, Timeout: p.Timeout,
+		Host: p.HostHeader, ServerName: p.ServerName, Resolve: p.Resolve, CertDays: p.CertDays, Follow: p.FollowRedirects,
+	}
+	if s.ServerName == "" {
+		s.ServerName = p.HostHeader
+	}
+	for _, r := range p.ExpectStatus {
+		s.ExpectStatus = append(s.ExpectStatus, [2]int{r.Low, r.High})
+	}
+	if len(p.SecretHeader) > 0 {
+		s.Secrets = func(ctx context.Context) (map[string]hosts.Secret, error) {
+			out := map[string]hosts.Secret{}
+			for k, v := range maps.All(p.SecretHeader) {
+				text, err := v.Resolve(ctx, "header "+k+" of probe "+p.Name, nil)
+				if err != nil {
+					return nil, err
+				}
+				out[k] = text
+			}
+			return out, nil
+		}
+	}
+	return s
+}
+
+// here dials from this machine, or from inside the demo.
+func (d dialing) here() endpoint.Dial {
+	if d.dial != nil {
+		return d.dial
+	}
+	return new(net.Dialer).DialContext
+}
