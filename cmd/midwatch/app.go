@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"midwatch/cmd/midwatch/internal/tty"
+	"midwatch/hosts/capture"
 )
 
 // app is one run of the program: what it was given, and what the flags say.
@@ -29,13 +30,15 @@ type app struct {
 
 	flags    globals
 	demoWish demoFlags
-	demoNow  *demoFleet // nil on real hosts
-	err      error      // of the command that ran
+	demoNow  *demoFleet       // nil on real hosts
+	capture  *capture.Capture // of --from; nil without
+	err      error            // of the command that ran
 }
 
 // globals are the flags that every command has.
 type globals struct {
 	config, demo, debug string
+	from                string
 	theme               string
 	ascii, noColor      bool
 	json                bool

@@ -11,6 +11,7 @@ import (
 
 	"midwatch/hosts"
 	"midwatch/hosts/capture"
+	"midwatch/hosts/endpoint"
 	"midwatch/hosts/inventory"
 )
 
@@ -104,7 +105,7 @@ func wideSettled(snap *hosts.Snapshot, names []string, expects func(host string)
 			return false
 		}
 		for _, id := range expects(h.Host.Name) {
-			if id == "envoy" && !asked(h.Envoy) || id == "traefik" && !asked(h.Traefik) || id == "dokploy" && !asked(h.Dokploy) {
+			if id == endpoint.CollectEnvoy && !asked(h.Envoy) || id == endpoint.CollectTraefik && !asked(h.Traefik) || id == endpoint.CollectDokploy && !asked(h.Dokploy) {
 				return false
 			}
 		}
@@ -114,13 +115,19 @@ func wideSettled(snap *hosts.Snapshot, names []string, expects func(host string)
 
 // expects names the collectors of a host that a complete picture waits for.
 func (w *world) expects(host string) []string {
-	n, ok := w.nodes[host]
+	h, ok := w.Inventory.Host(host)
 	if !ok {
 		return nil
 	}
 	var out []string
-	for _, c := range n.ids {
-		out = append(out, c)
+	if len(h.Envoy) > 0 {
+		out = append(out, endpoint.CollectEnvoy)
+	}
+	if len(h.Traefik) > 0 {
+		out = append(out, endpoint.CollectTraefik)
+	}
+	if len(h.Dokploy) > 0 {
+		out = append(out, endpoint.CollectDokploy)
 	}
 	return out
 }
@@ -189,18 +196,26 @@ func (frozen) Refresh(string)                {}
 func (frozen) Watch(hosts.Topic) func()      { return func() {} }
 func (frozen) SetMaintenance(string, string) {}
 
-// openCapture makes a world of a capture: it shows and judges, and reaches nothing.
-func (a *app) openCapture(ctx context.Context, path string) (*world, *inventory.Inventory, error) {
-	c, err := capture.Load(path)
-	if err != nil {
-		return nil, nil, &exitError{exitUsage, err}
+// captured reads the capture of --from once and makes an inventory of its hosts.
+func (a *app) captured() (*inventory.Inventory, error) {
+	if a.flags.config != "" || a.flags.demo != "" {
+		return nil, wrong("--from and --config or --demo exclude each other")
 	}
-	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	inv := &inventory.Inventory{}
+	c, err := capture.Load(a.flags.from)
+	if err != nil {
+		return nil, &exitError{exitUsage, err}
+	}
+	a.capture = c
+	inv := &inventory.Inventory{File: a.flags.from}
 	for _, h := range c.Hosts {
 		inv.Hosts = append(inv.Hosts, inventory.Host{Host: h})
 	}
-	w := &world{Inventory: inv, nodes: map[string]*node{}, getenv: a.getenv, ctx: ctx, stop: cancel, Fleet: frozen{c.Snapshot()},
-		Where: "capture of " + c.At.Local().Format("2006-01-02 15:04:05")}
-	return w, inv, nil
+	return inv, nil
+}
+
+// openCapture makes a world of a capture: it shows and judges, and reaches nothing.
+func (a *app) openCapture(ctx context.Context, inv *inventory.Inventory) *world {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	return &world{Inventory: inv, nodes: map[string]*node{}, getenv: a.getenv, ctx: ctx, stop: cancel, Fleet: frozen{a.capture.Snapshot()},
+		Where: "capture of " + a.capture.At.Local().Format("2006-01-02 15:04:05")}
 }

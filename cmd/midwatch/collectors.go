@@ -60,10 +60,15 @@ func (n *node) collectors(inv *inventory.Inventory, here endpoint.Dial, now func
 	}
 	for i := range inv.Agents {
 		g := &inv.Agents[i]
-		if g.URL == "" || g.From != name {
+		offline := g.From == inventory.Here
+		if g.URL == "" || g.From != name && !(offline && inv.Hosts[0].Name == name) {
 			continue
 		}
-		add(endpoint.AgentHub(name, there, g.URL, g.Header, secretOf(g.Key, "key of the agent hub"), now), hosts.TopicUnits, false)
+		dial := there
+		if offline {
+			dial = here
+		}
+		add(endpoint.AgentHub(name, dial, g.URL, g.Header, secretOf(g.Key, "key of the agent hub"), now), hosts.TopicUnits, offline)
 	}
 	for i := range inv.Probes {
 		n.probe(inv, &inv.Probes[i], here, now, add)

@@ -39,6 +39,7 @@ midwatch status --json`,
 	f := root.PersistentFlags()
 	f.StringVar(&a.flags.config, "config", "", "inventory FILE; without it hosts.toml of the configuration directory")
 	f.Var(&choice{&a.flags.demo, demoWorlds()}, "demo", "use the embedded demo fleet: a world, or all of them")
+	f.StringVar(&a.flags.from, "from", "", "a capture FILE to look at, in place of the hosts")
 	f.StringVar(&a.flags.debug, "debug", "", "append what the program does to FILE")
 	f.Var(&choice{&a.flags.theme, []string{"auto", "dark", "light"}}, "theme", "colours for a background: dark, light or auto")
 	f.BoolVar(&a.flags.ascii, "ascii", false, "borders and signs from ASCII only")
@@ -47,7 +48,7 @@ midwatch status --json`,
 	_ = root.RegisterFlagCompletionFunc("theme", cobra.FixedCompletions([]string{"auto", "dark", "light"}, cobra.ShellCompDirectiveNoFileComp))
 	_ = root.RegisterFlagCompletionFunc("demo", cobra.FixedCompletions(demoWorlds(), cobra.ShellCompDirectiveNoFileComp))
 	root.AddCommand(
-		a.demoCommand(), a.statusCommand(), a.logsCommand(), a.hostsCommand(), a.versionCommand(),
+		a.demoCommand(), a.statusCommand(), a.logsCommand(), a.hostsCommand(), a.captureCommand(), a.diffCommand(), a.traceCommand(), a.versionCommand(),
 		&cobra.Command{Use: "exit-codes", Short: "What the exit codes mean", Long: exitCodesText},
 		&cobra.Command{Use: "json", Short: "The documents that --json prints", Long: jsonText},
 	)

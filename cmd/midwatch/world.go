@@ -24,7 +24,8 @@ import (
 // world is a fleet that can be asked: the hosts of an inventory, or the demo's.
 type world struct {
 	Inventory *inventory.Inventory
-	Fleet     *fleet.Fleet
+	Fleet     ui.Fleet
+	live      *fleet.Fleet // nil when Fleet is a capture
 	Ops       *ops.Manager // nil: nothing can be changed
 	Where     string       // "demo"; "" for real hosts
 	nodes     map[string]*node
@@ -38,14 +39,18 @@ type world struct {
 
 // opening says what a world is opened for.
 type opening struct {
-	hosts    []string      // names; nil for all
-	watch    bool          // keep a snapshot: connect to every host now
-	failFast bool          // a host that cannot be reached fails what is asked of it, instead of being waited for
-	ask      transport.Ask // nil: nobody answers
+	hosts    []string        // names; nil for all
+	watch    bool            // keep a snapshot: connect to every host now
+	failFast bool            // a host that cannot be reached fails what is asked of it, instead of being waited for
+	ask      transport.Ask   // nil: nobody answers
+	last     *hosts.Snapshot // what was known the last time, to begin with; nil for nothing
 }
 
 // inventory reads the inventory, or takes the demo's.
 func (a *app) inventory() (*inventory.Inventory, error) {
+	if a.flags.from != "" {
+		return a.captured()
+	}
 	if d, err := a.demo(); d != nil || err != nil {
 		if err != nil {
 			return nil, err
@@ -62,6 +67,9 @@ func (a *app) inventory() (*inventory.Inventory, error) {
 
 // open joins inventory, transports, engines and fleet. Nothing waits for a host.
 func (a *app) open(ctx context.Context, inv *inventory.Inventory, o opening) (*world, error) {
+	if a.flags.from != "" {
+		return a.openCapture(ctx, inv), nil
+	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // ends with Close, in order
 	w := &world{Inventory: inv, nodes: map[string]*node{}, getenv: a.getenv, ctx: ctx, stop: cancel}
 	d, err := a.dialing()
@@ -86,9 +94,10 @@ func (a *app) open(ctx context.Context, inv *inventory.Inventory, o opening) (*w
 	if err := errors.Join(errs...); err != nil {
 		return nil, errors.Join(&exitError{exitUsage, err}, w.Close())
 	}
-	w.Fleet = fleet.New(fleet.Params{Members: members, Now: a.now, Logger: a.log, Every: refresh(inv), Jitter: rand.Float64})
+	w.live = fleet.New(fleet.Params{Members: members, Now: a.now, Logger: a.log, Every: refresh(inv), Jitter: rand.Float64, Last: o.last})
+	w.Fleet = w.live
 	if o.watch {
-		w.work.Go(func() { _ = w.Fleet.Run(ctx) })
+		w.work.Go(func() { _ = w.live.Run(ctx) })
 	}
 	return w, nil
 }

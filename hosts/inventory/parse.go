@@ -40,6 +40,9 @@ func Parse(name string, data []byte) (*Inventory, Faults) {
 	for _, n := range root.named("agents") {
 		p.agents(n)
 	}
+	for _, n := range root.named("edges") {
+		p.edge(n)
+	}
 	p.console(root)
 	root.done()
 	if len(inv.Hosts) == 0 {

@@ -267,3 +267,27 @@ func (p *parser) agents(n named) {
 	}
 	p.inv.Agents = append(p.inv.Agents, a)
 }
+
+func (p *parser) edge(n named) {
+	t := p.table(n.layer)
+	e := Edge{
+		Name: n.name, Line: p.line(n.at),
+		Public: t.str("public", "ai.example.com"),
+		Port:   t.whole("port", 1, 65535, 443, 443),
+		Host:   t.str("host", "edge"),
+		To:     t.whole("to", 1, 65535, 443, 10001),
+	}
+	if !t.has("to") {
+		e.To = e.Port
+	}
+	if !t.has("public") {
+		p.missing(n.at, fmt.Sprintf("edge %q has no public name", n.name), `want public = "ai.example.com"`)
+	}
+	if !t.has("host") {
+		p.missing(n.at, fmt.Sprintf("edge %q leads to no host", n.name), "want the host that takes the traffic")
+	} else {
+		p.hostRef(item{e.Host, n.at.at("host")}, false)
+	}
+	t.done()
+	p.inv.Edges = append(p.inv.Edges, e)
+}

@@ -20,6 +20,7 @@ type Inventory struct {
 	Probes  []Probe
 	Logs    []Log
 	Agents  []Agents
+	Edges   []Edge
 	Console Console
 }
 
@@ -218,6 +219,29 @@ type Agents struct {
 	Nodes       []string // hosts that run an agent
 	VersionFile string   // on each node
 	Line        int
+}
+
+// Edge is a forward in front of the fleet that no host of it can tell: a router or load balancer
+// that hands a public name or address to a host. Traces start with it.
+type Edge struct {
+	Name   string
+	Public string // host name, "*.example.com", or address
+	Port   int    // public port
+	Host   string
+	To     int // port on the host
+	Line   int
+}
+
+// Secrets are the secrets of a host and its endpoints, for making sure that none gets out.
+func (h *Host) Secrets() []Secret {
+	out := []Secret{h.SSH.Password, h.SSH.Passphrase, h.Sudo.Password}
+	for _, t := range h.Traefik {
+		out = append(out, t.Password)
+	}
+	for _, d := range h.Dokploy {
+		out = append(out, d.Token)
+	}
+	return out
 }
 
 // Probe is one question asked again and again: is it up, how fast, which certificate.
