@@ -81,8 +81,8 @@ func (a *app) observe(ctx context.Context, only []string, wait time.Duration) (*
 func (w *world) settleAll(ctx context.Context, wait time.Duration, names []string) (*hosts.Snapshot, error) {
 	limit, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	snap, err := w.settle(limit, wait, names)
-	for err == nil && !wideSettled(snap, names, w.expects) {
+	snap, err := w.settle(ctx, wait, names)
+	for err == nil && w.live != nil && !w.wideSettled(snap, names) {
 		next, nerr := w.Fleet.Next(limit, snap.Gen)
 		if nerr != nil {
 			if ctx.Err() != nil {
@@ -96,18 +96,40 @@ func (w *world) settleAll(ctx context.Context, wait time.Duration, names []strin
 }
 
 // wideSettled reports whether every part that is expected of the named hosts was asked for.
-func wideSettled(snap *hosts.Snapshot, names []string, expects func(host string) []string) bool {
+func (w *world) wideSettled(snap *hosts.Snapshot, names []string) bool {
 	for _, h := range snap.Hosts {
 		if !slices.Contains(names, h.Host.Name) || h.Link.State != hosts.StateConnected || h.Host.Kind == hosts.KindDocker {
 			continue
 		}
+		if !w.nginxRead(h) {
+			return false
+		}
 		if !asked(h.Mounts) || !asked(h.Sockets) || !asked(h.Addresses) || !asked(h.Nginx) {
 			return false
 		}
-		for _, id := range expects(h.Host.Name) {
+		for _, id := range w.expects(h.Host.Name) {
 			if id == endpoint.CollectEnvoy && !asked(h.Envoy) || id == endpoint.CollectTraefik && !asked(h.Traefik) || id == endpoint.CollectDokploy && !asked(h.Dokploy) {
 				return false
 			}
+		}
+	}
+	return true
+}
+
+// nginxRead reports whether every container that runs nginx was asked for its configuration.
+func (w *world) nginxRead(h *hosts.HostFacts) bool {
+	named := map[string]bool{}
+	if inv, ok := w.Inventory.Host(h.Host.Name); ok {
+		for _, n := range inv.Nginx {
+			named[n.Container] = true
+		}
+	}
+	for _, c := range h.Containers.Value {
+		if c.State != "running" || !named[c.Name] && !endpoint.LooksLikeNginx(c) {
+			continue
+		}
+		if !slices.ContainsFunc(h.Nginx.Value, func(n hosts.Nginx) bool { return n.Container == c.Name }) {
+			return false
 		}
 	}
 	return true

@@ -13,6 +13,9 @@ import (
 // settle waits until the named hosts (nil: all) have said what they have, or cannot, and returns the
 // snapshot then. It waits at most for wait; the error is that of the context only.
 func (w *world) settle(ctx context.Context, wait time.Duration, names []string) (*hosts.Snapshot, error) {
+	if w.live == nil {
+		return w.Fleet.Snapshot(), nil // a capture has said all it will
+	}
 	limit, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	snap := w.Fleet.Snapshot()

@@ -84,7 +84,9 @@ func (d *differ) compare(a, b *hosts.HostFacts) {
 		d.field("host", d.host, "kernel", a.System.Value.Kernel, b.System.Value.Kernel)
 		d.field("host", d.host, "os", a.System.Value.OS, b.System.Value.OS)
 	}
-	set(d, "engine", a.Engine, b.Engine, engineFields)
+	if a.Engine.Known() && b.Engine.Known() {
+		set(d, "engine", a.Engine, b.Engine, engineFields)
+	}
 	set(d, "container", a.Containers, b.Containers, containerFields)
 	set(d, "image", a.Images, b.Images, imageFields)
 	set(d, "unit", a.Units, b.Units, unitFields)

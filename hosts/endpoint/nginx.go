@@ -33,7 +33,7 @@ func Nginx(host string, exec Exec, named []string, now func() time.Time) Reader 
 		at := now()
 		var found []hosts.Container
 		for _, c := range h.Containers.Value {
-			if c.State == "running" && (isNginx(c) || contains(named, c.Name)) {
+			if c.State == "running" && (LooksLikeNginx(c) || contains(named, c.Name)) {
 				found = append(found, c)
 			}
 		}
@@ -48,8 +48,8 @@ func Nginx(host string, exec Exec, named []string, now func() time.Time) Reader 
 	return r
 }
 
-// isNginx goes by the image's name and by the command that runs.
-func isNginx(c hosts.Container) bool {
+// LooksLikeNginx goes by the image's name and by the command that runs.
+func LooksLikeNginx(c hosts.Container) bool {
 	name, _, _ := strings.Cut(path.Base(c.Image), ":")
 	if strings.Contains(name, "nginx") || name == "openresty" {
 		return true

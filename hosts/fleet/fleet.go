@@ -150,7 +150,12 @@ func (f *Fleet) Capture(ctx context.Context) []hosts.Evidence {
 	engines := make([][]hosts.Evidence, len(f.members))
 	var wg sync.WaitGroup
 	for i, m := range f.members {
-		if m.Docker == nil || f.Snapshot().Hosts[i].Link.State != hosts.StateConnected {
+		h := f.Snapshot().Hosts[i]
+		if m.Docker == nil || m.DockerAbsent && h.Containers.Standing() == hosts.Fresh && !h.Engine.Known() {
+			engines[i] = []hosts.Evidence{{Host: m.Host.Name, Collector: collectAbsent, Source: "no engine on this host", At: f.p.Now()}}
+			continue
+		}
+		if h.Link.State != hosts.StateConnected {
 			continue
 		}
 		wg.Go(func() {

@@ -48,10 +48,17 @@ func turn(ev hosts.Evidence) int {
 	return 1
 }
 
+// collectAbsent is the evidence that a host has no engine: without it a capture could not tell that
+// from an engine nobody asked.
+const collectAbsent = "docker.absent"
+
 // applyDocker puts the evidence of an engine into f.
 func applyDocker(f *hosts.HostFacts, ev hosts.Evidence) bool {
 	good := false
 	switch ev.Collector {
+	case collectAbsent:
+		f.Containers, f.Images = hosts.Read([]hosts.Container(nil), ev.Source, ev.At), hosts.Read([]hosts.Image(nil), ev.Source, ev.At)
+		return true
 	case docker.CollectEngine:
 		good = parsed(&f.Engine, ev, docker.ParseEngine)
 	case docker.CollectContainers:

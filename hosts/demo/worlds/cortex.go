@@ -80,6 +80,16 @@ nodes = ["%mac-mini-1%", "%vm-agent-2%"]
 version_file = "/opt/agent_node/VERSION"
 from = "here"
 
+[edges.cortex]
+public = "ai.jerxie.com"
+host = "%edge-90%"
+to = 10001
+
+[edges.cortex-voice]
+public = "voice.ai.jerxie.com"
+host = "%edge-90%"
+to = 10001
+
 [probes.cortex-edge]
 service = "cortex"
 kind = "basic"
