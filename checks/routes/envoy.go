@@ -100,7 +100,7 @@ func (b *builder) vhost(parent string, k int, e hosts.Envoy, l *envoy.Listener, 
 		}
 	}
 	for i, r := range v.Routes {
-		x := &Node{ID: id(n.ID, i), Kind: "route", Host: n.Host, Path: r.Path, Label: matchText(r.Match)}
+		x := &Node{ID: id(n.ID, i), Kind: "route", Host: n.Host, Path: r.Path, Label: r.Match.String()}
 		if p := r.Match.Prefix + r.Match.Exact + r.Match.Separated; base != "" && p != "" {
 			x.URL = base + p
 		}
@@ -109,22 +109,6 @@ func (b *builder) vhost(parent string, k int, e hosts.Envoy, l *envoy.Listener, 
 	}
 	n.Status, n.URL = worst(n.Children), base
 	return n
-}
-
-func matchText(m envoy.RouteMatch) string {
-	switch {
-	case m.Exact != "":
-		return "= " + m.Exact
-	case m.Regex != "":
-		return "~ " + m.Regex
-	case m.Separated != "":
-		return m.Separated + " and below"
-	case m.Prefix != "":
-		return m.Prefix + "*"
-	case m.Connect:
-		return "CONNECT"
-	}
-	return "(a matcher that is not known)"
 }
 
 func (b *builder) route(x *Node, e hosts.Envoy, r *envoy.Route) {

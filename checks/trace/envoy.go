@@ -128,7 +128,7 @@ func (w *walker) envoyHTTP(place where, e *hosts.Envoy, l *envoy.Listener, c *en
 
 func (w *walker) envoyRoute(place where, e *hosts.Envoy, hcm *envoy.HCM, choice envoy.RouteChoice) {
 	r, host := choice.Route, place.h.Host.Name
-	hop := Hop{Kind: "route", Host: host, Object: orText(r.Name, r.Path), Path: r.Path, Match: choice.Why}
+	hop := Hop{Kind: "route", Host: host, Object: orText(r.Name, r.Match.String()), Path: r.Path, Match: choice.Why}
 	if choice.Unknown != "" {
 		hop.Status, hop.Detail = Unknown, choice.Unknown
 	}

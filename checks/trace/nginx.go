@@ -240,6 +240,12 @@ func (w *walker) judgePass(hop *Hop, p *nginx.Passed, req nginx.Request) {
 	if h, ok := p.Get("Connection"); ok && h.D != nil && strings.EqualFold(h.Raw, "upgrade") {
 		hop.Detail = "Connection is \"upgrade\" for every request: ordinary calls through here may fail"
 	}
+	if xfp, by := p.Sent(req, "X-Forwarded-Proto"); strings.HasPrefix(w.q.URL, "https://") && xfp.Known && xfp.Text == "http" {
+		hop.Detail = "the backend is told http although the client asked with https: its redirects lead to http"
+		if by != nil {
+			hop.Detail += fmt.Sprintf(" (%s)", by.At())
+		}
+	}
 	if w.r.sse() && p.Buffering {
 		hop.Status, hop.Detail = Unknown, "proxy_buffering is on: events are held back unless the application sends X-Accel-Buffering: no"
 	}

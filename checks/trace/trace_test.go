@@ -148,6 +148,8 @@ func TestCortex(t *testing.T) {
 			"dns > listener > filter chain > virtual host > route > cluster > endpoint > port > container > server > location > upstream > dns > container", "running, healthy"},
 		{"a websocket that cannot pass", 8002, hosts.HealthHealthy, Question{URL: "wss://ai.jerxie.com/hard/"},
 			"dns > listener > filter chain > virtual host > route > cluster > endpoint > port > container > server > location > upstream!broken > dns > container", "running, healthy"},
+		{"a page of the single-page app", 8002, hosts.HealthHealthy, Question{URL: "https://ai.jerxie.com/settings"},
+			"dns > listener > filter chain > virtual host > route > cluster > endpoint > port > container > server > location > static!unknown", "a file of nginx; whether it exists was not asked"},
 		{"events behind buffering", 8002, hosts.HealthHealthy, Question{URL: "https://ai.jerxie.com/api/v1/events", Protocol: SSE},
 			"dns > listener > filter chain > virtual host > route > cluster > endpoint > port > container > server > location > upstream!unknown > dns > container", "running, healthy"},
 	} {

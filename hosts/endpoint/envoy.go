@@ -47,7 +47,7 @@ const envoyStats = `(update_rejected|control_plane.connected_state|no_filter_cha
 // Envoy reads the admin interfaces that are configured, and those of containers whose image is Envoy
 // on their own address.
 func Envoy(host string, dial Dial, configured []EnvoyTarget, now func() time.Time) Reader {
-	r := Reader{ID: CollectEnvoy, Source: "GET /config_dump, /clusters, /listeners, /server_info, /certs, /stats of Envoy's admin interface", Every: 10 * time.Second}
+	r := Reader{ID: CollectEnvoy, Source: "GET /config_dump, /clusters, /listeners, /server_info, /certs, /stats of Envoy's admin interface", Every: 10 * time.Second, Ready: byContainers}
 	r.Read = func(ctx context.Context, h *hosts.HostFacts) hosts.Evidence {
 		at := now()
 		out := make([]envoyRaw, 0, len(configured))

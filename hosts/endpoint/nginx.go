@@ -28,7 +28,7 @@ type nginxRaw struct {
 // Nginx reads "nginx -T" and "nginx -v" inside every running container that looks like nginx, or
 // that is named.
 func Nginx(host string, exec Exec, named []string, now func() time.Time) Reader {
-	r := Reader{ID: CollectNginx, Source: "docker exec CONTAINER nginx -T", Every: 30 * time.Second}
+	r := Reader{ID: CollectNginx, Source: "docker exec CONTAINER nginx -T", Every: 30 * time.Second, Ready: byContainers}
 	r.Read = func(ctx context.Context, h *hosts.HostFacts) hosts.Evidence {
 		at := now()
 		var found []hosts.Container

@@ -14,6 +14,8 @@ type Reader struct {
 	ID     string        // the Collector of its evidence
 	Source string        // as a person would run it
 	Every  time.Duration // how often it is worth asking
+	// Ready reports whether the facts it goes by are known; nil: it goes by none.
+	Ready func(h *hosts.HostFacts) bool
 	// Read asks. h are the facts of the host as they are known, to find containers by; it is not
 	// changed. Read never fails: what could not be had is in the evidence.
 	Read func(ctx context.Context, h *hosts.HostFacts) hosts.Evidence
@@ -28,6 +30,9 @@ const (
 	CollectAgentHub = "agents.hub"
 	CollectProbe    = "probe"
 )
+
+// byContainers is Ready for readers that find what they read by the containers of a host.
+func byContainers(h *hosts.HostFacts) bool { return h.Containers.Standing() != hosts.Unasked }
 
 // timeout bounds one request or command of a Reader.
 const timeout = 8 * time.Second

@@ -27,7 +27,7 @@ type traefikRaw struct {
 // Traefik reads the API that is configured, or that a Traefik container serves on port 8080, and
 // the labels that Traefik would read, which are all there is when the API is closed.
 func Traefik(host string, dial Dial, api string, now func() time.Time) Reader {
-	r := Reader{ID: CollectTraefik, Source: "GET /api/rawdata, /api/entrypoints of Traefik; labels traefik.* of containers", Every: 15 * time.Second}
+	r := Reader{ID: CollectTraefik, Source: "GET /api/rawdata, /api/entrypoints of Traefik; labels traefik.* of containers", Every: 15 * time.Second, Ready: byContainers}
 	r.Read = func(ctx context.Context, h *hosts.HostFacts) hosts.Evidence {
 		at := now()
 		raw, found := traefikObjects(h), false

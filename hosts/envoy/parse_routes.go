@@ -99,6 +99,23 @@ type RouteMatch struct {
 	Other                           []string
 }
 
+// String gives the path part of the match, for people.
+func (m RouteMatch) String() string {
+	switch {
+	case m.Exact != "":
+		return "= " + m.Exact
+	case m.Regex != "":
+		return "~ " + m.Regex
+	case m.Separated != "":
+		return m.Separated + " and below"
+	case m.Prefix != "":
+		return m.Prefix + "*"
+	case m.Connect:
+		return "CONNECT"
+	}
+	return "(a matcher that is not known)"
+}
+
 // HeaderMatch is a matcher on a header or a query parameter.
 type HeaderMatch struct {
 	Name                                   string

@@ -14,6 +14,9 @@ func (m *member) readExtra(i int, now time.Time) time.Time {
 	if !c.Offline && !m.reachable() {
 		return now.Add(time.Hour)
 	}
+	if c.Ready != nil && !c.Ready(&m.facts) {
+		return now.Add(time.Hour) // what makes it ready is a read, which comes by here
+	}
 	if r.lapsed(now) {
 		m.extraFailed(c, tooLate(r), now)
 	}

@@ -34,7 +34,7 @@ func (e *engine) Evidence(ctx context.Context) []hosts.Evidence {
 // at; offline says that it is asked from this machine and does not need the host's connection.
 func Endpoint(r endpoint.Reader, topic hosts.Topic, faster int, offline bool) Collector {
 	return Collector{
-		ID: r.ID + " " + r.Source, Title: r.Source, Every: r.Every, Watch: topic, Faster: faster, Offline: offline,
+		ID: r.ID + " " + r.Source, Title: r.Source, Every: r.Every, Watch: topic, Faster: faster, Offline: offline, Ready: r.Ready,
 		Collect: func(ctx context.Context, f *hosts.HostFacts) []hosts.Evidence {
 			return []hosts.Evidence{r.Read(ctx, f)}
 		},

@@ -45,6 +45,8 @@ type Collector struct {
 	// Apply puts one piece of its evidence into f, as collect.Apply does: f is a copy, what its
 	// slices and maps hold is shared and must not be changed.
 	Apply func(f *hosts.HostFacts, ev hosts.Evidence) error
+	// Ready reports whether what the collector goes by is known; until then it is not asked. nil: always.
+	Ready func(f *hosts.HostFacts) bool
 	// Offline collectors do not need the host to be reached: a probe from this machine.
 	Offline bool
 }

@@ -21,6 +21,12 @@ func (x *run) tryFiles(cycle int) bool {
 		if v.Known && ok && x.req.Exists != nil {
 			yes, known = x.req.Exists(file)
 		}
+		if !known && x.changed && v.Text == d.Args[len(d.Args)-1] {
+			// The fallback itself, reached by its own redirect: it is there, or nginx would loop.
+			x.out.Kind, x.out.Target, x.out.FileMaybe = Static, file, true
+			x.out.step(d, "try_files: the file %s, if it exists", file)
+			return true
+		}
 		if !known {
 			x.out.FileMaybe = true
 			x.out.step(d, "try_files: nobody knows whether %s exists; taken as missing", file)
