@@ -1,5 +1,5 @@
 // Package logs reads the log sources of a fleet as one stream: container logs through the Docker
-// API and journald through journalctl, merged in the order of their times.
+// API, journald through journalctl and files through tail, merged in the order of their times.
 //
 // Every source has a goroutine of its own that reads, reconnects with back-off and goes on behind
 // the last line it delivered. They push into bounded queues, and one reader takes what is due with

@@ -12,7 +12,7 @@ import (
 	"midwatch/hosts/docker"
 )
 
-// Runner is what journald is read through; every hosts.Conn is one.
+// Runner is what journald and files are read through; every hosts.Conn is one.
 type Runner interface {
 	Run(ctx context.Context, c hosts.Cmd) (hosts.Result, error)
 	Stream(ctx context.Context, c hosts.Cmd) (hosts.Stream, error)
@@ -112,6 +112,8 @@ func (s *stream) run(ctx context.Context, qu *queue) {
 		})
 		s.read(ctx, qu, &journalReader{from: s.from, q: s.q, src: qu.src})
 		<-asked // the last status must not lack it
+	case hosts.LogFile:
+		s.read(ctx, qu, &fileReader{from: s.from, q: s.q, src: qu.src})
 	default:
 		s.setState(qu, stateFailed, "no reader for a source of kind "+qu.src.Kind.String())
 	}

@@ -191,7 +191,7 @@ func TestBrokenSourcesAreSaid(t *testing.T) {
 		a := &script{steps: []step{{open: fmt.Errorf("permission denied: %w", hosts.ErrNotAllowed)}}}
 		q := hosts.LogQuery{Sources: []hosts.LogSource{
 			container("h", "a"), container("h", "nosuch"),
-			{Host: "h", Kind: hosts.LogFile, Name: "/x"},
+			{Host: "h", Name: "/x"},
 		}}
 		s := Open(t.Context(), sources(map[string]*script{"h/a": a}), q)
 		defer s.Close()
@@ -201,7 +201,7 @@ func TestBrokenSourcesAreSaid(t *testing.T) {
 		}
 		for name, want := range map[string]string{
 			"a": "failed: permission denied: not permitted by the host", "nosuch": "failed: no script for h/nosuch",
-			"/x": "failed: no reader for a source of kind file",
+			"/x": "failed: no reader for a source of kind unknown",
 		} {
 			if st := g.states[name]; st[len(st)-1] != want {
 				t.Errorf("%s: states %q, want %q", name, st, want)
