@@ -49,6 +49,7 @@ func New(d ui.Deps, open ui.OpenMsg, judge Judge) *Screen {
 	s := &Screen{d: d, judge: judge, open: open, pane: ui.NewViewer(d.Styles)}
 	s.table = ui.NewTable(d.Styles, s.columns())
 	s.table.GroupCell = s.groupCell
+	s.table.GroupsFollow = true // a host that is down is seen at once, whatever its group
 	if d.Fleet != nil {
 		s.snap = d.Fleet.Snapshot()
 	}

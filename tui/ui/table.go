@@ -67,6 +67,9 @@ type Table[T any] struct {
 	Columns []Column[T]
 	// GroupCell is the heading of a group; nil shows its name and size.
 	GroupCell func(group string, rows []T) Cell
+	// GroupsFollow puts the group of the first row, as sorted, first; else groups stand in the order
+	// of the rows as given, whatever the sort.
+	GroupsFollow bool
 	// Empty is shown when there are no rows; set it before each View that may need it.
 	Empty Notice
 
@@ -90,6 +93,7 @@ type Table[T any] struct {
 	natural []int // widest text seen in each column since the width changed
 	skip    int   // columns scrolled away after the first
 	layout  tableLayout
+	laidFor int  // the width of rows the layout was made for
 	dirty   bool // the layout must be made again
 	cache   map[string]rowLine
 	stamp   uint64 // changes when every cached row is void
@@ -133,6 +137,10 @@ func (t *Table[T]) SetSize(w, h int) {
 	}
 	t.w, t.h = w, h
 	t.resize()
+	if t.top && len(t.items) > 0 {
+		t.scroll.Offset = 0
+		t.scroll.Clamp()
+	}
 }
 
 func (t *Table[T]) resize() {
@@ -202,7 +210,9 @@ func (t *Table[T]) rebuild() {
 		}
 		groups[g] = append(groups[g], i)
 	}
-	t.sortGroups(names)
+	if !t.GroupsFollow {
+		t.sortGroups(names)
+	}
 	for _, g := range names {
 		if g != "" {
 			t.items = append(t.items, item{row: -1, group: g, rows: groups[g]})
@@ -290,6 +300,7 @@ func (t *Table[T]) column(id string) *Column[T] {
 // follow puts the cursor back on the selected ID.
 func (t *Table[T]) follow() {
 	if t.top && t.cursor != "" && len(t.items) > 0 {
+		t.scroll.Offset = 0
 		t.scroll.To(t.firstRow())
 		t.pick()
 		return

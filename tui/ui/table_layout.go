@@ -108,10 +108,10 @@ const measured = 500
 // relayout measures texts and lays the columns out. Widths only grow while the table keeps its
 // width, because columns that breathe with every sample cannot be read.
 func (t *Table[T]) relayout() {
-	if !t.dirty {
+	if !t.dirty && t.laidFor == t.rowWidth() {
 		return
 	}
-	t.dirty = false
+	t.dirty, t.laidFor = false, t.rowWidth()
 	for i := range t.Columns {
 		c := &t.Columns[i]
 		n := t.natural[i]
@@ -144,7 +144,7 @@ func (t *Table[T]) relayout() {
 			absent: c.Optional && t.natural[i] == 0}
 	}
 	t.skip = max(0, min(t.skip, len(t.Columns)-2))
-	next := layoutColumns(specs, max(0, t.w-gutter), t.skip)
+	next := layoutColumns(specs, max(0, t.laidFor-gutter), t.skip)
 	if !next.equal(t.layout) {
 		t.layout = next
 		t.stamp++

@@ -256,6 +256,33 @@ func TestTableGroups(t *testing.T) {
 	}
 }
 
+func TestTableGroupsFollowTheSort(t *testing.T) {
+	t.Parallel()
+	tb := ui.NewTable(uitest.Plain(), columns())
+	tb.GroupsFollow = true
+	all := rows(6)
+	for i := range all {
+		all[i].Group = []string{"zeta", "alpha"}[i%2]
+	}
+	tb.SortBy("cpu", true)
+	tb.SetRows(all)
+	tb.SetSize(60, 12)
+	if got := selected(tb); got != "id5" {
+		t.Errorf("the first row is %q", got)
+	}
+	if l := tb.Lines(); !strings.Contains(l[1], "alpha") {
+		t.Errorf("the list does not begin with the heading of its first row:\n%s", strings.Join(l, "\n"))
+	}
+}
+
+func TestTableScrollBarTakesItsOwnCell(t *testing.T) {
+	t.Parallel()
+	l := table(100, 60, 10).Lines()
+	if !strings.HasSuffix(l[1], "0.0┃") {
+		t.Errorf("the bar covers a number: %q", l[1])
+	}
+}
+
 func TestTableRendersVisibleRowsOnceEach(t *testing.T) {
 	t.Parallel()
 	tb := table(10_000, 120, 21)
