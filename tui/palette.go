@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"slices"
 	"strings"
 
 	tea "github.com/charmbracelet/bubbletea"
@@ -28,6 +29,8 @@ type palette struct {
 	input   *ui.Input
 	entries []paletteEntry
 	names   []string // what is matched, entry by entry
+	query   string   // what live answers
+	live    []int    // entries that match query: all that a longer query can match
 	found   []fuzzy.Match
 	scroll  ui.Scroll
 	cut     bool // there were more entries than the limit
@@ -48,12 +51,16 @@ func (r *Root) openPalette() {
 	r.push(p)
 }
 
-// paletteEntries lists what can be reached from here: actions of the screen and the root, screens,
+// paletteEntries lists what can be reached from here: screens, actions of the screen and the root,
 // themes, then hosts, containers and units.
 func (r *Root) paletteEntries() []paletteEntry {
 	var out []paletteEntry
 	readOnly := r.p.Deps.ReadOnly()
-	for _, a := range append(r.screenActions(), r.rootActions()...) {
+	actions := append(r.screenActions(), r.rootActions()...)
+	slices.SortStableFunc(actions, func(a, b ui.Action) int {
+		return b2i(strings.HasPrefix(b.ID, "app.tab.")) - b2i(strings.HasPrefix(a.ID, "app.tab."))
+	})
+	for _, a := range actions {
 		if a.ID == "app.palette" || strings.HasPrefix(a.ID, "list.") || strings.HasPrefix(a.ID, "view.") {
 			continue
 		}
@@ -112,17 +119,38 @@ func objectEntries(h *hosts.HostFacts) []paletteEntry {
 // paletteShown bounds what a search keeps: nobody scrolls further.
 const paletteShown = 200
 
+// source is the part of the names that is searched.
+type source struct {
+	names []string
+	at    []int
+}
+
+func (s source) String(i int) string { return s.names[s.at[i]] }
+func (s source) Len() int            { return len(s.at) }
+
 func (p *palette) search() {
-	q := strings.TrimSpace(p.input.Value())
+	// Spaces separate words that are matched in their order, as fuzzy letters are.
+	q := strings.ReplaceAll(p.input.Value(), " ", "")
+	if !strings.HasPrefix(q, p.query) || p.live == nil {
+		p.live = make([]int, len(p.entries))
+		for i := range p.live {
+			p.live[i] = i
+		}
+	}
+	p.query, p.found = q, p.found[:0]
 	if q == "" {
-		p.found = p.found[:0]
-		for i := range p.entries[:min(len(p.entries), paletteShown)] {
+		for _, i := range p.live[:min(len(p.live), paletteShown)] {
 			p.found = append(p.found, fuzzy.Match{Index: i})
 		}
 	} else {
-		// Spaces separate words that are matched in their order, as fuzzy letters are.
-		p.found = fuzzy.Find(strings.ReplaceAll(q, " ", ""), p.names)
-		p.found = p.found[:min(len(p.found), paletteShown)]
+		found := fuzzy.FindFrom(q, source{p.names, p.live})
+		live := make([]int, len(found))
+		for i := range found {
+			found[i].Index = p.live[found[i].Index]
+			live[i] = found[i].Index
+		}
+		slices.Sort(live) // the order of the entries decides between equals, at the next key too
+		p.live, p.found = live, found[:min(len(found), paletteShown)]
 	}
 	p.scroll.Len = len(p.found)
 	p.scroll.To(0)

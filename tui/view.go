@@ -240,7 +240,7 @@ func (r *Root) tabLine(st *themes.Styles) string {
 	for _, e := range r.nav.tabs[r.nav.at].stack {
 		crumbs = append(crumbs, ui.Clean(e.screen.Title()))
 	}
-	if len(crumbs) < 2 { // the tab says it
+	if len(crumbs) == 1 && strings.EqualFold(crumbs[0], r.p.Screens[r.nav.at].Title) { // the tab says it
 		crumbs = nil
 	}
 	path := strings.Join(crumbs, " "+st.Glyphs.Crumb+" ")

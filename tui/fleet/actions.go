@@ -28,6 +28,10 @@ func (s *Screen) Actions() []ui.Action {
 	if s.full {
 		detailTitle = "list"
 	}
+	trouble := "only trouble"
+	if s.trouble {
+		trouble = "all hosts"
+	}
 	shell := host("shell", "shell", s.shell, "x")
 	shell.Disabled = s.noShell
 	list := []ui.Action{
@@ -35,6 +39,7 @@ func (s *Screen) Actions() []ui.Action {
 		host("logs", "logs", s.openLogs, "l"),
 		shell,
 		ui.Act("fleet.detail", "Host", detailTitle, s.toggleFull, "d"),
+		ui.Act("fleet.trouble", "Host", trouble, s.toggleTrouble, "e"),
 		host("refresh", "refresh", s.refresh, "r"),
 		host("maintenance", "maintenance on or off", s.maintenance, "m"),
 		hide(host("copy", "copy the name", s.copyName, "y")),
@@ -146,6 +151,13 @@ func (s *Screen) refresh() tea.Cmd {
 func (s *Screen) toggleFull() tea.Cmd {
 	s.full = !s.full
 	s.fit()
+	return nil
+}
+
+// toggleTrouble shows only the hosts with something wrong or unknown, or all again.
+func (s *Screen) toggleTrouble() tea.Cmd {
+	s.trouble = !s.trouble
+	s.rows()
 	return nil
 }
 

@@ -166,7 +166,7 @@ func clean(s string) string { return strings.TrimSpace(ui.Clean(s)) }
 // was to be read and could not be, "-" when nobody has answered yet.
 func (l line) value(st *themes.Styles, text string, known bool, role themes.Role) ui.Cell {
 	switch {
-	case !known && !l.row.Known:
+	case !l.row.Known:
 		return ui.Cell{Text: "-", Role: themes.Faint}
 	case !known:
 		return ui.Cell{Text: st.Glyphs.Unknown, Role: themes.Unknown}

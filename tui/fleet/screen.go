@@ -19,13 +19,15 @@ type Screen struct {
 	w, h  int
 	snap  *hosts.Snapshot
 
-	table  *ui.Table[line]
-	pane   *ui.Viewer
-	full   bool // the detail has the whole screen
-	hidden bool // the detail is not wanted beside the list
-	group  grouping
-	prompt *prompt
-	of     string // the host the pane shows
+	table   *ui.Table[line]
+	pane    *ui.Viewer
+	full    bool // the detail has the whole screen
+	trouble bool // only hosts with something wrong or unknown
+	good    int  // hosts left out by that
+	hidden  bool // the detail is not wanted beside the list
+	group   grouping
+	prompt  *prompt
+	of      string // the host the pane shows
 }
 
 // grouping says what the list is grouped by.
@@ -140,8 +142,13 @@ func (s *Screen) rows() {
 	now := s.d.Now()
 	hs := s.snap.Hosts
 	rows := make([]ui.Row[line], 0, len(hs))
+	s.good = 0
 	for _, h := range hs {
 		l := newLine(h, s.judge(h, now))
+		if s.trouble && l.worst <= rankPaused {
+			s.good++
+			continue
+		}
 		rows = append(rows, ui.Row[line]{ID: h.Host.Name, Group: s.groupOf(h), Version: l.hash(), Value: l})
 	}
 	s.table.SetRows(rows)
@@ -228,6 +235,9 @@ func (s *Screen) Title() string {
 	if s.open.Host != "" {
 		return "host " + s.open.Host
 	}
+	if s.trouble {
+		return "fleet: only trouble, " + ui.Count(s.good, "host") + " not shown"
+	}
 	return "fleet"
 }
 
@@ -241,6 +251,9 @@ func (s *Screen) Back() bool {
 		s.prompt = nil
 	case s.full && s.open.Host == "":
 		s.full = false
+	case s.trouble && s.table.FilterText() == "" && s.table.Marks() == 0:
+		s.trouble = false
+		s.rows()
 	default:
 		if !s.table.Back() {
 			return false

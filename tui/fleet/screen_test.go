@@ -185,6 +185,44 @@ func TestSnapshotsKeepTheSelection(t *testing.T) {
 	}
 }
 
+func TestOnlyTrouble(t *testing.T) {
+	t.Parallel()
+	s := screen(t, newWorld(night()))
+	s.SetSize(120, 40)
+	press(t, s, "e")
+	v := s.View()
+	for _, name := range []string{"cortex-gpu-2", "pn-worker-1", "pn-worker-2", "pn-master"} {
+		if !strings.Contains(v, name) {
+			t.Errorf("%s is left out", name)
+		}
+	}
+	for _, name := range []string{"cortex-edge", "pn-build"} {
+		if strings.Contains(v, name) {
+			t.Errorf("%s is shown", name)
+		}
+	}
+	if !s.Back() || !strings.Contains(s.View(), "cortex-edge") {
+		t.Error("Back does not show all hosts again")
+	}
+	calm := screen(t, newWorld(snapshot(host("a"))))
+	calm.SetSize(80, 20)
+	press(t, calm, "e")
+	if v := calm.View(); !strings.Contains(v, "no host is in trouble") || !strings.Contains(v, "1 host good") {
+		t.Errorf("nothing wrong:\n%s", v)
+	}
+}
+
+func TestNothingIsClaimedOfAHostThatNeverAnswered(t *testing.T) {
+	t.Parallel()
+	f := never("web-1", hosts.StateDisconnected, "connection refused")
+	f.Containers = hosts.Read([]hosts.Container{}, "no docker configured", at(time.Second))
+	s := screen(t, newWorld(snapshot(f)))
+	s.SetSize(120, 20)
+	if v := s.View(); strings.Contains(v, "0/0") {
+		t.Errorf("counts of a host that never answered:\n%s", v)
+	}
+}
+
 func TestGrouping(t *testing.T) {
 	t.Parallel()
 	s := screen(t, newWorld(night()))
