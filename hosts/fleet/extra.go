@@ -11,7 +11,7 @@ import (
 // readExtra asks collector number i when that is due.
 func (m *member) readExtra(i int, now time.Time) time.Time {
 	r, c := &m.extra[i], m.Collectors[i]
-	if !c.Offline && !m.reachable() {
+	if (!c.Offline && !m.reachable()) || (c.engine && m.missing != "") {
 		return now.Add(time.Hour)
 	}
 	if c.Ready != nil && !c.Ready(&m.facts) {

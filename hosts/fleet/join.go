@@ -3,6 +3,7 @@ package fleet
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"midwatch/hosts"
 	"midwatch/hosts/docker"
@@ -28,6 +29,29 @@ func (e *engine) Evidence(ctx context.Context) []hosts.Evidence {
 		out = append(out, e.Collect(ctx, c))
 	}
 	return out
+}
+
+// Collectors are asked for what changes seldom and is looked at seldom.
+func (e *engine) Collectors() []Collector {
+	one := func(id string, every time.Duration, topic hosts.Topic, faster int) Collector {
+		return Collector{
+			ID: id, Title: docker.Source(id), Every: every, Watch: topic, Faster: faster, engine: true,
+			Collect: func(ctx context.Context, _ *hosts.HostFacts) []hosts.Evidence {
+				return []hosts.Evidence{e.Collect(ctx, id)}
+			},
+			Apply: func(f *hosts.HostFacts, ev hosts.Evidence) error {
+				if !applyDocker(f, ev) {
+					return fmt.Errorf("no part for evidence of %s", ev.Collector)
+				}
+				return nil
+			},
+		}
+	}
+	return []Collector{
+		one(docker.CollectVolumes, 2*time.Minute, hosts.TopicServices, 4),
+		one(docker.CollectNetworks, 2*time.Minute, hosts.TopicServices, 4),
+		one(docker.CollectSwarm, time.Minute, hosts.TopicServices, 12),
+	}
 }
 
 // Endpoint makes a Collector of a reader. It is asked faster times as often while topic is looked

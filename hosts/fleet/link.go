@@ -6,6 +6,7 @@ import (
 
 	"midwatch/hosts"
 	"midwatch/hosts/collect"
+	"midwatch/hosts/docker"
 )
 
 // initial is what is known of a host before anyone asked it.
@@ -41,6 +42,10 @@ func noEngine(f *hosts.HostFacts, why string, now time.Time) {
 	f.Images = hosts.Read([]hosts.Image{}, sourceImages, now)
 	f.Engine = hosts.Read(hosts.Engine{}, sourceEngine, now)
 	f.Stats = hosts.Read(map[string]hosts.Series{}, sourceStats, now)
+	f.Volumes = hosts.Read([]hosts.Volume{}, docker.Source(docker.CollectVolumes), now)
+	f.Networks = hosts.Read([]hosts.Network{}, docker.Source(docker.CollectNetworks), now)
+	f.Swarm = hosts.Read(hosts.Swarm{}, docker.Source(docker.CollectSwarm), now)
+	f.Volumes.Needs, f.Networks.Needs, f.Swarm.Needs = why, why, why
 	f.Containers.Needs, f.Images.Needs, f.Engine.Needs, f.Stats.Needs = why, why, why, why
 }
 

@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -57,7 +58,10 @@ func newMember(f *Fleet, i int, from Member, facts hosts.HostFacts) *member {
 		images: read{what: "list of images", late: dockerLate},
 		stats:  read{what: "samples of containers", late: statsLate},
 	}
-	for _, c := range from.Collectors {
+	if d, ok := from.Docker.(interface{ Collectors() []Collector }); ok {
+		m.Collectors = append(slices.Clone(m.Collectors), d.Collectors()...)
+	}
+	for _, c := range m.Collectors {
 		r := read{what: c.Title, late: c.Limit}
 		if r.late <= 0 {
 			r.late = dockerLate

@@ -49,6 +49,7 @@ type Collector struct {
 	Ready func(f *hosts.HostFacts) bool
 	// Offline collectors do not need the host to be reached: a probe from this machine.
 	Offline bool
+	engine  bool // asks the Docker engine: not while there is none
 }
 
 // Linker is what keeps the connection to a host (a transport.Link).
@@ -86,7 +87,8 @@ type Docker interface {
 	Stats(ctx context.Context, ids []string) (map[string]hosts.Stats, error)
 	// Events calls opened once the stream stands and emit for each event until the stream breaks.
 	Events(ctx context.Context, opened func(), emit func(hosts.Event)) error
-	// Evidence reads everything once more in the raw form of a capture.
+	// Evidence reads engine, containers, images and stats once more, in the raw form of a capture. What
+	// else an engine tells comes from Collectors, a method of Dockers that have them.
 	Evidence(ctx context.Context) []hosts.Evidence
 }
 

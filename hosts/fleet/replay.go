@@ -67,6 +67,12 @@ func applyDocker(f *hosts.HostFacts, ev hosts.Evidence) bool {
 		good = parsed(&f.Images, ev, docker.ParseImages)
 	case docker.CollectStats:
 		good = parsed(&f.Stats, ev, parseSeries)
+	case docker.CollectVolumes:
+		good = parsed(&f.Volumes, ev, docker.ParseVolumes)
+	case docker.CollectNetworks:
+		good = parsed(&f.Networks, ev, docker.ParseNetworks)
+	case docker.CollectSwarm:
+		good = parsed(&f.Swarm, ev, docker.ParseSwarm)
 	default:
 		return false
 	}
