@@ -1,7 +1,7 @@
 # midwatch. `make help` lists the targets; README.md tells what they need.
 
 .DEFAULT_GOAL := help
-.PHONY: help build run demo test race lint lint-install fmt golden bench cover lab-up lab-test lab-down lab ci clean
+.PHONY: help build run demo test race lint lint-install fmt golden docs bench cover lab-up lab-test lab-down lab ci clean
 
 GO       ?= go
 CACHE    := $(shell printf %s "$${XDG_CACHE_HOME:-$${HOME:-/tmp}/.cache}")/midwatch
@@ -54,6 +54,9 @@ fmt: $(LINT_DIR)/.built ## gofumpt and goimports, in place
 
 golden: ## rewrite the golden files; read the diff like code
 	$(GO) test $(GOLDEN_PKGS) -update
+
+docs: ## rewrite the parts of README.md that come from the code
+	MIDWATCH_UPDATE_DOCS=1 $(GO) test -count=1 -run TestReadme ./cmd/midwatch
 
 bench: ## benchmarks with allocations
 	$(GO) test -run '^$$' -bench . -benchmem ./...
