@@ -161,7 +161,7 @@ func (p *Program) Start(t *testing.T, args ...string) *Running {
 		t.Fatal(err)
 	}
 	r.Pid = cmd.Process.Pid
-	lines := make(chan Line)
+	lines := make(chan Line, 1<<14) // nobody may be reading for a while, and the moment a line came must be true
 	r.Lines = lines
 	read := make(chan struct{})
 	go func() {
