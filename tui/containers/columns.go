@@ -12,6 +12,12 @@ import (
 // sparkW is the cells of a sparkline in the table.
 const sparkW = 10
 
+// The note gives way to the image, but not while there is an action to report on.
+const (
+	noteIdle   = 6
+	noteActing = 4
+)
+
 // name is what a row is called: the container, or the host whose containers are not known.
 func (it *item) name() string {
 	if it.c == nil {
@@ -38,7 +44,7 @@ func columns(st func() *themes.Styles) []ui.Column[*item] {
 			Compare: func(a, b *item) int { return naturalCompare(a.name(), b.name()) },
 		},
 		{
-			ID: "host", Title: "host", Min: 6, Max: 18, Priority: 9, Filter: true, Cut: ui.CutMiddle,
+			ID: "host", Title: "host", Min: 6, Max: 18, Priority: 10, Filter: true, Cut: ui.CutMiddle,
 			Cell:    func(it *item) ui.Cell { return ui.Cell{Text: ui.Clean(it.h.Host.Name), Role: themes.Muted} },
 			Compare: func(a, b *item) int { return naturalCompare(a.h.Host.Name, b.h.Host.Name) },
 		},
@@ -75,7 +81,7 @@ func columns(st func() *themes.Styles) []ui.Column[*item] {
 			Known:   sampled,
 		},
 		{
-			ID: "cpu_trend", Title: "", Min: sparkW, Max: sparkW, Priority: 7,
+			ID: "cpu_trend", Title: "", Min: sparkW, Max: sparkW, Priority: 8,
 			Cell: func(it *item) ui.Cell {
 				return sparkCell(st(), it, func(s hosts.Stats) float64 { return s.CPU }, 100)
 			},
@@ -87,7 +93,7 @@ func columns(st func() *themes.Styles) []ui.Column[*item] {
 			Known:   sampled,
 		},
 		{
-			ID: "mem_trend", Title: "", Min: sparkW, Max: sparkW, Priority: 8,
+			ID: "mem_trend", Title: "", Min: sparkW, Max: sparkW, Priority: 9,
 			Cell: func(it *item) ui.Cell {
 				limit := float64(0)
 				if it.c != nil {
@@ -119,7 +125,7 @@ func columns(st func() *themes.Styles) []ui.Column[*item] {
 			Compare: func(a, b *item) int { return cmp.Compare(imageName(a.facts().Image), imageName(b.facts().Image)) }, Known: known,
 		},
 		{
-			ID: "age", Title: "age", Min: 6, Max: 6, Priority: 6, Right: true,
+			ID: "age", Title: "age", Min: 6, Max: 6, Priority: 7, Right: true,
 			Cell: func(it *item) ui.Cell {
 				if it.c == nil {
 					return none
@@ -129,7 +135,7 @@ func columns(st func() *themes.Styles) []ui.Column[*item] {
 			Compare: func(a, b *item) int { return b.facts().Created.Compare(a.facts().Created) }, Known: known,
 		},
 		{
-			ID: "note", Title: "note", Min: 14, Priority: 4, Grow: true, Filter: true,
+			ID: "note", Title: "note", Min: 14, Priority: noteIdle, Grow: true, Filter: true,
 			Cell: func(it *item) ui.Cell { return note(st(), it) },
 		},
 	}
@@ -203,25 +209,30 @@ func memCell(it *item) ui.Cell {
 	return ui.Cell{Text: ui.Bytes(s.Mem)}
 }
 
-// sparkCell draws the recent samples against top, or against their own largest where there is none
-// or it is exceeded.
+// sparkCell draws the recent samples against top. Where there is none they are drawn against half as
+// much again as their largest, so that a use that never changes does not look like a full one.
 func sparkCell(st *themes.Styles, it *item, value func(hosts.Stats) float64, top float64) ui.Cell {
 	if _, _, ok := it.sample(); !ok {
 		return ui.Cell{}
-	}
-	from := max(0, len(it.stats)-sparkW)
-	var values [sparkW]float64
-	n := 0
-	for _, s := range it.stats[from:] {
-		values[n] = value(s)
-		if top > 0 {
-			top = max(top, values[n])
-		}
-		n++
 	}
 	role := themes.Accent
 	if it.stale {
 		role = themes.Faint
 	}
-	return ui.Cell{Text: ui.Spark(st, values[:n], sparkW, top), Role: role}
+	return ui.Cell{Text: trend(st, it.stats, sparkW, value, top), Role: role}
+}
+
+func trend(st *themes.Styles, s hosts.Series, w int, value func(hosts.Stats) float64, top float64) string {
+	s = s[max(0, len(s)-w):]
+	values := make([]float64, len(s))
+	most := 0.0
+	for i := range s {
+		values[i] = value(s[i])
+		most = max(most, values[i])
+	}
+	const headroom = 1.5
+	if top <= 0 {
+		top = most * headroom
+	}
+	return ui.Spark(st, values, w, max(top, most))
 }

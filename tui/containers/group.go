@@ -69,14 +69,14 @@ func (t tally) role() themes.Role {
 }
 
 // groupCell is the heading of a project or host.
-func groupCell(st *themes.Styles, group string, items []*item) ui.Cell {
+func groupCell(group string, items []*item) ui.Cell {
 	if len(items) == 0 {
 		return ui.Cell{Text: group, Role: themes.Strong}
 	}
 	h := items[0].h
 	mark := ""
 	if h.Host.Production {
-		mark = " " + st.Glyphs.Production
+		mark = " (production)"
 	}
 	if items[0].c == nil {
 		role := themes.Warn

@@ -155,21 +155,11 @@ func (p *writer) usage(st *themes.Styles, it *item) {
 		role, age = themes.Faint, ", "+ui.Age(it.now.Sub(s.At))+" ago"
 	}
 	n := max(0, min(len(it.stats), p.w-headW-30))
-	draw := func(value func(hosts.Stats) float64, top float64) string {
-		var v []float64
-		for _, x := range it.stats[len(it.stats)-n:] {
-			v = append(v, value(x))
-			if top > 0 {
-				top = max(top, value(x))
-			}
-		}
-		return ui.Spark(st, v, len(v), top)
-	}
 	limit := ""
 	if it.c.CPULimit > 0 {
 		limit = " of " + cpu(it.c.CPULimit*100)
 	}
-	p.doc = append(p.doc, docLine{ui.Fit("cpu", headW), ui.Fit(cpu(s.CPU)+limit+age, 26) + " " + draw(func(x hosts.Stats) float64 { return x.CPU }, 100), role})
+	p.doc = append(p.doc, docLine{ui.Fit("cpu", headW), ui.Fit(cpu(s.CPU)+limit+age, 26) + " " + trend(st, it.stats, n, func(x hosts.Stats) float64 { return x.CPU }, 100), role})
 	limit = ""
 	if it.c.MemLimit > 0 {
 		limit = " of " + ui.Bytes(it.c.MemLimit) + ", " + ui.Percent(share(s.Mem, it.c.MemLimit))
@@ -177,7 +167,7 @@ func (p *writer) usage(st *themes.Styles, it *item) {
 	if it.memTight() {
 		role = themes.Warn
 	}
-	p.doc = append(p.doc, docLine{ui.Fit("memory", headW), ui.Fit(ui.Bytes(s.Mem)+limit+age, 26) + " " + draw(func(x hosts.Stats) float64 { return float64(x.Mem) }, float64(it.c.MemLimit)), role})
+	p.doc = append(p.doc, docLine{ui.Fit("memory", headW), ui.Fit(ui.Bytes(s.Mem)+limit+age, 26) + " " + trend(st, it.stats, n, func(x hosts.Stats) float64 { return float64(x.Mem) }, float64(it.c.MemLimit)), role})
 	p.field("network", ui.Bytes(s.RxBytes)+" in, "+ui.Bytes(s.TxBytes)+" out", role)
 	p.field("disk", ui.Bytes(s.BlkRead)+" read, "+ui.Bytes(s.BlkWrite)+" written", role)
 	p.field("processes", strconv.FormatUint(s.PIDs, 10), role)

@@ -58,7 +58,7 @@ func New(d ui.Deps, open ui.OpenMsg) *Screen {
 	}
 	s.ctx, s.cancel = context.WithCancel(d.Context)
 	s.table = ui.NewTable(d.Styles, columns(func() *themes.Styles { return s.deps.Styles }))
-	s.table.GroupCell = func(g string, items []*item) ui.Cell { return groupCell(s.deps.Styles, g, items) }
+	s.table.GroupCell = groupCell
 	if d.Fleet != nil {
 		s.snap = d.Fleet.Snapshot()
 	}
@@ -160,6 +160,14 @@ func (s *Screen) rebuild() {
 			g = ui.Clean(it.h.Host.Name)
 		}
 		rows = append(rows, ui.Row[*item]{ID: it.id(), Group: g, Version: s.hash.version(it), Value: it})
+	}
+	for i := range s.table.Columns {
+		if c := &s.table.Columns[i]; c.ID == "note" {
+			c.Priority = noteIdle
+			if len(s.acts) > 0 {
+				c.Priority = noteActing
+			}
+		}
 	}
 	s.counted = count(s.items).text()
 	s.table.SetRows(rows)
