@@ -87,18 +87,20 @@ func appendTime(dst []byte, mode timeMode, at, now time.Time, w int) []byte {
 			loc = time.UTC
 		}
 		at, now = at.In(loc), now.In(loc)
+		clock := true
 		other := at.YearDay() != now.YearDay() || at.Year() != now.Year()
 		switch {
 		case other && w >= milliW:
 			dst = at.AppendFormat(dst, "Jan 02 15:04")
 		case other && now.Sub(at) >= time.Hour:
 			dst = append(dst, ui.Age(now.Sub(at))...)
+			clock = false
 		case w >= milliW:
 			dst = at.AppendFormat(dst, "15:04:05.000")
 		default:
 			dst = at.AppendFormat(dst, "15:04:05")
 		}
-		if mode == timeUTC && len(dst)-from < w {
+		if mode == timeUTC && clock {
 			dst = append(dst, 'Z')
 		}
 	}

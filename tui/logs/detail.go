@@ -84,7 +84,7 @@ func (d *detail) lay(w int) {
 	out := []string{d.st.Normal.Render(themes.Muted, ui.Trunc(d.about(), w))}
 	role := levelRole(hosts.Level(d.line.level))
 	for _, l := range strings.Split(fullText(d.line.text), "\n") {
-		rows, _ := fitText(l, w, true, 0, fullRows-len(out))
+		rows, _ := fitText(l, w, w, true, 0, fullRows-len(out))
 		for _, r := range rows {
 			out = append(out, d.st.Normal.Render(role, l[r.from:r.to]))
 		}

@@ -29,13 +29,15 @@ type fitRow struct {
 	left, right bool
 }
 
-// fitText cuts a cleaned text into at most limit rows of w cells. Line breaks always begin a row.
-// With wrap a long line goes on in the next row, without it the row shows the cells from skip on.
-// rest is the number of line breaks that did not fit, -1 when only the end of a wrapped line did not.
-func fitText(text string, w int, wrap bool, skip, limit int) (rows []fitRow, rest int) {
+// fitText cuts a cleaned text into at most limit rows, the first of w cells and the others of more.
+// Line breaks always begin a row. With wrap a long line goes on in the next row, without it the row
+// shows the cells from skip on. rest is the number of line breaks that did not fit, -1 when only the
+// end of a wrapped line did not.
+func fitText(text string, w, more int, wrap bool, skip, limit int) (rows []fitRow, rest int) {
 	if w <= 0 || limit <= 0 {
 		return nil, 0
 	}
+	more = max(more, 1)
 	for from := 0; ; {
 		end := strings.IndexByte(text[from:], '\n')
 		last := end < 0
@@ -48,11 +50,11 @@ func fitText(text string, w int, wrap bool, skip, limit int) (rows []fitRow, res
 			return rows, strings.Count(text[from:], "\n") + 1
 		}
 		if wrap {
-			if rows = wrapLine(rows, text, from, end, w, limit); rows[len(rows)-1].to < end {
+			if rows = wrapLine(rows, text, from, end, w, more, limit); rows[len(rows)-1].to < end {
 				return rows, max(strings.Count(text[end:], "\n"), 0) - b2i(last)
 			}
 		} else {
-			rows = append(rows, cutLine(text, from, end, w, skip))
+			rows = append(rows, cutLine(text, from, end, rowWidth(len(rows), w, more), skip))
 		}
 		if last {
 			return rows, 0
@@ -68,9 +70,25 @@ func b2i(b bool) int {
 	return 0
 }
 
-func wrapLine(rows []fitRow, text string, from, end, w, limit int) []fitRow {
+// rowWidth is the width of a row by its number.
+func rowWidth(row, first, others int) int {
+	if row == 0 {
+		return first
+	}
+	return others
+}
+
+// wrapLine appends the rows of text[from:end]. A row ends after a space when there is one in its
+// last third: half a word costs more to read than a few cells.
+func wrapLine(rows []fitRow, text string, from, end, w, more, limit int) []fitRow {
 	for len(rows) < limit {
-		to, cells := take(text[from:end], w)
+		to, cells := take(text[from:end], rowWidth(len(rows), w, more))
+		if from+to < end {
+			if i := strings.LastIndexByte(text[from:from+to], ' '); i >= 0 && i >= to*2/3 && text[from+to] != ' ' {
+				cells -= ui.Width(text[from+i+1 : from+to])
+				to = i + 1
+			}
+		}
 		rows = append(rows, fitRow{from: from, to: from + to, cells: cells})
 		from += to
 		if from >= end {

@@ -52,10 +52,13 @@ func TestFitText(t *testing.T) {
 		{"half a wide one", "日本語中文", 5, false, 2, 9, "<.語>", 0},
 		{"too wide for a cell", "日x", 1, true, 0, 9, "日|x", 0},
 		{"combining", "e\u0301e\u0301e\u0301", 2, true, 0, 9, "e\u0301e\u0301|e\u0301", 0},
+		{"a word that ends with the row", "abc de fghi", 6, true, 0, 9, "abc de| fghi", 0},
+		{"at a space", "abcd efghi", 7, true, 0, 9, "abcd |efghi", 0},
+		{"space too far back", "a bcdefghij", 6, true, 0, 9, "a bcde|fghij", 0},
 		{"no width", "abc", 0, true, 0, 9, "", 0},
 		{"no rows", "abc", 5, true, 0, 0, "", 0},
 	} {
-		rows, rest := fitText(tc.text, tc.w, tc.wrap, tc.skip, tc.most)
+		rows, rest := fitText(tc.text, tc.w, tc.w, tc.wrap, tc.skip, tc.most)
 		if got := show(tc.text, rows); got != tc.want || rest != tc.rest {
 			t.Errorf("%s: %q rest %d, want %q rest %d", tc.name, got, rest, tc.want, tc.rest)
 		}
@@ -64,17 +67,18 @@ func TestFitText(t *testing.T) {
 
 // Rows stay inside the text and inside the width, and a wrapped text loses nothing.
 func FuzzFitText(f *testing.F) {
-	f.Add("abc\n日本語\u0301 👩‍👩‍👧 x", 5, true, 0, 10)
-	f.Add("a\xff\xfeb", 1, false, 3, 10)
-	f.Fuzz(func(t *testing.T, text string, w int, wrap bool, skip, most int) {
-		w, skip, most = w%300, skip%1000, most%100
+	f.Add("abc\n日本語\u0301 👩‍👩‍👧 x", 5, 7, true, 0, 10)
+	f.Add("a\xff\xfeb", 1, 1, false, 3, 10)
+	f.Fuzz(func(t *testing.T, text string, w, more int, wrap bool, skip, most int) {
+		w, more, skip, most = w%300, max(1, more%300), skip%1000, most%100
 		text = cleanText(text)
-		rows, rest := fitText(text, w, wrap, skip, most)
+		rows, rest := fitText(text, w, more, wrap, skip, most)
 		if len(rows) > max(0, most) {
 			t.Fatalf("%d rows, limit %d", len(rows), most)
 		}
 		var b strings.Builder
-		for _, r := range rows {
+		for i, r := range rows {
+			w := rowWidth(i, w, more)
 			if r.from < 0 || r.from > r.to || r.to > len(text) {
 				t.Fatalf("row %+v of %d bytes", r, len(text))
 			}

@@ -63,10 +63,10 @@ func (l *list) count(pos int) int {
 // fitter keeps the rows of the lines that were looked at last, so that a line is cleaned, cut and
 // coloured once for a width and not once for a View.
 type fitter struct {
-	w, skip, limit int
-	wrap           bool
-	cache          map[uint64]*fitted
-	fits           int // lines fitted, for tests
+	w, more, skip, limit int // more is the width of a line's further rows
+	wrap                 bool
+	cache                map[uint64]*fitted
+	fits                 int // lines fitted, for tests
 }
 
 // fitted is a line ready to be drawn.
@@ -84,12 +84,12 @@ func (f *fitted) height() int { return max(1, len(f.rows)+b2i(f.rest != 0)) }
 const fitterMost = 1024
 
 // set changes how lines are fitted; what was fitted before is void when that is different.
-func (f *fitter) set(w, skip, limit int, wrap bool) {
+func (f *fitter) set(w, more, skip, limit int, wrap bool) {
 	if wrap {
 		skip = 0
 	}
-	if f.w != w || f.skip != skip || f.limit != limit || f.wrap != wrap {
-		f.w, f.skip, f.limit, f.wrap = w, skip, limit, wrap
+	if f.w != w || f.more != more || f.skip != skip || f.limit != limit || f.wrap != wrap {
+		f.w, f.more, f.skip, f.limit, f.wrap = w, more, skip, limit, wrap
 		f.void()
 	}
 }
@@ -110,7 +110,7 @@ func (f *fitter) line(l *line) *fitted {
 	x := &fitted{}
 	if l.kind == kindText {
 		x.text = cleanText(l.text)
-		x.rows, x.rest = fitText(x.text, f.w, f.wrap, f.skip, max(1, f.limit))
+		x.rows, x.rest = fitText(x.text, f.w, f.more, f.wrap, f.skip, max(1, f.limit))
 	}
 	f.cache[l.id] = x
 	return x

@@ -14,6 +14,7 @@ import (
 type painter struct {
 	st      *themes.Styles
 	cols    columns
+	hang    int // where the further rows of a line begin
 	mode    timeMode
 	now     time.Time
 	plain   bool // no colour per source
@@ -60,8 +61,12 @@ func (p *painter) row(b *strings.Builder, ln *line, row, w int, selected bool) {
 	f := p.fit.line(ln)
 	p.gutter(b, pal, ln, row, selected)
 	used := gutterW
-	if p.cols.level > 0 {
-		used += p.prefix(b, pal, ln, row)
+	switch {
+	case row > 0:
+		put(b, &pal[themes.Text], ui.Spaces(p.hang-gutterW))
+		used = p.hang
+	case p.cols.level > 0:
+		used += p.prefix(b, pal, ln)
 	}
 	used += p.text(b, pal, ln, f, row, selected)
 	if selected && used < w {
@@ -83,12 +88,8 @@ func (p *painter) gutter(b *strings.Builder, pal *themes.Palette, ln *line, row 
 }
 
 // prefix draws the columns before the text and returns their cells.
-func (p *painter) prefix(b *strings.Builder, pal *themes.Palette, ln *line, row int) int {
+func (p *painter) prefix(b *strings.Builder, pal *themes.Palette, ln *line) int {
 	used := w0(p.cols.time) + w0(p.cols.host) + w0(p.cols.source) + w0(p.cols.level)
-	if row > 0 {
-		b.WriteString(pal.Render(themes.Text, ui.Spaces(used)))
-		return used
-	}
 	if p.cols.time > 0 {
 		p.scratch = appendTime(p.scratch[:0], p.mode, ln.at(), p.now, p.cols.time)
 		putBytes(b, &pal[themes.Faint], p.scratch)
@@ -184,7 +185,7 @@ func (p *painter) text(b *strings.Builder, pal *themes.Palette, ln *line, f *fit
 		if f.rest > 0 {
 			more = p.st.Glyphs.Ellipsis + " " + commas(f.rest) + " more lines, enter shows all"
 		}
-		more = ui.Trunc(more, p.cols.text)
+		more = ui.Trunc(more, p.fit.more)
 		b.WriteString(pal.Render(themes.Accent, more))
 		return ui.Width(more)
 	}

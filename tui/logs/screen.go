@@ -173,7 +173,7 @@ func (s *Screen) layout() {
 	}
 	r := s.rects()
 	s.pane.setSize(s.w, r.pane)
-	s.list.fit.set(s.columns().text, s.look.left, max(4, r.body/2), s.look.wrap)
+	s.refit(s.columns(), r.body)
 	if !s.page.follow {
 		s.page.reveal(&s.list, r.body)
 		s.noteIDs()

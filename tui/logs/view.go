@@ -108,10 +108,28 @@ func (s *Screen) View() string {
 	return b.String()
 }
 
+// hangW is where the further rows of a wrapped line begin on a narrow screen.
+const hangW = 3
+
+// hang is the column at which the further rows of a line begin: below its text, unless lines wrap and
+// there is too little room beside the columns for that.
+func (s *Screen) hang(cols columns) int {
+	if s.look.wrap && s.w < wide {
+		return min(hangW, s.w-cols.text)
+	}
+	return s.w - cols.text
+}
+
+// refit fits lines to the columns; one line takes at most half of the rows, the rest of it is in its
+// details.
+func (s *Screen) refit(cols columns, h int) {
+	s.list.fit.set(cols.text, s.w-s.hang(cols), s.look.left, max(4, h/2), s.look.wrap)
+}
+
 // body draws the rows of the log, each ended.
 func (s *Screen) body(b *strings.Builder, h int) {
 	cols := s.columns()
-	s.list.fit.set(cols.text, s.look.left, max(4, h/2), s.look.wrap)
+	s.refit(cols, h)
 	help := s.help(h)
 	h -= len(help)
 	defer func() {
@@ -129,7 +147,7 @@ func (s *Screen) body(b *strings.Builder, h int) {
 		return
 	}
 	p := painter{
-		st: s.deps.Styles, cols: cols, mode: s.look.time, now: s.now, plain: s.look.plain,
+		st: s.deps.Styles, cols: cols, hang: s.hang(cols), mode: s.look.time, now: s.now, plain: s.look.plain,
 		buf: s.list.buf, fit: &s.list.fit, marked: s.marked, find: s.findPred, filter: s.pred,
 	}
 	var scratch [32]byte
