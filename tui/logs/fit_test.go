@@ -78,15 +78,15 @@ func FuzzFitText(f *testing.F) {
 		}
 		var b strings.Builder
 		for i, r := range rows {
-			w := rowWidth(i, w, more)
+			room := rowWidth(i, w, more)
 			if r.from < 0 || r.from > r.to || r.to > len(text) {
 				t.Fatalf("row %+v of %d bytes", r, len(text))
 			}
 			cells := r.lead + r.cells + b2i(r.left) + b2i(r.right)
-			if cells > w {
-				t.Fatalf("row %+v is %d cells of %d", r, cells, w)
+			if cells > room {
+				t.Fatalf("row %+v is %d cells of %d", r, cells, room)
 			}
-			if got := ansi.StringWidth(text[r.from:r.to]); got != r.cells && w > 1 {
+			if got := ansi.StringWidth(text[r.from:r.to]); got != r.cells && room > 1 {
 				t.Fatalf("row %q is %d cells, said %d", text[r.from:r.to], got, r.cells)
 			}
 			b.WriteString(text[r.from:r.to])
