@@ -32,7 +32,7 @@ func TestPipeCarriesBytesAndEnd(t *testing.T) {
 	if n, err := a.Read(buf); string(buf[:n]) != "back" || err != nil {
 		t.Fatalf("read %q, %v", buf[:n], err)
 	}
-	if _, err := a.Read(buf); err != io.EOF {
+	if _, err := a.Read(buf); !errors.Is(err, io.EOF) {
 		t.Fatalf("read after close: %v, want EOF", err)
 	}
 }

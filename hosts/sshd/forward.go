@@ -13,13 +13,13 @@ import (
 // forward answers direct-tcpip and direct-streamlocal@openssh.com: it dials through the backend and
 // copies both ways until both sides ended.
 func (c *conn) forward(ctx context.Context, nch ssh.NewChannel) {
-	network, addr, refused, err := target(nch)
+	network, addr, err := target(nch)
 	if err != nil {
 		_ = nch.Reject(ssh.ConnectionFailed, err.Error())
 		return
 	}
 	if (network == "tcp" && c.server.conf.RefuseTCP) || (network == "unix" && c.server.conf.RefuseStreamLocal) {
-		_ = nch.Reject(ssh.Prohibited, refused)
+		_ = nch.Reject(ssh.Prohibited, "open failed")
 		return
 	}
 	out, err := c.server.backend.Dial(ctx, network, addr)
@@ -37,7 +37,7 @@ func (c *conn) forward(ctx context.Context, nch ssh.NewChannel) {
 }
 
 // target reads where a forwarding channel wants to go.
-func target(nch ssh.NewChannel) (network, addr, refused string, err error) {
+func target(nch ssh.NewChannel) (network, addr string, err error) {
 	if nch.ChannelType() == "direct-tcpip" {
 		var m struct {
 			Host     string
@@ -46,7 +46,7 @@ func target(nch ssh.NewChannel) (network, addr, refused string, err error) {
 			OrigPort uint32
 		}
 		err = ssh.Unmarshal(nch.ExtraData(), &m)
-		return "tcp", net.JoinHostPort(m.Host, strconv.Itoa(int(m.Port))), "open failed", err
+		return "tcp", net.JoinHostPort(m.Host, strconv.Itoa(int(m.Port))), err
 	}
 	var m struct {
 		Path     string
@@ -54,7 +54,7 @@ func target(nch ssh.NewChannel) (network, addr, refused string, err error) {
 		Unused   uint32
 	}
 	err = ssh.Unmarshal(nch.ExtraData(), &m)
-	return "unix", m.Path, "open failed", err
+	return "unix", m.Path, err
 }
 
 // splice copies between a channel and a connection, passing on the end of each direction.

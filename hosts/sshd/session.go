@@ -20,7 +20,8 @@ type session struct {
 	resize  chan Size
 	signals chan string
 	started bool
-	free    func() // gives the place among MaxSessions back, once
+	command *string // accepted and not yet started
+	free    func()  // gives the place among MaxSessions back, once
 	wg      sync.WaitGroup
 }
 
@@ -36,9 +37,13 @@ func (s *session) run(ctx context.Context, reqs <-chan *ssh.Request) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	for r := range reqs {
-		ok := s.request(ctx, cancel, r)
+		ok := s.request(cancel, r)
 		if r.WantReply {
 			_ = r.Reply(ok, nil)
+		}
+		// After the reply: a quick command could close the channel before it.
+		if s.command != nil {
+			s.start(ctx)
 		}
 	}
 	if !s.conn.server.conf.LeaveRunning {
@@ -49,7 +54,7 @@ func (s *session) run(ctx context.Context, reqs <-chan *ssh.Request) {
 	s.wg.Wait()
 }
 
-func (s *session) request(ctx context.Context, kill context.CancelFunc, r *ssh.Request) bool {
+func (s *session) request(kill context.CancelFunc, r *ssh.Request) bool {
 	switch r.Type {
 	case "env":
 		var m struct{ Name, Value string }
@@ -65,13 +70,13 @@ func (s *session) request(ctx context.Context, kill context.CancelFunc, r *ssh.R
 	case "signal":
 		return s.signal(kill, r.Payload)
 	case "shell":
-		return s.start(ctx, "")
+		return s.accept("")
 	case "exec":
 		var m struct{ Command string }
 		if ssh.Unmarshal(r.Payload, &m) != nil || m.Command == "" {
 			return false
 		}
-		return s.start(ctx, m.Command)
+		return s.accept(m.Command)
 	default:
 		return false
 	}
@@ -124,17 +129,23 @@ func (s *session) signal(kill context.CancelFunc, payload []byte) bool {
 	return true
 }
 
-// start runs the command beside the request loop, which goes on for signals and sizes.
-func (s *session) start(ctx context.Context, command string) bool {
+// accept notes the command that is to be started; a session has one.
+func (s *session) accept(command string) bool {
 	if s.started {
 		return false
 	}
-	s.started = true
+	s.started, s.command = true, &command
+	return true
+}
+
+// start runs the command beside the request loop, which goes on for signals and sizes.
+func (s *session) start(ctx context.Context) {
 	req := &Request{
-		User: s.conn.user, Command: command, Env: s.env,
+		User: s.conn.user, Command: *s.command, Env: s.env,
 		Stdin: s.ch, Stdout: s.ch, Stderr: s.ch.Stderr(),
 		Term: s.term, Resize: s.resize, Signals: s.signals,
 	}
+	s.command = nil
 	s.wg.Go(func() {
 		status := s.exec(ctx, req)
 		if ctx.Err() != nil && req.ExitSignal == "" {
@@ -155,7 +166,6 @@ func (s *session) start(ctx context.Context, command string) bool {
 		s.free()
 		_ = s.ch.Close()
 	})
-	return true
 }
 
 // exec keeps a panic of the backend inside its command: the process also holds a terminal.

@@ -27,6 +27,8 @@ type budget struct {
 	learned time.Time  // when limit was lowered
 	inUse   int
 	streams int // of inUse
+	open    int // of inUse, those the server has opened
+	proven  int // how many the server once had open at a time
 	closed  error
 	short   []*waiter
 	long    []*waiter
@@ -50,6 +52,7 @@ func newBudget(limit int) *budget {
 type slot struct {
 	b      *budget
 	stream bool
+	open   bool // b.mu guards it
 	once   sync.Once
 }
 
@@ -145,29 +148,56 @@ func (s *slot) release() {
 	})
 }
 
+// opened notes that the server has opened the session.
+func (s *slot) opened() {
+	s.b.mu.Lock()
+	defer s.b.mu.Unlock()
+	s.open = true
+	s.b.open++
+	s.b.proven = max(s.b.proven, s.b.open)
+}
+
 // drop takes the place out of the count; mu is held.
 func (s *slot) drop() {
 	s.b.inUse--
 	if s.stream {
 		s.b.streams--
 	}
+	if s.open {
+		s.b.open--
+	}
 }
 
-// refused gives the place back and learns that the server allows no more than the others that are
-// open or being opened. It reports whether there are others: without any, the server allows none.
-func (s *slot) refused() (others bool) {
+// refusal is what the server's refusal of a session means.
+type refusal int
+
+const (
+	refusedForNow refusal = iota // it allowed as many before: a session that has ended is still there
+	refusedOver                  // the limit is known now: wait for one of the others
+	refusedAlone                 // there are no others
+)
+
+// refused gives the place back and learns from it: the server allows no more than the others that
+// are open or being opened, unless it is known to allow more. With final set it is believed anyway.
+func (s *slot) refused(final bool) (r refusal) {
 	s.once.Do(func() {
-		s.b.mu.Lock()
-		defer s.b.mu.Unlock()
+		b := s.b
+		b.mu.Lock()
+		defer b.mu.Unlock()
 		s.drop()
-		others = s.b.inUse > 0
-		if s.b.limit > s.b.inUse {
-			s.b.limit = max(1, s.b.inUse)
+		switch {
+		case b.inUse == 0:
+			r = refusedAlone
+		case b.inUse < b.proven && !final:
+			r = refusedForNow
+		default:
+			r = refusedOver
+			b.limit = max(1, min(b.limit, b.inUse))
+			b.learned = time.Now()
 		}
-		s.b.learned = time.Now()
 		// Nobody is served here: the place that became free does not exist on the server.
 	})
-	return others
+	return r
 }
 
 // close fails everybody who waits and will wait; places that are given out stay counted.

@@ -80,9 +80,10 @@ func TestBudgetLearns(t *testing.T) {
 		for range 8 {
 			open = append(open, got(take(t, b, false)))
 		}
-		for i := range 4 { // a server with MaxSessions 4 refuses four of them
-			if !open[4+i].refused() {
-				t.Fatal("there are others")
+		for i := range 4 { // a server with MaxSessions 4 opens four, and refuses the others
+			open[i].opened()
+			if r := open[4+i].refused(false); r != refusedOver {
+				t.Fatalf("refusal %d means %d", i+1, r)
 			}
 		}
 		if n := b.allowed(); n != 4 {
@@ -94,12 +95,21 @@ func TestBudgetLearns(t *testing.T) {
 		}
 		open[0].release()
 		synctest.Wait()
-		if got(next) == nil {
+		n := got(next)
+		if n == nil {
 			t.Fatal("the free place was not given on")
+		}
+		// The server has not noticed the end of the one before: that teaches nothing.
+		if r := n.refused(false); r != refusedForNow || b.allowed() != 4 {
+			t.Fatalf("means %d, believes in %d sessions", r, b.allowed())
+		}
+		n = got(take(t, b, false))
+		if r := n.refused(true); r != refusedOver || b.allowed() != 3 {
+			t.Fatalf("at last means %d, believes in %d sessions", r, b.allowed())
 		}
 		// After a while one more is tried: the refusal may have been a passing one.
 		<-time.After(relearnAfter + time.Second)
-		if got(take(t, b, false)) == nil || b.allowed() != 5 {
+		if got(take(t, b, false)) == nil || b.allowed() != 4 {
 			t.Fatalf("the limit stays at %d for ever", b.allowed())
 		}
 	})
@@ -109,7 +119,7 @@ func TestBudgetAloneAndRefused(t *testing.T) {
 	t.Parallel()
 	b := newBudget(0)
 	s, err := b.acquire(t.Context(), false)
-	if err != nil || s.refused() {
+	if err != nil || s.refused(true) != refusedAlone {
 		t.Fatalf("nobody else is there: %v", err)
 	}
 	if s, err = b.acquire(t.Context(), true); err != nil {

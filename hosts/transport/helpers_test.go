@@ -23,7 +23,7 @@ import (
 
 func TestMain(m *testing.M) {
 	if filepath.Base(os.Args[0]) == "docker" { // see dockerProgram
-		os.Exit(playDocker(os.Args[1:]))
+		os.Exit(playDocker(os.Args[1:])) //nolint:forbidigo // this process is that program
 	}
 	goleak.VerifyTestMain(m)
 }

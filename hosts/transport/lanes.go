@@ -131,6 +131,7 @@ func (e *engineLane) dial(ctx context.Context, network, address string) (net.Con
 func (e *engineLane) lostC() <-chan struct{} { return e.lost }
 func (e *engineLane) shut(error)             { e.stop() }
 func (e *engineLane) info() Facts            { return Facts{Via: "docker " + e.address, Connected: e.began} }
+
 func (e *engineLane) why() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -113,7 +113,7 @@ func TestLinkStates(t *testing.T) {
 		f.remove("10.0.0.1:22")
 		_ = f.last("10.0.0.1:22").Close()
 		synctest.Wait()
-		if s := l.State(); s.State != hosts.StateDisconnected || s.Failures != 1 || !strings.Contains(s.Reason, "ops@10.0.0.1") {
+		if s = l.State(); s.State != hosts.StateDisconnected || s.Failures != 1 || !strings.Contains(s.Reason, "ops@10.0.0.1") {
 			t.Errorf("lost: %+v", s)
 		}
 		<-time.After(2 * time.Minute)
@@ -121,7 +121,7 @@ func TestLinkStates(t *testing.T) {
 		if s.State != hosts.StateError || s.Failures < 5 || !strings.Contains(s.Reason, "connection refused") {
 			t.Errorf("after two minutes: %+v", s)
 		}
-		if d := s.Retry.Sub(time.Now()); d > 30*time.Second {
+		if d := time.Until(s.Retry); d > 30*time.Second {
 			t.Errorf("the next attempt is in %s", d)
 		}
 		if got := seen.text(); !strings.HasPrefix(got, "connected disconnected disconnected disconnected disconnected error") {

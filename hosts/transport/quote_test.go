@@ -12,8 +12,18 @@ import (
 func TestQuote(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ in, want string }{
-		{"ls", "ls"}, {"", "''"}, {"a b", "'a b'"}, {"it's", `'it'\''s'`}, {`a\b`, `'a'\\'b'`}, {"$x", "'$x'"},
-		{"A=b", "'A=b'"}, {"~", "'~'"}, {"if", "'if'"}, {"/usr/bin/env", "/usr/bin/env"}, {"'", `\'`}, {"--a,b@c:1%+_-", "--a,b@c:1%+_-"},
+		{"ls", "ls"},
+		{"", "''"},
+		{"a b", "'a b'"},
+		{"it's", `'it'\''s'`},
+		{`a\b`, `'a'\\'b'`},
+		{"$x", "'$x'"},
+		{"A=b", "'A=b'"},
+		{"~", "'~'"},
+		{"if", "'if'"},
+		{"/usr/bin/env", "/usr/bin/env"},
+		{"'", `\'`},
+		{"--a,b@c:1%+_-", "--a,b@c:1%+_-"},
 	} {
 		if got := Quote(tc.in); got != tc.want {
 			t.Errorf("Quote(%q) = %s, want %s", tc.in, got, tc.want)

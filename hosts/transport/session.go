@@ -15,14 +15,14 @@ import (
 	"midwatch/hosts"
 )
 
-// sessionTries is how often a session is asked for when the server refuses although none of ours is
-// open: one we closed may still be ending there.
-const sessionTries = 6
+// sessionTries is how often a session is asked for when the server refuses although it has allowed as
+// many: one of ours may still be ending there. With the pauses between them they take two seconds.
+const sessionTries = 8
 
 // spawn starts a command in a session channel of its own, in its turn.
 func (c *client) spawn(ctx context.Context, s spec) (process, error) {
-	pause := 25 * time.Millisecond
-	for try := 1; ; try++ {
+	pause := 15 * time.Millisecond
+	for try := 1; ; {
 		place, err := c.budget.acquire(ctx, s.stream)
 		if err != nil {
 			return nil, err
@@ -30,6 +30,7 @@ func (c *client) spawn(ctx context.Context, s spec) (process, error) {
 		s.begun()
 		ch, reqs, err := c.open(ctx, "session", nil, place.release)
 		if err == nil {
+			place.opened()
 			return c.start(ctx, s, place, ch, reqs)
 		}
 		var refused *ssh.OpenChannelError
@@ -39,18 +40,22 @@ func (c *client) spawn(ctx context.Context, s spec) (process, error) {
 			}
 			return nil, err
 		}
-		if place.refused() {
-			continue // there are others: wait until one of them ends
-		}
-		if try == sessionTries {
-			err := fmt.Errorf("the ssh server opens no session (%s)", cleanLine(refused.Message))
-			c.fail(err) // a new connection may do better
-			return nil, err
+		switch place.refused(try == sessionTries) {
+		case refusedOver:
+			continue
+		case refusedAlone:
+			if try == sessionTries {
+				err := fmt.Errorf("the ssh server opens no session (%s)", cleanLine(refused.Message))
+				c.fail(err) // a new connection may do better
+				return nil, fmt.Errorf("%w: %w", hosts.ErrUnreached, err)
+			}
+		case refusedForNow:
 		}
 		if err := sleep(ctx, pause); err != nil {
 			return nil, err
 		}
-		pause *= 2
+		try++
+		pause = min(2*pause, 500*time.Millisecond)
 	}
 }
 

@@ -60,7 +60,8 @@ func echo(ctx context.Context, l net.Listener) {
 	}
 }
 
-func dialled(t *testing.T, h Host, c hosts.Conn) {
+func dialled(s subject) {
+	t, h, c := s.T, s.host, s.conn
 	if len(h.Echo) == 0 {
 		t.Skip("nothing to dial on this host")
 	}
@@ -115,7 +116,8 @@ func deadlines(t *testing.T, c hosts.Conn, network, address string) {
 	}
 }
 
-func dialRefused(t *testing.T, h Host, c hosts.Conn) {
+func dialRefused(s subject) {
+	t, h, c := s.T, s.host, s.conn
 	for network, address := range map[string]string{"tcp": "127.0.0.1:1", "unix": h.Dir + "/no-such-socket", "udp": "127.0.0.1:1"} {
 		if nc, err := c.Dial(bounded(t), network, address); err == nil {
 			_ = nc.Close()
@@ -127,7 +129,8 @@ func dialRefused(t *testing.T, h Host, c hosts.Conn) {
 	}
 }
 
-func uploaded(t *testing.T, h Host, c hosts.Conn) {
+func uploaded(s subject) {
+	t, h, c := s.T, s.host, s.conn
 	path := h.Dir + "/it's a file " + nonce()
 	data := make([]byte, 2<<20)
 	_, _ = rand.Read(data)
@@ -151,7 +154,8 @@ func uploaded(t *testing.T, h Host, c hosts.Conn) {
 	}
 }
 
-func uploadFailures(t *testing.T, h Host, c hosts.Conn) {
+func uploadFailures(s subject) {
+	t, h, c := s.T, s.host, s.conn
 	err := c.Upload(bounded(t), h.Dir+"/missing/file", 0o600, strings.NewReader("x"))
 	if !errors.Is(err, hosts.ErrMissing) {
 		t.Errorf("into a directory that is not there: %v, want ErrMissing", err)

@@ -32,7 +32,7 @@ type Host struct {
 // Run runs the suite.
 func Run(t *testing.T, h Host) {
 	t.Helper()
-	for name, test := range map[string]func(*testing.T, Host, hosts.Conn){
+	for name, test := range map[string]func(subject){
 		"exit status":     exitStatus,
 		"signal":          killedBySignal,
 		"input":           input,
@@ -60,9 +60,16 @@ func Run(t *testing.T, h Host) {
 			t.Parallel()
 			c := h.Open(t)
 			t.Cleanup(func() { _ = c.Close() })
-			test(t, h, c)
+			test(subject{t, h, c})
 		})
 	}
+}
+
+// subject is one connection under one test.
+type subject struct {
+	*testing.T
+	host Host
+	conn hosts.Conn
 }
 
 // limit bounds every step of the suite; nothing is measured against it.
@@ -88,7 +95,8 @@ func mustRun(t *testing.T, c hosts.Conn, cmd hosts.Cmd) hosts.Result {
 	return res
 }
 
-func exitStatus(t *testing.T, _ Host, c hosts.Conn) {
+func exitStatus(s subject) {
+	t, c := s.T, s.conn
 	for _, code := range []int{0, 1, 7, 126, 127, 255} {
 		res := mustRun(t, c, sh(fmt.Sprintf("exit %d", code)))
 		if res.Exit != code || res.Signal != "" {
@@ -101,14 +109,16 @@ func exitStatus(t *testing.T, _ Host, c hosts.Conn) {
 	}
 }
 
-func killedBySignal(t *testing.T, _ Host, c hosts.Conn) {
+func killedBySignal(s subject) {
+	t, c := s.T, s.conn
 	res := mustRun(t, c, sh("kill -TERM $$; sleep 30"))
 	if res.Signal != "TERM" || res.Exit != 128+15 {
 		t.Errorf("killed by TERM: exit %d signal %q", res.Exit, res.Signal)
 	}
 }
 
-func input(t *testing.T, _ Host, c hosts.Conn) {
+func input(s subject) {
+	t, c := s.T, s.conn
 	data := make([]byte, 1<<20)
 	_, _ = rand.Read(data)
 	res := mustRun(t, c, hosts.Cmd{Argv: []string{"cat"}, Stdin: bytes.NewReader(data)})
@@ -133,7 +143,8 @@ type failing struct{ err error }
 
 func (f failing) Read([]byte) (int, error) { return 0, f.err }
 
-func standardError(t *testing.T, _ Host, c hosts.Conn) {
+func standardError(s subject) {
+	t, c := s.T, s.conn
 	res := mustRun(t, c, sh("echo out; echo err >&2"))
 	if string(res.Stdout) != "out\n" || string(res.Stderr) != "err\n" {
 		t.Errorf("stdout %q, stderr %q", res.Stdout, res.Stderr)
@@ -153,7 +164,8 @@ func nasty() []string {
 	}
 }
 
-func environment(t *testing.T, _ Host, c hosts.Conn) {
+func environment(s subject) {
+	t, c := s.T, s.conn
 	env := map[string]string{}
 	var want strings.Builder
 	for i, v := range nasty() {
@@ -175,7 +187,8 @@ func environment(t *testing.T, _ Host, c hosts.Conn) {
 	}
 }
 
-func quoting(t *testing.T, _ Host, c hosts.Conn) {
+func quoting(s subject) {
+	t, c := s.T, s.conn
 	res := mustRun(t, c, sh(`for a; do printf '%s\000' "$a"; done`, nasty()...))
 	want := strings.Join(nasty(), "\x00") + "\x00"
 	if string(res.Stdout) != want {
@@ -183,7 +196,8 @@ func quoting(t *testing.T, _ Host, c hosts.Conn) {
 	}
 }
 
-func refusedArgv(t *testing.T, _ Host, c hosts.Conn) {
+func refusedArgv(s subject) {
+	t, c := s.T, s.conn
 	for _, argv := range [][]string{nil, {""}, {"echo", "a\x00b"}, {"-x"}} {
 		if res, err := c.Run(bounded(t), hosts.Cmd{Argv: argv}); err == nil {
 			t.Errorf("%q was run: %+v", argv, res)
@@ -194,7 +208,8 @@ func refusedArgv(t *testing.T, _ Host, c hosts.Conn) {
 	}
 }
 
-func bigOutput(t *testing.T, _ Host, c hosts.Conn) {
+func bigOutput(s subject) {
+	t, c := s.T, s.conn
 	const size = 6 << 20
 	res := mustRun(t, c, sh(fmt.Sprintf("head -c %d /dev/zero; echo end >&2", size)))
 	if len(res.Stdout) != size || res.Truncated || string(res.Stderr) != "end\n" {
@@ -202,7 +217,8 @@ func bigOutput(t *testing.T, _ Host, c hosts.Conn) {
 	}
 }
 
-func truncation(t *testing.T, _ Host, c hosts.Conn) {
+func truncation(s subject) {
+	t, c := s.T, s.conn
 	cmd := sh("head -c 300000 /dev/zero; exit 3")
 	cmd.Limit = 1000
 	if res := mustRun(t, c, cmd); len(res.Stdout) != 1000 || !res.Truncated || res.Exit != 3 {
@@ -215,14 +231,15 @@ func truncation(t *testing.T, _ Host, c hosts.Conn) {
 	}
 }
 
-func flood(t *testing.T, _ Host, c hosts.Conn) {
+func flood(s subject) {
+	t, c := s.T, s.conn
 	cmd := hosts.Cmd{Argv: []string{"yes"}, Limit: 1000, Timeout: limit}
 	if res := mustRun(t, c, cmd); len(res.Stdout) != 1000 || !res.Truncated || res.Signal != "KILL" {
 		t.Errorf("kept %d bytes, truncated %v, signal %q", len(res.Stdout), res.Truncated, res.Signal)
 	}
 }
 
-func mustStream(t *testing.T, ctx context.Context, c hosts.Conn, cmd hosts.Cmd) hosts.Stream { //nolint:revive // t first, as helpers have it
+func mustStream(ctx context.Context, t *testing.T, c hosts.Conn, cmd hosts.Cmd) hosts.Stream {
 	t.Helper()
 	st, err := c.Stream(ctx, cmd)
 	if err != nil {
@@ -232,8 +249,9 @@ func mustStream(t *testing.T, ctx context.Context, c hosts.Conn, cmd hosts.Cmd) 
 	return st
 }
 
-func streamed(t *testing.T, _ Host, c hosts.Conn) {
-	st := mustStream(t, bounded(t), c, sh("echo one; echo two >&2; cat; exit 5"))
+func streamed(s subject) {
+	t, c := s.T, s.conn
+	st := mustStream(bounded(t), t, c, sh("echo one; echo two >&2; cat; exit 5"))
 	out, err := io.ReadAll(st)
 	if err != nil || string(out) != "one\n" {
 		t.Errorf("read %q, %v", out, err)
@@ -254,10 +272,11 @@ func streamed(t *testing.T, _ Host, c hosts.Conn) {
 }
 
 // backPressure lets a command write without reading it, and sees it come to a standstill.
-func backPressure(t *testing.T, h Host, c hosts.Conn) {
+func backPressure(s subject) {
+	t, h, c := s.T, s.host, s.conn
 	const rounds = 4096 // of 64 KiB: 256 MiB, more than anybody may buffer
 	file := h.Dir + "/rounds-" + nonce()
-	st := mustStream(t, bounded(t), c, sh(
+	st := mustStream(bounded(t), t, c, sh(
 		fmt.Sprintf(`n=0; while [ $n -lt %d ]; do head -c 65536 /dev/zero; n=$((n+1)); echo $n >"$1"; done`, rounds), file))
 	if _, err := io.ReadFull(st, make([]byte, 10)); err != nil {
 		t.Fatal(err)
@@ -307,7 +326,8 @@ func gone(t *testing.T, c hosts.Conn, file string) {
 	})
 }
 
-func cancelled(t *testing.T, h Host, c hosts.Conn) {
+func cancelled(s subject) {
+	t, h, c := s.T, s.host, s.conn
 	file := h.Dir + "/pid-" + nonce()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -331,11 +351,12 @@ func cancelled(t *testing.T, h Host, c hosts.Conn) {
 	gone(t, c, file)
 }
 
-func cancelledStream(t *testing.T, h Host, c hosts.Conn) {
+func cancelledStream(s subject) {
+	t, h, c := s.T, s.host, s.conn
 	file := h.Dir + "/pid-" + nonce()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	st := mustStream(t, ctx, c, sh(`echo $$ >"$1"; echo begun; exec sleep 600`, file))
+	st := mustStream(ctx, t, c, sh(`echo $$ >"$1"; echo begun; exec sleep 600`, file))
 	if _, err := io.ReadFull(st, make([]byte, 6)); err != nil {
 		t.Fatal(err)
 	}
@@ -359,7 +380,8 @@ func cancelledStream(t *testing.T, h Host, c hosts.Conn) {
 	gone(t, c, file)
 }
 
-func timedOut(t *testing.T, _ Host, c hosts.Conn) {
+func timedOut(s subject) {
+	t, c := s.T, s.conn
 	cmd := hosts.Cmd{Argv: []string{"sleep", "600"}, Timeout: 200 * time.Millisecond}
 	_, err := c.Run(bounded(t), cmd)
 	if !errors.Is(err, hosts.ErrTimeout) || !strings.Contains(err.Error(), "sleep 600") {
@@ -376,7 +398,8 @@ func timedOut(t *testing.T, _ Host, c hosts.Conn) {
 	}
 }
 
-func concurrency(t *testing.T, _ Host, c hosts.Conn) {
+func concurrency(s subject) {
+	t, c := s.T, s.conn
 	var wg sync.WaitGroup
 	for i := range 12 {
 		wg.Go(func() {
@@ -390,7 +413,8 @@ func concurrency(t *testing.T, _ Host, c hosts.Conn) {
 	wg.Wait()
 }
 
-func terminalSize(t *testing.T, h Host, c hosts.Conn) {
+func terminalSize(s subject) {
+	t, h, c := s.T, s.host, s.conn
 	if h.NoTerm {
 		t.Skip("this host gives no terminal")
 	}
@@ -400,7 +424,7 @@ func terminalSize(t *testing.T, h Host, c hosts.Conn) {
 	cmd := sh(`echo "$TERM"; stty size; read x; echo "got $x"; while :; do stty size; sleep 0.1; done`)
 	cmd.Term = &hosts.Term{Name: "xterm-256color", Cols: 91, Rows: 33, Resize: resize}
 	cmd.Stdin = keys
-	st := mustStream(t, bounded(t), c, cmd)
+	st := mustStream(bounded(t), t, c, cmd)
 	seen := readUntil(t, st, "", "xterm-256color")
 	seen = readUntil(t, st, seen, "33 91")
 	_, _ = typed.Write([]byte("hello\r"))
@@ -422,8 +446,9 @@ func readUntil(t *testing.T, r io.Reader, seen, want string) string {
 	return seen
 }
 
-func closed(t *testing.T, _ Host, c hosts.Conn) {
-	st := mustStream(t, bounded(t), c, sh("echo begun; exec sleep 600"))
+func closed(s subject) {
+	t, c := s.T, s.conn
+	st := mustStream(bounded(t), t, c, sh("echo begun; exec sleep 600"))
 	if _, err := io.ReadFull(st, make([]byte, 6)); err != nil {
 		t.Fatal(err)
 	}
