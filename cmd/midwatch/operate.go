@@ -25,7 +25,7 @@ func (a *app) operate(ctx context.Context, w *world) error {
 	if err != nil {
 		return err
 	}
-	name := "audit.jsonl"
+	name := auditFile
 	if a.demoNow != nil {
 		name = "audit-demo.jsonl" // what was done to hosts that do not exist is kept apart
 	}
