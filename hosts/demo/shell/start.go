@@ -61,7 +61,8 @@ func shProgram(p *proc) int {
 // knows no file descriptor above 2: run "$@" without input, and kill it when the input of the script
 // ends. What stands before that is returned.
 func leashed(text string) (string, bool) {
-	return strings.CutSuffix(text[:max(0, strings.Index(text, `"$@" 3<&- &`))], "exec 3<&0 </dev/null; ")
+	before, rest, ok := strings.Cut(text, "exec 3<&0 </dev/null; ")
+	return before, ok && strings.Contains(rest, `"$@" 3<&- &`)
 }
 
 // leash runs argv until it ends or standard input does.
