@@ -33,6 +33,7 @@ type host struct {
 
 	sim    *sim.Host // set when the site is opened
 	engine *engine.Server
+	table  shell.Table
 
 	serverOnce sync.Once
 	server     *sshd.Server
@@ -46,7 +47,7 @@ type host struct {
 func (h *host) attach(m *sim.Host) {
 	h.sim = m
 	if m.Spec.Engine != nil {
-		h.engine = engine.New(m, h.execIn)
+		h.engine = engine.New(h.fleet.ctx, m, inside{h})
 	}
 	if h.nfsHangs {
 		for _, d := range m.Spec.Disks {
@@ -91,9 +92,18 @@ func (h *host) track(c *wire.Conn) {
 	})
 }
 
-// execIn runs a command in a container, for the engine.
-func (h *host) execIn(ctx context.Context, c *sim.Container, r *engine.ExecRequest) int {
-	m := &shell.Machine{Host: h.sim, C: c, Dial: h.dialer(c)}
+// inside runs commands in the containers of a host, for its engine.
+type inside struct{ h *host }
+
+func (i inside) machine(c *sim.Container) *shell.Machine {
+	return &shell.Machine{Host: i.h.sim, C: c, Dial: i.h.dialer(c), Table: &i.h.table}
+}
+
+// Installed reports whether a container has a program.
+func (i inside) Installed(c *sim.Container, name string) bool { return i.machine(c).Installed(name) }
+
+// Exec runs a command in a container.
+func (i inside) Exec(ctx context.Context, c *sim.Container, r *engine.ExecRequest) int {
 	env := map[string]string{}
 	for _, kv := range r.Env {
 		k, v, _ := strings.Cut(kv, "=")
@@ -101,16 +111,13 @@ func (h *host) execIn(ctx context.Context, c *sim.Container, r *engine.ExecReque
 	}
 	user := r.User
 	if user == "" {
-		user = "root"
+		if user = c.Spec.User; user == "" {
+			user = "root"
+		}
 	}
-	cols := 0
-	select {
-	case s := <-r.Resize:
-		cols = s[0]
-	default:
-	}
-	return m.Run(ctx, shell.Request{
-		User: user, Argv: r.Argv, Env: env, Dir: r.Dir, Stdin: r.Stdin, Stdout: r.Stdout, Stderr: r.Stderr, TTY: r.TTY, Cols: cols,
+	return i.machine(c).Run(ctx, shell.Request{
+		User: user, Argv: r.Argv, Env: env, Dir: r.Dir, Stdin: r.Stdin, Stdout: r.Stdout, Stderr: r.Stderr, TTY: r.TTY,
+		Cols: r.Cols, Rows: r.Rows, Resize: r.Resize,
 	}).Exit
 }
 
@@ -130,16 +137,40 @@ func (h *host) Exec(ctx context.Context, r *sshd.Request) int {
 	case h.floods:
 		return flood(ctx, r.Stdout)
 	}
-	m := &shell.Machine{Host: h.sim, Dial: h.dialer(nil)}
+	m := &shell.Machine{Host: h.sim, Dial: h.dialer(nil), Table: &h.table}
 	req := shell.Request{
 		User: r.User, Command: r.Command, Env: r.Env, Stdin: r.Stdin, Stdout: r.Stdout, Stderr: r.Stderr, Signals: r.Signals,
 	}
 	if r.Term != nil {
-		req.TTY, req.Term, req.Cols = true, r.Term.Name, r.Term.Cols
+		req.TTY, req.Term, req.Cols, req.Rows = true, r.Term.Name, r.Term.Cols, r.Term.Rows
+		sizes, done := make(chan [2]int), make(chan struct{})
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			resize(r.Resize, sizes, done)
+		}()
+		defer func() { close(done); <-ended }()
+		req.Resize = sizes
 	}
 	res := m.Run(ctx, req)
 	r.ExitSignal = res.Signal
 	return res.Exit
+}
+
+// resize passes sizes on until done.
+func resize(in <-chan sshd.Size, out chan<- [2]int, done <-chan struct{}) {
+	for {
+		select {
+		case s := <-in:
+			select {
+			case out <- [2]int{s.Cols, s.Rows}:
+			case <-done:
+				return
+			}
+		case <-done:
+			return
+		}
+	}
 }
 
 // flood writes until nobody reads.
@@ -165,4 +196,7 @@ func (h *host) login() sim.User {
 	return u
 }
 
-var _ sshd.Backend = (*host)(nil)
+var (
+	_ sshd.Backend  = (*host)(nil)
+	_ engine.Runner = inside{}
+)

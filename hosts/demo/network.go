@@ -132,6 +132,10 @@ func (f *Fleet) serve(c *wire.Conn, l sim.Listener) {
 	switch {
 	case l.Handler != nil:
 		f.web.take(f.ctx, c, l)
+	case l.Serve != nil:
+		if !f.spawn(func() { l.Serve(c) }) {
+			c.Cut(errShutdown)
+		}
 	default:
 		if !f.spawn(func() { banner(c, l.Banner) }) {
 			c.Cut(errShutdown)

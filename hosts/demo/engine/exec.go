@@ -62,7 +62,7 @@ func (s *Server) execCreate(w http.ResponseWriter, r *http.Request) error {
 		Argv: o.Cmd, Env: o.Env, User: o.User, Dir: o.WorkingDir, TTY: o.Tty,
 	}}
 	if o.ConsoleSize != nil {
-		x.resize <- [2]int{o.ConsoleSize[1], o.ConsoleSize[0]}
+		x.req.Rows, x.req.Cols = o.ConsoleSize[0], o.ConsoleSize[1]
 	}
 	x.req.Resize = x.resize
 	s.mu.Lock()
@@ -114,6 +114,10 @@ func (s *Server) execStart(w http.ResponseWriter, r *http.Request) error {
 	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<16)).Decode(&o); err != nil && err != io.EOF { //nolint:errorlint // Decode returns it bare
 		return fail(http.StatusBadRequest, "invalid JSON: %v", err)
 	}
+	if argv0 := x.req.Argv[0]; !s.runner.Installed(x.c, argv0) {
+		// Engines before 25 said so in the output.
+		return fail(http.StatusBadRequest, "OCI runtime exec failed: exec failed: unable to start container process: exec: %q: executable file not found in $PATH: unknown", argv0)
+	}
 	s.mu.Lock()
 	again := x.started
 	x.started, x.running = true, true
@@ -125,7 +129,7 @@ func (s *Server) execStart(w http.ResponseWriter, r *http.Request) error {
 		w.WriteHeader(http.StatusOK)
 		req := x.req
 		req.Stdin, req.Stdout, req.Stderr = eof{}, io.Discard, io.Discard
-		s.run(r.Context(), x, &req)
+		s.run(s.ctx, x, &req)
 		return nil
 	}
 	return s.attach(w, r, x)
@@ -140,7 +144,7 @@ func (s *Server) run(ctx context.Context, x *instance, req *ExecRequest) {
 	s.h.Site.Lock()
 	x.c.Event(s.h.Site.Now(), "exec_start: "+join(req.Argv), "execID", x.id)
 	s.h.Site.Unlock()
-	code := s.exec(ctx, x.c, req)
+	code := s.runner.Exec(ctx, x.c, req)
 	s.h.Site.Lock()
 	x.c.Event(s.h.Site.Now(), "exec_die", "execID", x.id, "exitCode", strconv.Itoa(code))
 	s.h.Site.Unlock()
@@ -151,10 +155,7 @@ func (s *Server) run(ctx context.Context, x *instance, req *ExecRequest) {
 
 // attach takes the connection over: raw with a terminal, framed without one.
 func (s *Server) attach(w http.ResponseWriter, r *http.Request, x *instance) error {
-	kind := "application/vnd.docker.multiplexed-stream"
-	if x.req.TTY {
-		kind = "application/vnd.docker.raw-stream"
-	}
+	kind := streamType(x.req.TTY)
 	conn, rw, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		return err
@@ -167,9 +168,9 @@ func (s *Server) attach(w http.ResponseWriter, r *http.Request, x *instance) err
 	if _, err := fmt.Fprint(conn, head); err != nil {
 		return nil //nolint:nilerr // the client went away
 	}
-	// The request's context does not watch a hijacked connection: the end of the input, or of a
-	// write, is what tells that the client has gone.
-	ctx, cancel := context.WithCancel(r.Context())
+	// Not the request's context: it ends with the input, which a client may close and still wait for
+	// the output. That a client has gone is seen when something is written.
+	ctx, cancel := context.WithCancel(s.ctx)
 	defer cancel()
 	req := x.req
 	out := &muxed{w: conn, cancel: cancel, raw: x.req.TTY}

@@ -147,7 +147,7 @@ func config(c *sim.Container) map[string]any {
 	}
 	m := map[string]any{
 		"Hostname": host, "Domainname": "", "User": sp.User, "AttachStdin": false, "AttachStdout": true, "AttachStderr": true,
-		"ExposedPorts": ex, "Tty": false, "OpenStdin": false, "StdinOnce": false, "Env": append(append([]string{}, sp.Env...), c.Image.Env...),
+		"ExposedPorts": ex, "Tty": sp.TTY, "OpenStdin": false, "StdinOnce": false, "Env": append(append([]string{}, sp.Env...), c.Image.Env...),
 		"Cmd": sp.Cmd, "Image": sp.Image, "Volumes": nil, "WorkingDir": sp.WorkDir, "Entrypoint": sp.Entrypoint, "OnBuild": nil,
 		"Labels": labels(sp.Labels),
 	}

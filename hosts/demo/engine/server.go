@@ -20,8 +20,13 @@ const (
 	defaultMin = "1.24"
 )
 
-// Exec runs a command inside a container and returns its exit code; the demo fleet's shell does it.
-type Exec func(ctx context.Context, c *sim.Container, r *ExecRequest) int
+// Runner runs commands inside containers; the demo fleet's shell does it.
+type Runner interface {
+	// Installed reports whether a container has a program.
+	Installed(c *sim.Container, name string) bool
+	// Exec runs a command and returns its exit code. It returns soon after the context has ended.
+	Exec(ctx context.Context, c *sim.Container, r *ExecRequest) int
+}
 
 // ExecRequest is a command inside a container.
 type ExecRequest struct {
@@ -31,22 +36,24 @@ type ExecRequest struct {
 	TTY            bool
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
-	Resize         <-chan [2]int // columns, rows
+	Cols, Rows     int           // of the terminal, as far as it is known
+	Resize         <-chan [2]int // columns, rows, later
 }
 
 // Server answers for one host.
 type Server struct {
-	h    *sim.Host
-	exec Exec
-	mux  *http.ServeMux
+	h      *sim.Host
+	ctx    context.Context //nolint:containedctx // commands in containers outlive the request that starts them
+	runner Runner
+	mux    *http.ServeMux
 
 	mu    sync.Mutex // guards execs
 	execs map[string]*instance
 }
 
-// New returns the API of a host.
-func New(h *sim.Host, exec Exec) *Server {
-	s := &Server{h: h, exec: exec, mux: http.NewServeMux(), execs: map[string]*instance{}}
+// New returns the API of a host. Commands in containers end with the context.
+func New(ctx context.Context, h *sim.Host, runner Runner) *Server {
+	s := &Server{h: h, ctx: ctx, runner: runner, mux: http.NewServeMux(), execs: map[string]*instance{}}
 	for pattern, fn := range map[string]handler{
 		"GET /_ping":                    s.ping,
 		"HEAD /_ping":                   s.ping,

@@ -57,7 +57,7 @@ func (s *Server) logs(w http.ResponseWriter, r *http.Request) error {
 		release = s.h.Site.Follow()
 	}
 	defer release()
-	w.Header().Set("Content-Type", "application/vnd.docker.multiplexed-stream")
+	w.Header().Set("Content-Type", streamType(c.Spec.TTY))
 	w.WriteHeader(http.StatusOK)
 	rc := http.NewResponseController(w)
 	for {
@@ -93,7 +93,7 @@ type printer struct {
 
 func (p *printer) wants(l sim.Line) bool {
 	at := p.h.Local(l.At)
-	return (l.Err && p.errs || !l.Err && p.out) && (p.since.IsZero() || !at.Before(p.since))
+	return (l.Err && p.errs || !l.Err && p.out || p.c.Spec.TTY && p.out) && (p.since.IsZero() || !at.Before(p.since))
 }
 
 // first is the number of the line to begin with for a tail of that many wanted lines.
@@ -126,15 +126,7 @@ func (p *printer) print(w http.ResponseWriter, lines []sim.Line) (over bool, err
 		if !p.wants(l) {
 			continue
 		}
-		text := l.Text + "\n"
-		if p.stamps {
-			text = at.UTC().Format("2006-01-02T15:04:05.000000000Z07:00") + " " + text
-		}
-		stream := byte(stdoutStream)
-		if l.Err {
-			stream = stderrStream
-		}
-		buf = append(buf, frame(stream, []byte(text))...)
+		buf = p.append(buf, l, at)
 		if len(buf) > 32<<10 {
 			if _, err := w.Write(buf); err != nil {
 				return over, err
@@ -146,6 +138,48 @@ func (p *printer) print(w http.ResponseWriter, lines []sim.Line) (over bool, err
 		_, err = w.Write(buf)
 	}
 	return over, err
+}
+
+// maxPiece is how much of a line the engine keeps together.
+const maxPiece = 16 << 10
+
+// append adds a line as the engine sends it: long ones in pieces, each with the time in front, and
+// without frames when the container has a terminal.
+func (p *printer) append(buf []byte, l sim.Line, at time.Time) []byte {
+	stream, rest, stamp, end := byte(stdoutStream), l.Text, "", "\n"
+	if l.Err {
+		stream = stderrStream
+	}
+	if p.stamps {
+		stamp = at.UTC().Format("2006-01-02T15:04:05.000000000Z07:00") + " "
+	}
+	if p.c.Spec.TTY {
+		end = "\r\n"
+	}
+	for {
+		piece := rest[:min(maxPiece, len(rest))]
+		rest = rest[len(piece):]
+		text := stamp + piece
+		if rest == "" {
+			text += end
+		}
+		if p.c.Spec.TTY {
+			buf = append(buf, text...)
+		} else {
+			buf = append(buf, frame(stream, []byte(text))...)
+		}
+		if rest == "" {
+			return buf
+		}
+	}
+}
+
+// streamType is the content type of a stream with or without frames.
+func streamType(raw bool) string {
+	if raw {
+		return "application/vnd.docker.raw-stream"
+	}
+	return "application/vnd.docker.multiplexed-stream"
 }
 
 func (s *Server) events(w http.ResponseWriter, r *http.Request) error {

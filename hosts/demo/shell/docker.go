@@ -566,7 +566,7 @@ func (d *dockerCLI) exec(args []string) (int, error) {
 		return d.p.die(1, "\"docker exec\" requires at least 2 arguments."), nil
 	}
 	tty, in := opts["-t"] != "", opts["-i"] != ""
-	if tty && !d.p.tty {
+	if tty && d.p.tty == nil {
 		return d.p.die(1, "the input device is not a TTY"), nil
 	}
 	resp, err := d.call(http.MethodPost, "/containers/"+url.PathEscape(rest[0])+"/exec", nil, map[string]any{

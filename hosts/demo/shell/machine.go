@@ -4,9 +4,11 @@ import (
 	"context"
 	"io"
 	"net"
+	"os"
 	"path"
 	"sort"
 	"strings"
+	"sync"
 
 	"midwatch/hosts/demo/sim"
 	"midwatch/hosts/demo/vfs"
@@ -18,9 +20,10 @@ type Dial func(ctx context.Context, who vfs.Cred, network, address string) (net.
 
 // Machine is a host, or the inside of one of its containers.
 type Machine struct {
-	Host *sim.Host
-	C    *sim.Container // nil on the host itself
-	Dial Dial
+	Host  *sim.Host
+	C     *sim.Container // nil on the host itself
+	Dial  Dial
+	Table *Table // of the programs that run; shared by all Machines of a host
 }
 
 // Request is a command to run.
@@ -33,12 +36,13 @@ type Request struct {
 	Stdin   io.Reader
 	Stdout  io.Writer
 	Stderr  io.Writer
-	TTY     bool
-	Term    string
 	// Signals delivers names such as TERM; nil for none.
 	Signals <-chan string
-	// Cols is the width of the terminal, 0 without one.
-	Cols int
+	// TTY gives the command a terminal; its size follows Resize.
+	TTY        bool
+	Term       string
+	Cols, Rows int
+	Resize     <-chan [2]int // columns, rows
 }
 
 // Result is how a command ended.
@@ -50,52 +54,37 @@ type Result struct {
 // Run runs a command and returns when it has ended.
 func (m *Machine) Run(ctx context.Context, r Request) Result {
 	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	defer wg.Wait()
 	defer cancel()
-	got := make(chan string, 1)
-	stop := make(chan struct{})
+	e := &entry{user: r.User, args: r.Command, cancel: cancel}
+	pid := m.Table.add(e)
+	defer m.Table.remove(pid)
 	if r.Signals != nil {
-		go func() {
-			for {
-				select {
-				case s, ok := <-r.Signals:
-					if !ok {
-						return
-					}
-					if strings.Contains(" HUP INT QUIT TERM KILL ABRT ", " "+s+" ") {
-						got <- s
-						cancel()
-						return
-					}
-				case <-stop:
-					return
-				}
-			}
-		}()
+		wg.Go(func() { e.listen(ctx, r.Signals) })
 	}
-	exit := m.run(ctx, r)
-	close(stop)
-	select {
-	case s := <-got:
-		return Result{Signal: s}
-	default:
-		return Result{Exit: exit}
-	}
-}
-
-func (m *Machine) run(ctx context.Context, r Request) int {
 	u, ok := m.user(r.User)
 	if !ok {
 		u = sim.User{Name: r.User, UID: 65534, Groups: []string{"nogroup"}, Home: "/"}
 	}
 	p := m.process(ctx, u, r)
+	p.pid = pid
+	var exit int
 	switch {
+	case r.TTY:
+		t := newTerminal(ctx, r, &wg)
+		exit = p.onTerminal(t, r)
 	case len(r.Argv) > 0:
-		return p.exec(r.Argv)
+		exit = p.exec(r.Argv)
 	case r.Command != "":
-		return p.script(r.Command, "sh", nil)
+		exit = p.script(r.Command, "sh", nil)
 	default:
-		return p.interactive(r)
+		exit = p.fromInput(nil)
 	}
+	if s := e.signal(); s != "" {
+		return Result{Signal: s}
+	}
+	return Result{Exit: exit}
 }
 
 func (m *Machine) user(name string) (sim.User, bool) {
@@ -147,7 +136,7 @@ func (m *Machine) process(ctx context.Context, u sim.User, r Request) *proc {
 	if stdin == nil {
 		stdin = strings.NewReader("")
 	}
-	return &proc{m: m, ctx: ctx, user: u, env: env, dir: dir, in: stdin, out: r.Stdout, err: r.Stderr, tty: r.TTY, cols: r.Cols}
+	return &proc{m: m, ctx: ctx, user: u, env: env, dir: dir, in: stdin, out: r.Stdout, err: r.Stderr}
 }
 
 // proc is a running program.
@@ -161,8 +150,10 @@ type proc struct {
 	in      io.Reader
 	out     io.Writer
 	err     io.Writer
-	tty     bool
-	cols    int
+	tty     *terminal // nil without one
+	ttyIn   io.Reader // what in is when it is the terminal
+	ttyFile *os.File  // the same, as the interpreter hands it on
+	pid     int
 	depth   int  // of programs that start programs
 	onlyOut bool // nothing reads any more
 }
@@ -240,6 +231,15 @@ func (m *Machine) has(name string) bool {
 		return m.Host.Spec.Systemd > 0
 	}
 	return true
+}
+
+// Installed reports whether name can be executed: a program by name, or a file by its path.
+func (m *Machine) Installed(name string) bool {
+	base := path.Base(name)
+	if lookup(base) != nil && m.has(base) {
+		return true
+	}
+	return strings.Contains(name, "/") && m.fs().Access(vfs.Cred{User: "root"}, name, 1) == nil
 }
 
 func (m *Machine) exists(name string) bool {

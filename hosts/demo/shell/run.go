@@ -21,19 +21,20 @@ func (p *proc) script(text, name string, params []string) int {
 	if p.depth > maxDepth {
 		return p.die(126, "%s: too many levels of shells", name)
 	}
+	// A plain command needs no shell, and then its input and output need no pipes either.
+	if argv := words(text); argv != nil && lookup(argv[0]) != nil {
+		return p.exec(argv)
+	}
 	file, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(text), name)
 	if err != nil {
 		return p.die(2, "%s: syntax error: %v", name, err)
-	}
-	// A plain command needs no shell, and then its input and output need no pipes either.
-	if argv := plain(file); argv != nil && lookup(argv[0]) != nil {
-		return p.exec(argv)
 	}
 	return p.interpret(file, name, params)
 }
 
 // interpret runs a parsed script with the interpreter.
 func (p *proc) interpret(file *syntax.File, name string, params []string) int {
+	prepare(file)
 	r, done, err := p.runner(params)
 	if err != nil {
 		return p.die(2, "%s: %v", name, err)
@@ -42,57 +43,49 @@ func (p *proc) interpret(file *syntax.File, name string, params []string) int {
 	return p.status(r.Run(p.ctx, file))
 }
 
-// plain returns the words of a script that is one command and nothing to expand, or nil.
-func plain(f *syntax.File) []string {
-	if len(f.Stmts) != 1 {
-		return nil
-	}
-	st := f.Stmts[0]
-	call, ok := st.Cmd.(*syntax.CallExpr)
-	if !ok || st.Negated || st.Background || len(st.Redirs) > 0 || len(call.Assigns) > 0 {
-		return nil
-	}
+// words splits a command line that is one command with nothing to expand: plain letters, single
+// quotes and backslashes. It returns nil for everything else, which is left to the interpreter. Bytes
+// that are no UTF-8 pass here and would not there.
+func words(text string) []string {
 	var out []string
-	for _, w := range call.Args {
-		text := ""
-		for _, part := range w.Parts {
-			switch x := part.(type) {
-			case *syntax.Lit:
-				if strings.ContainsAny(x.Value, "*?[~{") {
-					return nil
-				}
-				text += unescape(x.Value)
-			case *syntax.SglQuoted:
-				if x.Dollar {
-					return nil
-				}
-				text += x.Value
-			default:
+	var w []byte
+	in := false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '\'':
+			end := strings.IndexByte(text[i+1:], '\'')
+			if end < 0 {
 				return nil
 			}
+			w, in = append(w, text[i+1:i+1+end]...), true
+			i += end + 1
+		case c == '\\':
+			if i++; i >= len(text) || text[i] == '\n' {
+				return nil
+			}
+			w, in = append(w, text[i]), true
+		case c == ' ' || c == '\t':
+			if in {
+				out, w, in = append(out, string(w)), nil, false
+			}
+		case c == '\n' && strings.TrimSpace(text[i:]) == "":
+		case strings.IndexByte("$`\"*?[]~{}<>()|&;#=!\n", c) >= 0:
+			return nil
+		default:
+			w, in = append(w, c), true
 		}
-		out = append(out, text)
+	}
+	if in {
+		out = append(out, string(w))
 	}
 	// exec in front of it: the command takes the shell's place, which is what happens here anyway.
-	if len(out) > 1 && out[0] == "exec" && out[1][0:min(1, len(out[1]))] != "-" {
+	if len(out) > 1 && out[0] == "exec" && !strings.HasPrefix(out[1], "-") {
 		out = out[1:]
 	}
+	if len(out) == 0 {
+		return nil
+	}
 	return out
-}
-
-// unescape takes the backslashes out of a word that is not quoted.
-func unescape(s string) string {
-	if !strings.Contains(s, `\`) {
-		return s
-	}
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		if s[i] == '\\' && i+1 < len(s) {
-			i++
-		}
-		b.WriteByte(s[i])
-	}
-	return b.String()
 }
 
 // status turns what the interpreter returned into an exit status.
@@ -110,13 +103,41 @@ func (p *proc) status(err error) int {
 	}
 }
 
+// pidVar holds what $$ means: the interpreter would give the number of our own process.
+const pidVar = "MW_PID"
+
+// prepare changes a script where the interpreter would not do what a shell does: $$ is the number of
+// the simulated process, and exec COMMAND ends the shell also when the command fails.
+func prepare(n syntax.Node) {
+	syntax.Walk(n, func(n syntax.Node) bool {
+		switch x := n.(type) {
+		case *syntax.ParamExp:
+			if x.Param != nil && x.Param.Value == "$" {
+				x.Param.Value = pidVar
+			}
+		case *syntax.Stmt:
+			call, ok := x.Cmd.(*syntax.CallExpr)
+			if !ok || len(call.Args) < 2 || call.Args[0].Lit() != "exec" || strings.HasPrefix(call.Args[1].Lit(), "-") {
+				break
+			}
+			call.Args = call.Args[1:]
+			exit := &syntax.Word{Parts: []syntax.WordPart{&syntax.Lit{Value: "exit"}}}
+			x.Cmd = &syntax.Block{Stmts: []*syntax.Stmt{{Cmd: call}, {Cmd: &syntax.CallExpr{Args: []*syntax.Word{exit}}}}}
+		}
+		return true
+	})
+}
+
 // runner makes an interpreter over the machine; done frees its input.
 func (p *proc) runner(params []string) (*interp.Runner, func(), error) {
 	in, done, err := p.input()
 	if err != nil {
 		return nil, nil, err
 	}
-	env := append(p.environ(), "UID="+strconv.Itoa(p.user.UID), "EUID="+strconv.Itoa(p.user.UID), "GID="+strconv.Itoa(p.user.UID))
+	if p.in == p.ttyIn {
+		p.ttyFile = in
+	}
+	env := append(p.environ(), pidVar+"="+strconv.Itoa(p.pid), "UID="+strconv.Itoa(p.user.UID), "EUID="+strconv.Itoa(p.user.UID), "GID="+strconv.Itoa(p.user.UID))
 	r, err := interp.New(
 		interp.Env(expand.ListEnviron(env...)),
 		interp.Params(append([]string{"--"}, params...)...),
@@ -196,12 +217,16 @@ func (p *proc) call(ctx context.Context, args []string) error {
 	q := p.child(args)
 	q.ctx, q.dir = ctx, hc.Dir
 	q.in, q.out, q.err = hc.Stdin, hc.Stdout, hc.Stderr
-	if hc.Stdin == nil {
+	q.ttyIn, q.ttyFile = nil, nil
+	switch f, ok := hc.Stdin.(*os.File); {
+	case hc.Stdin == nil:
 		q.in = strings.NewReader("")
+	case ok && f != nil && f == p.ttyFile:
+		q.ttyIn = q.in
 	}
 	q.env = map[string]string{}
 	for name, v := range hc.Env.Each {
-		if v.Exported && v.Kind == expand.String {
+		if v.Exported && v.Kind == expand.String && name != pidVar {
 			q.env[name] = v.Str
 		}
 	}
@@ -226,6 +251,8 @@ func (p *proc) open(ctx context.Context, name string, flag int, perm fs.FileMode
 	switch name {
 	case "/dev/null":
 		return os.OpenFile(os.DevNull, flag&^os.O_TRUNC, 0)
+	case "/dev/zero", "/dev/urandom", "/dev/random":
+		return os.Open(os.DevNull) // endless files are for programs that say how much they want
 	case "/dev/stdout", "/dev/stderr", "/dev/tty":
 		hc := interp.HandlerCtx(ctx)
 		w := hc.Stdout

@@ -1,14 +1,12 @@
 package shell
 
 import (
-	"bufio"
 	"context"
 	"io"
 	"path"
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"mvdan.cc/sh/v3/syntax"
@@ -39,14 +37,14 @@ func shProgram(p *proc) int {
 			}
 			return p.script(args[0], name, rest)
 		case f == "-i" || f == "-l" || f == "-il" || f == "-li" || f == "--login":
-			if p.tty {
-				return p.interactive(Request{TTY: true})
+			if p.onTTY() {
+				return p.interactive()
 			}
 		}
 	}
 	if len(args) == 0 {
-		if p.tty {
-			return p.interactive(Request{TTY: true})
+		if p.onTTY() {
+			return p.interactive()
 		}
 		return p.fromInput(nil)
 	}
@@ -381,6 +379,18 @@ func duration(s string) (time.Duration, bool) {
 	return time.Duration(f * float64(unit)), true
 }
 
+// yesProgram writes until nobody reads.
+func yesProgram(p *proc) int {
+	word := "y"
+	if len(p.args) > 1 {
+		word = strings.Join(p.args[1:], " ")
+	}
+	text := strings.Repeat(word+"\n", 1+(4<<10)/(len(word)+1))
+	for p.print(text) {
+	}
+	return 141
+}
+
 func sleepProgram(p *proc) int {
 	total := time.Duration(0)
 	for _, a := range p.args[1:] {
@@ -553,153 +563,4 @@ func (i *input) pump() {
 			}
 		}
 	}()
-}
-
-// interactive reads commands from standard input and shows a prompt.
-func (p *proc) interactive(r Request) int {
-	tty := r.TTY || p.tty
-	q := p.child([]string{"sh"})
-	q.in = strings.NewReader("")
-	if tty {
-		q.out, q.err = crlf{p.out}, crlf{p.err}
-		q.tty = true
-	}
-	run, done, err := q.runner(nil)
-	if err != nil {
-		return p.die(2, "sh: %v", err)
-	}
-	defer done()
-	ed := &editor{in: bufio.NewReader(p.reader()), out: p.out, echo: tty}
-	for {
-		if tty {
-			ed.prompt = q.prompt(run.Dir)
-		}
-		line, err := ed.line()
-		if err != nil {
-			if tty {
-				_, _ = io.WriteString(p.out, "logout\r\n")
-			}
-			return 0
-		}
-		file, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(line), "sh")
-		if err != nil {
-			_, _ = io.WriteString(q.err, "sh: "+err.Error()+"\n")
-			continue
-		}
-		for _, st := range file.Stmts {
-			code := q.status(run.Run(p.ctx, st))
-			if run.Exited() {
-				return code
-			}
-			if p.ctx.Err() != nil {
-				return 130
-			}
-		}
-	}
-}
-
-func (p *proc) prompt(dir string) string {
-	sign := "$"
-	if p.root() {
-		sign = "#"
-	}
-	if dir == p.user.Home {
-		dir = "~"
-	}
-	return p.user.Name + "@" + p.m.hostname() + ":" + dir + sign + " "
-}
-
-// crlf is the output of a terminal in cooked mode.
-type crlf struct{ w io.Writer }
-
-func (c crlf) Write(b []byte) (int, error) {
-	text := strings.ReplaceAll(strings.ReplaceAll(string(b), "\r\n", "\n"), "\n", "\r\n")
-	if _, err := io.WriteString(c.w, text); err != nil {
-		return 0, err
-	}
-	return len(b), nil
-}
-
-var errClosed = syscall.EPIPE
-
-// editor reads lines from a terminal: echo, backspace, ^C, ^D, ^U, ^L and the last lines with ↑.
-type editor struct {
-	in     *bufio.Reader
-	out    io.Writer
-	echo   bool
-	prompt string
-	past   []string
-}
-
-func (e *editor) show(s string) {
-	if e.echo {
-		_, _ = io.WriteString(e.out, s)
-	}
-}
-
-func (e *editor) line() (string, error) {
-	e.show(e.prompt)
-	var buf []rune
-	back := len(e.past)
-	for {
-		r, _, err := e.in.ReadRune()
-		if err != nil {
-			if len(buf) > 0 && !e.echo {
-				return string(buf), nil
-			}
-			return "", err
-		}
-		switch {
-		case r == '\r' || r == '\n':
-			e.show("\r\n")
-			if len(buf) > 0 {
-				e.past = append(e.past, string(buf))
-			}
-			return string(buf), nil
-		case r == 3 && e.echo: // ^C
-			e.show("^C\r\n" + e.prompt)
-			buf = nil
-		case r == 4 && e.echo: // ^D
-			if len(buf) == 0 {
-				return "", errClosed
-			}
-		case (r == 127 || r == 8) && e.echo:
-			if len(buf) > 0 {
-				buf = buf[:len(buf)-1]
-				e.show("\b \b")
-			}
-		case r == 21 && e.echo: // ^U
-			e.show("\r\x1b[K" + e.prompt)
-			buf = nil
-		case r == 12 && e.echo: // ^L
-			e.show("\x1b[H\x1b[2J" + e.prompt + string(buf))
-		case r == 27 && e.echo:
-			buf, back = e.arrow(buf, back)
-		case r >= 32 && len(buf) < 4096 || !e.echo:
-			buf = append(buf, r)
-			e.show(string(r))
-		}
-	}
-}
-
-// arrow reads the rest of an escape sequence; up and down walk through the lines before.
-func (e *editor) arrow(buf []rune, back int) ([]rune, int) {
-	if b, _, err := e.in.ReadRune(); err != nil || b != '[' {
-		return buf, back
-	}
-	d, _, err := e.in.ReadRune()
-	if err != nil || d != 'A' && d != 'B' {
-		return buf, back
-	}
-	if d == 'A' {
-		back = max(0, back-1)
-	} else {
-		back = min(len(e.past), back+1)
-	}
-	buf = nil
-	if back < len(e.past) {
-		buf = []rune(e.past[back])
-	}
-	e.show("\r\x1b[K" + e.prompt + string(buf))
-	return buf, back
 }

@@ -715,6 +715,9 @@ func killProgram(p *proc) int {
 	code := 0
 	p.locked(func(h *sim.Host) {
 		for _, pid := range pids {
+			if p.m.Table.kill(pid, sig) {
+				continue
+			}
 			if !p.signal(h, pid, sig) {
 				code = 1
 			}

@@ -40,6 +40,8 @@ func starting(name string) program {
 		return xargsProgram
 	case "mw-which", "which":
 		return whichProgram
+	case "yes":
+		return yesProgram
 	case "sleep":
 		return sleepProgram
 	case "su":
@@ -189,7 +191,9 @@ func onMachine(name string) program {
 		return dmesgProgram
 	case "ip":
 		return ipProgram
-	case "last", "tput", "stty":
+	case "stty":
+		return sttyProgram
+	case "last", "tput":
 		return func(*proc) int { return 0 }
 	case "clear":
 		return func(p *proc) int { p.print("\x1b[H\x1b[2J"); return 0 }

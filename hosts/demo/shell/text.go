@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"crypto/md5" //nolint:gosec // md5sum prints it
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -47,8 +48,32 @@ func (p *proc) texts(names []string, each func(name string, data []byte) bool) i
 	return code
 }
 
+// device is an endless file, nil for other names.
+func device(name string) io.Reader {
+	switch name {
+	case "/dev/zero":
+		return zeros{}
+	case "/dev/urandom", "/dev/random":
+		return rand.Reader
+	}
+	return nil
+}
+
+type zeros struct{}
+
+func (zeros) Read(b []byte) (int, error) {
+	clear(b)
+	return len(b), nil
+}
+
 func catProgram(p *proc) int {
 	opts, names, _ := flags(p.args[1:], "")
+	if len(names) == 1 {
+		if r := device(names[0]); r != nil {
+			_, _ = io.Copy(writer{p}, r)
+			return 141
+		}
+	}
 	if len(names) == 0 || len(names) == 1 && names[0] == "-" {
 		// A stream is passed on as it comes.
 		if _, err := io.Copy(writer{p}, p.reader()); err != nil && p.ctx.Err() != nil {
@@ -115,7 +140,12 @@ func headProgram(p *proc) int {
 	}
 	bytesMode := opts["-c"]+opts["--bytes"] != ""
 	if len(names) == 0 && n >= 0 {
-		return p.headStream(n, bytesMode)
+		return p.headStream(p.reader(), n, bytesMode)
+	}
+	if len(names) == 1 && n >= 0 && strings.HasPrefix(names[0], "/dev/") {
+		if r := device(names[0]); r != nil {
+			return p.headStream(r, n, bytesMode)
+		}
 	}
 	return p.texts(names, func(name string, data []byte) bool {
 		if len(names) > 1 && opts["-q"] == "" {
@@ -138,12 +168,12 @@ func headProgram(p *proc) int {
 }
 
 // headStream ends as soon as it has what it wants, which ends the program before it in a pipe.
-func (p *proc) headStream(n int, bytesMode bool) int {
+func (p *proc) headStream(in io.Reader, n int, bytesMode bool) int {
 	if bytesMode {
-		_, _ = io.Copy(writer{p}, io.LimitReader(p.reader(), int64(n)))
+		_, _ = io.Copy(writer{p}, io.LimitReader(in, int64(n)))
 		return 0
 	}
-	r := bufio.NewReader(p.reader())
+	r := bufio.NewReader(in)
 	for range n {
 		line, err := r.ReadString('\n')
 		if line != "" && !p.print(line) {

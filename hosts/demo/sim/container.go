@@ -139,12 +139,22 @@ func (c *Container) NetBytes(at time.Time) (rx, tx uint64) {
 // Short is the first 12 digits of the ID.
 func (c *Container) Short() string { return c.ID[:12] }
 
-// Printf-free logging: Out writes a line to standard output.
-func (c *Container) Out(at time.Time, text string) { c.Log.Add(Line{At: at, Text: text}) }
+// Out writes a line to standard output, at that moment when it is still to come.
+func (c *Container) Out(at time.Time, text string) { c.write(Line{At: at, Text: text}) }
 
-// Errout writes a line to standard error.
-func (c *Container) Errout(at time.Time, text string) {
-	c.Log.Add(Line{At: at, Err: true, Text: text})
+// Errout writes a line to standard error, at that moment when it is still to come.
+func (c *Container) Errout(at time.Time, text string) { c.write(Line{At: at, Err: true, Text: text}) }
+
+func (c *Container) write(l Line) {
+	if l.At.After(c.Host.Site.now) {
+		c.Host.Site.At(l.At, func(time.Time) { c.write(l) })
+		return
+	}
+	// No two lines of a log have the same time: that is what makes a time a place in it.
+	if all := c.Log.All(); len(all) > 0 && !l.At.After(all[len(all)-1].At) {
+		l.At = all[len(all)-1].At.Add(800 * time.Nanosecond)
+	}
+	c.Log.Add(l)
 }
 
 // Event records a message of the engine about the container.

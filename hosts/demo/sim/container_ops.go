@@ -66,7 +66,7 @@ func (c *Container) halt(after time.Duration, done func(now time.Time)) {
 	if c.Spec.Halt != nil {
 		c.Spec.Halt(c, now)
 	}
-	need, exit := c.Spec.StopTime, 0
+	need, exit := c.Spec.StopTime, c.Spec.ExitCode
 	if need > after {
 		need, exit = after, 137
 	}
@@ -93,7 +93,7 @@ func (c *Container) Kill(signal string) {
 		if c.Spec.Halt != nil {
 			c.Spec.Halt(c, now)
 		}
-		c.timer = c.Host.Site.After(c.Spec.StopTime, func(now time.Time) { c.die(now, 0) })
+		c.timer = c.Host.Site.After(c.Spec.StopTime, func(now time.Time) { c.die(now, c.Spec.ExitCode) })
 	}
 }
 

@@ -85,6 +85,8 @@ type ContainerSpec struct {
 	LogDriver  string
 	LogOpts    map[string]string
 	Privileged bool
+	TTY        bool // has a terminal: its log is one raw stream
+	ExitCode   int  // when it is ended by SIGTERM
 
 	Off      string        // starts as "exited" or "created" instead of running
 	Exit     int           // exit code of an exited one

@@ -3,6 +3,7 @@ package sim
 import (
 	"crypto/tls"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"strconv"
 	"time"
@@ -219,8 +220,9 @@ type Listener struct {
 	Port    int
 	Path    string // of a unix socket
 	Handler http.Handler
-	Banner  string      // what a server that does not speak HTTP says first
-	TLS     *tls.Config // the connection begins with a handshake
+	Serve   func(net.Conn) // answers a protocol that is not HTTP; it closes the connection
+	Banner  string         // what a server that does not speak HTTP says first
+	TLS     *tls.Config    // the connection begins with a handshake
 	Process string
 	PID     int
 	User    string

@@ -28,10 +28,19 @@ const (
 
 // Log writes a journal entry of a unit's main process.
 func (u *Unit) Log(at time.Time, priority int, text string) {
-	u.Host.Journal.Add(Record{
+	u.Host.note(Record{
 		At: at, Unit: u.Spec.Name, Ident: u.ident(), PID: u.PID, UID: u.uid(),
 		Priority: priority, Message: text,
 	})
+}
+
+// note adds an entry to the journal, at its moment when that is still to come.
+func (h *Host) note(r Record) {
+	if r.At.After(h.Site.now) {
+		h.Site.At(r.At, func(time.Time) { h.note(r) })
+		return
+	}
+	h.Journal.Add(r)
 }
 
 // manager writes what systemd says about a unit.
