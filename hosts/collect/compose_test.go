@@ -192,8 +192,12 @@ func TestSameImage(t *testing.T) {
 		a, b string
 		same bool
 	}{
-		{"nginx", "nginx:latest", true}, {"docker.io/library/nginx:1", "nginx:1", true}, {"nginx:1", "nginx:2", false},
-		{"reg:5000/a", "reg:5000/a:latest", true}, {"a@sha256:1", "a@sha256:1", true}, {"a@sha256:1", "a@sha256:2", false},
+		{"nginx", "nginx:latest", true},
+		{"docker.io/library/nginx:1", "nginx:1", true},
+		{"nginx:1", "nginx:2", false},
+		{"reg:5000/a", "reg:5000/a:latest", true},
+		{"a@sha256:1", "a@sha256:1", true},
+		{"a@sha256:1", "a@sha256:2", false},
 	} {
 		if sameImage(c.a, c.b) != c.same {
 			t.Errorf("%s and %s", c.a, c.b)

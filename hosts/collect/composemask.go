@@ -163,7 +163,8 @@ func (m *masker) hide(n *yaml.Node, with string) {
 	}
 	col := columnOffset(m.lines[at], n.Column)
 	head, rest := m.lines[at][:col], m.lines[at][col:]
-	last, tail := at, ""
+	var last int
+	var tail string
 	switch {
 	case n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0:
 		last = m.blockEnd(at)

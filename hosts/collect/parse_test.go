@@ -92,12 +92,18 @@ func TestParseDisks(t *testing.T) {
 Filesystem Inodes IUsed IFree IUse% Mounted on
 //nas/my share 50 5 45 10% /mnt/my share
 `, []hosts.Disk{{Device: "//nas/my share", FSType: "cifs", Mount: "/mnt/my share", Size: 1000, Used: 900, Avail: 100, Inodes: 50, InodesUsed: 5}}},
-		{"kilobytes", "Filesystem Type 1024-blocks Used Available Capacity Mounted on\n/dev/sda1 ext4 1048576 524288 524288 50% /\n",
-			[]hosts.Disk{{Device: "/dev/sda1", FSType: "ext4", Mount: "/", Size: gib, Used: gib / 2, Avail: gib / 2}}},
-		{"no inodes", "Filesystem Type 1-blocks Used Available Capacity Mounted on\n/dev/sda1 btrfs 10 5 5 50% /\nFilesystem Inodes IUsed IFree IUse% Mounted on\n/dev/sda1 0 0 0 - /\n",
-			[]hosts.Disk{{Device: "/dev/sda1", FSType: "btrfs", Mount: "/", Size: 10, Used: 5, Avail: 5}}},
-		{"reserved blocks eaten", "Filesystem Type 1-blocks Used Available Capacity Mounted on\n/dev/sda1 ext4 100 99 -4 105% /\n",
-			[]hosts.Disk{{Device: "/dev/sda1", FSType: "ext4", Mount: "/", Size: 100, Used: 99}}},
+		{
+			"kilobytes", "Filesystem Type 1024-blocks Used Available Capacity Mounted on\n/dev/sda1 ext4 1048576 524288 524288 50% /\n",
+			[]hosts.Disk{{Device: "/dev/sda1", FSType: "ext4", Mount: "/", Size: gib, Used: gib / 2, Avail: gib / 2}},
+		},
+		{
+			"no inodes", "Filesystem Type 1-blocks Used Available Capacity Mounted on\n/dev/sda1 btrfs 10 5 5 50% /\nFilesystem Inodes IUsed IFree IUse% Mounted on\n/dev/sda1 0 0 0 - /\n",
+			[]hosts.Disk{{Device: "/dev/sda1", FSType: "btrfs", Mount: "/", Size: 10, Used: 5, Avail: 5}},
+		},
+		{
+			"reserved blocks eaten", "Filesystem Type 1-blocks Used Available Capacity Mounted on\n/dev/sda1 ext4 100 99 -4 105% /\n",
+			[]hosts.Disk{{Device: "/dev/sda1", FSType: "ext4", Mount: "/", Size: 100, Used: 99}},
+		},
 		{"images and layers are left out", `Filesystem Type 1-blocks Used Available Capacity Mounted on
 /dev/loop0 squashfs 100 100 0 100% /snap/core/1
 overlay overlay 100 50 50 50% /var/lib/docker/overlay2/abc/merged
@@ -105,14 +111,18 @@ udev devtmpfs 100 0 100 0% /dev
 proc proc 0 0 0 - /proc
 tmpfs tmpfs 100 91 9 91% /run
 `, []hosts.Disk{{Device: "tmpfs", FSType: "tmpfs", Mount: "/run", Size: 100, Used: 91, Avail: 9}}},
-		{"mounted over", "Filesystem Type 1-blocks Used Available Capacity Mounted on\n/dev/a ext4 10 1 9 10% /x\n/dev/b ext4 20 2 18 10% /x\n",
-			[]hosts.Disk{{Device: "/dev/b", FSType: "ext4", Mount: "/x", Size: 20, Used: 2, Avail: 18}}},
-		{"silent", "mw-silent 137 nfs4 10.0.0.9:/export /mnt/my\\040files\nmw-silent 127 cifs //nas/x /x\nmw-silent 1 nfs a:/ /y\nmw-silent 1\n",
+		{
+			"mounted over", "Filesystem Type 1-blocks Used Available Capacity Mounted on\n/dev/a ext4 10 1 9 10% /x\n/dev/b ext4 20 2 18 10% /x\n",
+			[]hosts.Disk{{Device: "/dev/b", FSType: "ext4", Mount: "/x", Size: 20, Used: 2, Avail: 18}},
+		},
+		{
+			"silent", "mw-silent 137 nfs4 10.0.0.9:/export /mnt/my\\040files\nmw-silent 127 cifs //nas/x /x\nmw-silent 1 nfs a:/ /y\nmw-silent 1\n",
 			[]hosts.Disk{
 				{Device: "10.0.0.9:/export", FSType: "nfs4", Mount: "/mnt/my files", Problem: "no answer within 2s: its server may be gone"},
 				{Device: "//nas/x", FSType: "cifs", Mount: "/x", Problem: "not asked: this host has no timeout command"},
 				{Device: "a:/", FSType: "nfs", Mount: "/y", Problem: "df gave no answer (exit 1)"},
-			}},
+			},
+		},
 		{"nonsense", "Filesystem\nx\nFilesystem Type 1-blocks Used Available Capacity Mounted on\n1 2 3 4 5% relative\n%\n- - - - - -\n", nil},
 	}
 	for _, c := range cases {

@@ -107,9 +107,11 @@ func (p *process) Close() error {
 func (*shell) Run(context.Context, hosts.Cmd) (hosts.Result, error) {
 	return hosts.Result{}, errors.New("not used")
 }
+
 func (*shell) Dial(context.Context, string, string) (net.Conn, error) {
 	return nil, errors.New("not used")
 }
+
 func (*shell) Upload(context.Context, string, uint32, io.Reader) error {
 	return errors.New("not used")
 }

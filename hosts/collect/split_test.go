@@ -34,8 +34,10 @@ func pieces(data string, n int) string {
 func TestSplitter(t *testing.T) {
 	t.Parallel()
 	cases := []struct{ name, in, want string }{
-		{"whole", "motd\n\n0123 start 1.00 5.5 yes\n\n0123 begin a 1.00\nhello\n\n0123 end 0 2.50\n\n0123 done 3.00\n",
-			"[motd\n]<start  0 1s><begin a 0 1s>[hello\n]<end  0 2.5s><done  0 3s>"},
+		{
+			"whole", "motd\n\n0123 start 1.00 5.5 yes\n\n0123 begin a 1.00\nhello\n\n0123 end 0 2.50\n\n0123 done 3.00\n",
+			"[motd\n]<start  0 1s><begin a 0 1s>[hello\n]<end  0 2.5s><done  0 3s>",
+		},
 		{"no newline at the end of a section", "\n0123 begin a -\nx\n0123 end 3 -\n", "<begin a 0 0s>[x]<end  3 0s>"},
 		{"empty section", "\n0123 begin a -\n\n0123 end 0 -\n", "<begin a 0 0s><end  0 0s>"},
 		{"not at the start of a line", "x0123 end 0 1\n", "[x0123 end 0 1\n]"},

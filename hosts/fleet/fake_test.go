@@ -140,9 +140,11 @@ func (a *answer) Close() error                { return nil }
 func (*host) Run(context.Context, hosts.Cmd) (hosts.Result, error) {
 	return hosts.Result{}, errors.New("not used")
 }
+
 func (*host) Dial(context.Context, string, string) (net.Conn, error) {
 	return nil, errors.New("not used")
 }
+
 func (*host) Upload(context.Context, string, uint32, io.Reader) error {
 	return errors.New("not used")
 }

@@ -93,8 +93,8 @@ func (m *member) supervise(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for ctx.Err() == nil {
-		wait := firstRetry // after a mistake of ours, which is logged
-		_ = m.f.guard("supervisor of "+m.Host.Name, func() { wait = m.step() })
+		wait := firstRetry                                                      // after a mistake of ours, which is logged
+		_ = m.f.guard("supervisor of "+m.Host.Name, func() { wait = m.step() }) //nolint:contextcheck // what it starts runs under m.ctx, which is ctx
 		m.publish()
 		timer.Reset(wait)
 		select {

@@ -30,7 +30,10 @@ func Replay(list []hosts.Host, evidence []hosts.Evidence, at time.Time) *hosts.S
 	slices.SortStableFunc(ordered, func(a, b hosts.Evidence) int { return cmp.Compare(turn(a), turn(b)) })
 	for _, ev := range ordered {
 		f, ok := byName[ev.Host]
-		if !ok || !(collect.Apply(f, ev) || applyDocker(f, ev) || endpoint.Apply(f, ev)) {
+		if !ok {
+			continue
+		}
+		if mine := collect.Apply(f, ev) || applyDocker(f, ev) || endpoint.Apply(f, ev); !mine {
 			continue
 		}
 		if f.Latest.After(f.Link.LastSeen) {

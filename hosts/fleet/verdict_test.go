@@ -129,13 +129,19 @@ func TestUnitEvents(t *testing.T) {
 	t.Parallel()
 	at := time.Unix(1, 0)
 	old := []hosts.Unit{
-		{Name: "a", Active: "active", Sub: "running"}, {Name: "b", Active: "active", Sub: "running", Restarts: 1},
-		{Name: "c", Active: "activating", Sub: "start"}, {Name: "same", Active: "active"}, {Name: "gone", Active: "active"},
+		{Name: "a", Active: "active", Sub: "running"},
+		{Name: "b", Active: "active", Sub: "running", Restarts: 1},
+		{Name: "c", Active: "activating", Sub: "start"},
+		{Name: "same", Active: "active"},
+		{Name: "gone", Active: "active"},
 	}
 	now := []hosts.Unit{
-		{Name: "a", Active: "failed", Sub: "failed"}, {Name: "b", Active: "active", Sub: "running", Restarts: 3},
-		{Name: "c", Active: "activating", Sub: "auto-restart"}, {Name: "same", Active: "active", Sub: "other"},
-		{Name: "new", Active: "active"}, {Name: "worse", Active: "failed", Result: "signal"},
+		{Name: "a", Active: "failed", Sub: "failed"},
+		{Name: "b", Active: "active", Sub: "running", Restarts: 3},
+		{Name: "c", Active: "activating", Sub: "auto-restart"},
+		{Name: "same", Active: "active", Sub: "other"},
+		{Name: "new", Active: "active"},
+		{Name: "worse", Active: "failed", Result: "signal"},
 	}
 	var got []string
 	for _, e := range unitEvents(old, now, at) {
@@ -150,12 +156,16 @@ func TestContainerEvents(t *testing.T) {
 	t.Parallel()
 	at := time.Unix(1, 0)
 	old := []hosts.Container{
-		{ID: "1", Name: "a", State: "running", Health: hosts.HealthHealthy}, {ID: "2", Name: "b", State: "running"},
-		{ID: "3", Name: "c", State: "running"}, {ID: "4", Name: "d", State: "exited"},
+		{ID: "1", Name: "a", State: "running", Health: hosts.HealthHealthy},
+		{ID: "2", Name: "b", State: "running"},
+		{ID: "3", Name: "c", State: "running"},
+		{ID: "4", Name: "d", State: "exited"},
 	}
 	now := []hosts.Container{
-		{ID: "1", Name: "a", State: "running", Health: hosts.HealthUnhealthy}, {ID: "2", Name: "b", State: "exited", Exit: 3},
-		{ID: "3", Name: "c", State: "running", Restarts: 1}, {ID: "5", Name: "e", State: "running"},
+		{ID: "1", Name: "a", State: "running", Health: hosts.HealthUnhealthy},
+		{ID: "2", Name: "b", State: "exited", Exit: 3},
+		{ID: "3", Name: "c", State: "running", Restarts: 1},
+		{ID: "5", Name: "e", State: "running"},
 	}
 	var got []string
 	for _, e := range containerEvents(old, now, at) {
