@@ -45,6 +45,7 @@ func (m *member) readList(now time.Time) time.Time {
 	if at := r.since.Add(listPause); now.Before(at) {
 		return at
 	}
+	m.unlisted = nil
 	m.send(r, now, func(ctx context.Context) func() {
 		list, err := m.Docker.Containers(ctx)
 		return func() { m.listDone(list, err) }
@@ -91,6 +92,7 @@ func (m *member) listed(list []hosts.Container, err error, now time.Time) {
 		}
 		m.facts.Containers = hosts.Read(list, sourceList, now)
 		m.facts.Latest = now
+		m.patchAll(m.unlisted)
 		m.pruneStats(list)
 		if m.facts.Compose.Known() {
 			m.facts.Compose.Value = collect.RejoinCompose(m.facts.Compose.Value, list)

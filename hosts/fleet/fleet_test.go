@@ -74,8 +74,12 @@ func TestKilledContainerShowsAtOnce(t *testing.T) {
 				break
 			}
 		}
-		if took := time.Since(began); took > 200*time.Millisecond {
+		if took := time.Since(began); took > frame {
 			t.Errorf("seen after %v", took)
+		}
+		<-time.After(time.Second)
+		if n := d.lists.Load(); n != 3 { // at first, when the events stood, after the event
+			t.Errorf("%d lists", n)
 		}
 		if i := slices.IndexFunc(s.Events, func(e hosts.Event) bool {
 			return e.Action == "die" && e.Object == "web" && e.Host == "h1"

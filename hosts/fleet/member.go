@@ -27,8 +27,9 @@ type member struct {
 
 	shell, list, engine, images, stats read
 	stream                             stream
-	extra                              []read // of Collectors, in their order
-	missing                            string // why there is no engine, while there is none
+	extra                              []read        // of Collectors, in their order
+	unlisted                           []hosts.Event // that came since the list on its way was asked for
+	missing                            string        // why there is no engine, while there is none
 
 	ctx     context.Context //nolint:containedctx // the supervisor's, for what it starts
 	live    context.Context //nolint:containedctx // of reads; ends with a maintenance
@@ -213,6 +214,10 @@ func (m *member) mail() {
 	}
 	for _, e := range got {
 		m.note(e)
+	}
+	m.patchAll(got)
+	if m.list.busy { // the answer that is on its way may be older than these
+		m.unlisted = appendBounded(m.unlisted, got, burstKept)
 	}
 	m.list.soon()
 }

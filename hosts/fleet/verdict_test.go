@@ -1,6 +1,8 @@
 package fleet
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -192,5 +194,41 @@ func TestAppendBounded(t *testing.T) {
 	}
 	if got := appendBounded([]int{1, 2}, []int{3, 4, 5, 6}, 3); !cmp.Equal(got, []int{4, 5, 6}) {
 		t.Errorf("%v", got)
+	}
+}
+
+func TestPatch(t *testing.T) {
+	t.Parallel()
+	list := []hosts.Container{{ID: "1", Name: "a", State: "running", PID: 7, Health: hosts.HealthHealthy, Probe: "x"}, {ID: "2", Name: "b", State: "exited"}}
+	at := time.Unix(5, 0)
+	cases := []struct {
+		e    hosts.Event
+		want string
+	}{
+		{hosts.Event{Kind: "container", ID: "1", Action: "die", Detail: "exit 137"}, "a exited 137 unknown, b exited 0 unknown"},
+		{hosts.Event{Kind: "container", ID: "1", Action: "die", Detail: "nonsense"}, "a exited 0 unknown, b exited 0 unknown"},
+		{hosts.Event{Kind: "container", ID: "2", Action: "start"}, "a running 0 healthy, b running 0 unknown"},
+		{hosts.Event{Kind: "container", ID: "1", Action: "start"}, "a running 0 starting, b exited 0 unknown"},
+		{hosts.Event{Kind: "container", ID: "1", Action: "pause"}, "a paused 0 healthy, b exited 0 unknown"},
+		{hosts.Event{Kind: "container", ID: "1", Action: "health_status: unhealthy"}, "a running 0 unhealthy, b exited 0 unknown"},
+		{hosts.Event{Kind: "container", ID: "1", Action: "destroy"}, "b exited 0 unknown"},
+		{hosts.Event{Kind: "container", ID: "1", Action: "health_status: odd"}, ""},
+		{hosts.Event{Kind: "container", ID: "1", Action: "rename"}, ""},
+		{hosts.Event{Kind: "container", ID: "3", Action: "die"}, ""},
+		{hosts.Event{Kind: "network", ID: "1", Action: "destroy"}, ""},
+	}
+	for _, c := range cases {
+		c.e.At = at
+		got, told := patch(list, c.e)
+		var words []string
+		for _, x := range got {
+			words = append(words, fmt.Sprintf("%s %s %d %s", x.Name, x.State, x.Exit, x.Health))
+		}
+		if text := strings.Join(words, ", "); told != (c.want != "") || (told && text != c.want) {
+			t.Errorf("%s: %q, told %v; want %q", c.e.Action, text, told, c.want)
+		}
+	}
+	if list[0].State != "running" || len(list) != 2 {
+		t.Error("the list that was given changed")
 	}
 }
