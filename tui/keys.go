@@ -49,7 +49,7 @@ func (r *Root) key(m tea.KeyMsg) tea.Cmd {
 		return top.Update(m)
 	}
 	if m.Paste {
-		return ui.Toast(hosts.LevelInfo, "pasted text is not keys: open a text field first")
+		return ui.Toast(hosts.LevelWarn, "pasted text is not keys: open a text field first")
 	}
 	if cmd, ok := ui.Dispatch(r.screenActions(), m, r.p.Deps.ReadOnly()); ok {
 		return cmd

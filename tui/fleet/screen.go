@@ -48,7 +48,7 @@ func New(d ui.Deps, open ui.OpenMsg, judge Judge) *Screen {
 	if judge == nil {
 		panic("fleet: no judge")
 	}
-	s := &Screen{d: d, judge: judge, open: open, pane: ui.NewViewer(d.Styles)}
+	s := &Screen{d: d, judge: judge, open: open, pane: ui.NewViewer(d.Styles), lines: map[string]judged{}}
 	s.table = ui.NewTable(d.Styles, s.columns())
 	s.table.GroupCell = s.groupCell
 	s.table.GroupsFollow = true // a host that is down is seen at once, whatever its group
@@ -143,8 +143,11 @@ func (s *Screen) rows() {
 	hs := s.snap.Hosts
 	rows := make([]ui.Row[line], 0, len(hs))
 	s.good = 0
+	if len(s.lines) > 2*len(hs) { // hosts that are no longer in the inventory
+		clear(s.lines)
+	}
 	for _, h := range hs {
-		l := newLine(h, s.judge(h, now))
+		l := s.line(h, now)
 		if s.trouble && l.worst <= rankPaused {
 			s.good++
 			continue
@@ -153,6 +156,22 @@ func (s *Screen) rows() {
 	}
 	s.table.SetRows(rows)
 	s.detail()
+}
+
+// judged is a line and when it was judged. Facts are never changed, so a line stands until there are
+// newer facts or its ages have moved on: a fleet of hundreds does not judge all for the news of one.
+type judged struct {
+	l  line
+	at time.Time
+}
+
+func (s *Screen) line(h *hosts.HostFacts, now time.Time) line {
+	if j, ok := s.lines[h.Host.Name]; ok && j.l.h == h && now.Sub(j.at) < time.Second {
+		return j.l
+	}
+	l := newLine(h, s.judge(h, now))
+	s.lines[h.Host.Name] = judged{l, now}
+	return l
 }
 
 func (s *Screen) groupOf(h *hosts.HostFacts) string {

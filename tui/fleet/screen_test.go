@@ -223,6 +223,23 @@ func TestNothingIsClaimedOfAHostThatNeverAnswered(t *testing.T) {
 	}
 }
 
+func TestOnlyNewFactsAreJudged(t *testing.T) {
+	t.Parallel()
+	n := 0
+	count := func(h *hosts.HostFacts, now time.Time) fleet.Row { n++; return judge(h, now) }
+	w := newWorld(large(50))
+	s := fleet.New(w.deps(t, uitest.Plain()), ui.OpenMsg{Screen: "fleet"}, count)
+	next := *w.snap
+	next.Hosts = append([]*hosts.HostFacts(nil), next.Hosts...)
+	changed := *next.Hosts[7]
+	next.Hosts[7] = &changed
+	n = 0
+	s.Update(ui.SnapshotMsg{Snapshot: &next})
+	if n != 1 {
+		t.Errorf("%d hosts judged for the news of one", n)
+	}
+}
+
 func TestGrouping(t *testing.T) {
 	t.Parallel()
 	s := screen(t, newWorld(night()))
