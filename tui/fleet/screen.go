@@ -28,6 +28,7 @@ type Screen struct {
 	group   grouping
 	prompt  *prompt
 	of      string // the host the pane shows
+	lines   map[string]judged
 }
 
 // grouping says what the list is grouped by.
