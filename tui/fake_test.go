@@ -30,7 +30,6 @@ type fakeScreen struct {
 	closed    bool
 	shown     bool
 	backs     int // how many Backs it takes
-	shared    *record
 }
 
 type record struct{ screens []*fakeScreen }
@@ -59,11 +58,13 @@ func (s *fakeScreen) Update(m tea.Msg) tea.Cmd {
 	}
 	return nil
 }
+
 func (s *fakeScreen) View() string {
 	return ui.Join(ui.Block([]string{s.open.Screen + " " + s.open.Host}, s.w, s.h), s.w, s.h)
 }
 func (s *fakeScreen) SetSize(w, h int) { s.w, s.h = w, h }
 func (s *fakeScreen) Title() string    { return strings.TrimSpace(s.open.Screen + " " + s.open.Host) }
+
 func (s *fakeScreen) Actions() []ui.Action {
 	note := func(x string) func() tea.Cmd { return func() tea.Cmd { s.got = append(s.got, x); return nil } }
 	restart := ui.Act("fake.restart", "Fake", "restart", note("restarted"), "R")
@@ -145,11 +146,15 @@ func params(c *console) tui.Params {
 		}}
 	}
 	return tui.Params{
-		Deps: ui.Deps{Now: func() time.Time { return c.now }, Styles: uitest.Plain(), Fleet: c.fleet, Ops: c.ops,
-			Context: c.t.Context()},
+		Deps: ui.Deps{
+			Now: func() time.Time { return c.now }, Styles: uitest.Plain(), Fleet: c.fleet, Ops: c.ops,
+			Context: c.t.Context(),
+		},
 		Screens: []tui.ScreenFactory{factory("one", "One"), factory("two", "Two"), factory("three", "Three")},
-		Themes: []*themes.Styles{uitest.Styles(themes.Dark(), termenv.Ascii, false),
-			uitest.Styles(themes.Light(), termenv.Ascii, true)},
+		Themes: []*themes.Styles{
+			uitest.Styles(themes.Dark(), termenv.Ascii, false),
+			uitest.Styles(themes.Light(), termenv.Ascii, true),
+		},
 	}
 }
 

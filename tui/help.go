@@ -83,8 +83,13 @@ func helpLine(st *themes.Styles, a ui.Action, readOnly bool, keys, w int) string
 
 func filterHelp(st *themes.Styles, keys, w int) []string {
 	out := []string{st.Normal.Render(themes.Title, ui.Fit("In a filter", w))}
-	for _, l := range [][2]string{{"two words", "both must occur"}, {"!word", "must not occur"}, {"~wrd", "letters in this order"},
-		{"host:word", "only in that column"}, {"Word", "a capital regards case"}} {
+	for _, l := range [][2]string{
+		{"two words", "both must occur"},
+		{"!word", "must not occur"},
+		{"~wrd", "letters in this order"},
+		{"host:word", "only in that column"},
+		{"Word", "a capital regards case"},
+	} {
 		out = append(out, st.Normal.Render(themes.Key, ui.Fit(l[0], keys))+" "+ui.Fit(l[1], max(0, w-keys-1)))
 	}
 	return out

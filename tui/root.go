@@ -126,8 +126,10 @@ func (r *Root) askQuit() tea.Cmd {
 	if len(running) == 1 {
 		are = " is running?"
 	}
-	c := newConfirm(ui.ConfirmMsg{Title: "quit while " + ui.Count(len(running), "operation") + are, Body: running,
-		Run: func(string) tea.Cmd { return quitNow }})
+	c := newConfirm(ui.ConfirmMsg{
+		Title: "quit while " + ui.Count(len(running), "operation") + are, Body: running,
+		Run: func(string) tea.Cmd { return quitNow },
+	})
 	c.quit = true
 	r.push(c)
 	return nil

@@ -236,14 +236,16 @@ func TestConfirm(t *testing.T) {
 	t.Parallel()
 	done := 0
 	ask := func(typed string) ui.ConfirmMsg {
-		return ui.ConfirmMsg{Title: "restart nginx on web?", Body: []string{"3 routes point to it"}, Typed: typed, Effect: ui.Destroy,
+		return ui.ConfirmMsg{
+			Title: "restart nginx on web?", Body: []string{"3 routes point to it"}, Typed: typed, Effect: ui.Destroy,
 			Run: func(got string) tea.Cmd {
 				if got != typed {
 					t.Errorf("typed %q", got)
 				}
 				done++
 				return nil
-			}}
+			},
+		}
 	}
 	for _, x := range []struct {
 		name, typed string

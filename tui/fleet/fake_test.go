@@ -59,6 +59,7 @@ func (w *world) Lock() {}
 func (w *world) Container(context.Context, string, string, string, string) (string, error) {
 	return "", errors.New("not here")
 }
+
 func (w *world) HostShell(host string) (tea.ExecCommand, error) {
 	return nil, fmt.Errorf("%s refuses", host)
 }
@@ -67,8 +68,11 @@ func (w *world) ContainerShell(string, string) (tea.ExecCommand, error) { return
 func newWorld(s *hosts.Snapshot) *world { return &world{snap: s, paused: map[string]string{}} }
 
 func (w *world) deps(t testing.TB, st *themes.Styles) ui.Deps {
-	return ui.Deps{Now: uitest.Now, Styles: st, Fleet: w, Ops: w, Shell: w, Context: t.Context(),
-		Copy: func(s string) error { w.copied = s; return nil }}
+	t.Helper()
+	return ui.Deps{
+		Now: uitest.Now, Styles: st, Fleet: w, Ops: w, Shell: w, Context: t.Context(),
+		Copy: func(s string) error { w.copied = s; return nil },
+	}
 }
 
 func screen(t testing.TB, w *world) *fleet.Screen {
@@ -84,14 +88,20 @@ func at(ago time.Duration) time.Time { return uitest.Now().Add(-ago) }
 func host(name string, groups ...string) facts {
 	f := facts{&hosts.HostFacts{
 		Host: hosts.Host{Name: name, Kind: hosts.KindSSH, Address: "10.0.0.1", Groups: groups, Environment: "staging"},
-		Link: hosts.Link{State: hosts.StateConnected, Since: at(3 * time.Hour), LastSeen: at(2 * time.Second), RTT: 12 * time.Millisecond,
-			Via: "ssh ops@10.0.0.1:22 via bastion"},
+		Link: hosts.Link{
+			State: hosts.StateConnected, Since: at(3 * time.Hour), LastSeen: at(2 * time.Second), RTT: 12 * time.Millisecond,
+			Via: "ssh ops@10.0.0.1:22 via bastion",
+		},
 		Latest: at(2 * time.Second),
-		System: hosts.Read(hosts.System{OS: "Debian GNU/Linux 13", Kernel: "6.12.9", Arch: "x86_64", CPUs: 4, Uptime: 412 * time.Hour,
+		System: hosts.Read(hosts.System{
+			OS: "Debian GNU/Linux 13", Kernel: "6.12.9", Arch: "x86_64", CPUs: 4, Uptime: 412 * time.Hour,
 			Load: [3]float64{1.2, 0.9, 0.7}, MemTotal: 16 << 30, MemAvailable: 9 << 30, SwapTotal: 2 << 30, SwapFree: 2 << 30,
-			Pressure: hosts.Pressure{CPU: 3, Memory: 0, IO: 1, Known: true}, User: "ops", UID: 1000, Systemd: "257"}, "uname; cat /proc/loadavg", at(2*time.Second)),
-		Disks: hosts.Read([]hosts.Disk{{Mount: "/", FSType: "ext4", Size: 100 << 30, Used: 41 << 30, Avail: 59 << 30},
-			{Mount: "/var/lib/docker", FSType: "xfs", Size: 200 << 30, Used: 120 << 30, Avail: 80 << 30}}, "df -PB1", at(2*time.Second)),
+			Pressure: hosts.Pressure{CPU: 3, Memory: 0, IO: 1, Known: true}, User: "ops", UID: 1000, Systemd: "257",
+		}, "uname; cat /proc/loadavg", at(2*time.Second)),
+		Disks: hosts.Read([]hosts.Disk{
+			{Mount: "/", FSType: "ext4", Size: 100 << 30, Used: 41 << 30, Avail: 59 << 30},
+			{Mount: "/var/lib/docker", FSType: "xfs", Size: 200 << 30, Used: 120 << 30, Avail: 80 << 30},
+		}, "df -PB1", at(2*time.Second)),
 		Units:     hosts.Read([]hosts.Unit{{Name: "nginx.service", Active: "active", Sub: "running"}}, "systemctl show", at(5*time.Second)),
 		Engine:    hosts.Read(hosts.Engine{Version: "28.5.2", StorageDriver: "overlay2", Swarm: "active"}, "GET /info", at(2*time.Second)),
 		LoadTrend: []float64{0.2, 0.4, 0.4, 0.9, 1.8, 3.1, 2.2, 1.2},
@@ -141,8 +151,10 @@ func (f facts) down(s hosts.State, reason string, ago time.Duration) facts {
 
 // never is a host that has not answered yet.
 func never(name string, s hosts.State, reason string, groups ...string) facts {
-	return facts{&hosts.HostFacts{Host: hosts.Host{Name: name, Kind: hosts.KindSSH, Groups: groups},
-		Link: hosts.Link{State: s, Reason: reason, Since: at(20 * time.Second), Via: "ssh " + name}}}
+	return facts{&hosts.HostFacts{
+		Host: hosts.Host{Name: name, Kind: hosts.KindSSH, Groups: groups},
+		Link: hosts.Link{State: s, Reason: reason, Since: at(20 * time.Second), Via: "ssh " + name},
+	}}
 }
 
 func snapshot(list ...facts) *hosts.Snapshot {

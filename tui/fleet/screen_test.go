@@ -115,7 +115,6 @@ func TestRefreshAndCopy(t *testing.T) {
 }
 
 func TestMaintenance(t *testing.T) {
-	t.Parallel()
 	w := newWorld(snapshot(host("a"), host("b").down(hosts.StateMaintenance, "", time.Hour)))
 	s := screen(t, w)
 	s.SetSize(100, 30)
@@ -271,7 +270,6 @@ func TestFilterByColumn(t *testing.T) {
 }
 
 func TestGoldenDetail(t *testing.T) {
-	t.Parallel()
 	for _, name := range []string{"pn-worker-1", "cortex-api-2", "pn-worker-2"} {
 		t.Run(name, func(t *testing.T) {
 			s := fleet.New(newWorld(night()).deps(t, uitest.Plain()), ui.OpenMsg{Screen: "fleet", Host: name}, judge)

@@ -88,8 +88,10 @@ func (s *Screen) empty() ui.Notice {
 	case s.snap == nil || s.snap.Gen == 0 && len(s.snap.Hosts) == 0:
 		return ui.Loading(st, "hosts")
 	case s.trouble && s.good > 0:
-		return ui.Notice{Role: themes.OK, Glyph: st.Glyphs.OK, Title: "no host is in trouble",
-			Hint: ui.Count(s.good, "host") + " good or in maintenance; e shows them all"}
+		return ui.Notice{
+			Role: themes.OK, Glyph: st.Glyphs.OK, Title: "no host is in trouble",
+			Hint: ui.Count(s.good, "host") + " good or in maintenance; e shows them all",
+		}
 	default:
 		return ui.Empty(st, "no hosts in the inventory", "add some to hosts.toml, or write one from your SSH configuration: midwatch hosts import")
 	}

@@ -29,14 +29,12 @@ func states() map[string]*hosts.Snapshot {
 }
 
 func TestGolden(t *testing.T) {
-	t.Parallel()
 	for name, s := range states() {
 		t.Run(name, func(t *testing.T) { uitest.Golden(t, screen(t, newWorld(s))) })
 	}
 }
 
 func TestGoldenTrueColor(t *testing.T) {
-	t.Parallel()
 	for _, th := range themes.Builtin() {
 		t.Run(th.Name, func(t *testing.T) {
 			s := fleet.New(newWorld(night()).deps(t, uitest.Styles(th, termenv.TrueColor, false)), ui.OpenMsg{Screen: "fleet"}, judge)

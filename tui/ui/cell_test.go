@@ -58,9 +58,18 @@ func TestBetween(t *testing.T) {
 func TestClean(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ in, want string }{
-		{"plain", "plain"}, {"a\tb\nc", "a b c"}, {"\x1b[31mred\x1b[0m", "red"}, {"\x1b]52;c;ZXZpbA==\x07x", "x"},
-		{"a\x00\x7fb\u009b2Jc", "ab"}, {"\u202eevil\u2066", "evil"}, {"👍🏽", "👍"}, {"👨\u200d👩", "👨👩"}, {"❤\ufe0f", "❤"},
-		{"e\u0301\u0301\u0301\u0301", "e\u0301\u0301"}, {"bad \xff utf8", "bad  utf8"}, {"日本", "日本"},
+		{"plain", "plain"},
+		{"a\tb\nc", "a b c"},
+		{"\x1b[31mred\x1b[0m", "red"},
+		{"\x1b]52;c;ZXZpbA==\x07x", "x"},
+		{"a\x00\x7fb\u009b2Jc", "ab"},
+		{"\u202eevil\u2066", "evil"},
+		{"👍🏽", "👍"},
+		{"👨\u200d👩", "👨👩"},
+		{"❤\ufe0f", "❤"},
+		{"e\u0301\u0301\u0301\u0301", "e\u0301\u0301"},
+		{"bad \xff utf8", "bad  utf8"},
+		{"日本", "日本"},
 	} {
 		got := ui.Clean(c.in)
 		if c.in == "a\x00\x7fb\u009b2Jc" {
@@ -136,8 +145,10 @@ func FuzzFit(f *testing.F) {
 			return
 		}
 		s = ui.Clean(s)
-		for name, got := range map[string]string{"Fit": ui.Fit(s, w), "FitRight": ui.FitRight(s, w), "Center": ui.Center(s, w), "Slice": ui.Slice(s, left, w),
-			"Between": ui.Between(s, s, w)} {
+		for name, got := range map[string]string{
+			"Fit": ui.Fit(s, w), "FitRight": ui.FitRight(s, w), "Center": ui.Center(s, w), "Slice": ui.Slice(s, left, w),
+			"Between": ui.Between(s, s, w),
+		} {
 			if n := ansi.StringWidth(got); n != w {
 				t.Errorf("%s(%q, %d) has %d cells: %q", name, s, w, n, got)
 			}

@@ -18,8 +18,16 @@ func TestAge(t *testing.T) {
 		d    time.Duration
 		want string
 	}{
-		{-time.Hour, "0s"}, {0, "0s"}, {999 * time.Millisecond, "0s"}, {3 * time.Second, "3s"}, {59 * time.Second, "59s"}, {2 * time.Minute, "2m"},
-		{59*time.Minute + 59*time.Second, "59m"}, {64 * time.Minute, "1h04m"}, {79 * time.Hour, "3d07h"}, {412 * 24 * time.Hour, "412d"},
+		{-time.Hour, "0s"},
+		{0, "0s"},
+		{999 * time.Millisecond, "0s"},
+		{3 * time.Second, "3s"},
+		{59 * time.Second, "59s"},
+		{2 * time.Minute, "2m"},
+		{59*time.Minute + 59*time.Second, "59m"},
+		{64 * time.Minute, "1h04m"},
+		{79 * time.Hour, "3d07h"},
+		{412 * 24 * time.Hour, "412d"},
 	} {
 		if got := ui.Age(c.d); got != c.want {
 			t.Errorf("%v: %q, want %q", c.d, got, c.want)

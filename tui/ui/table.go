@@ -104,8 +104,7 @@ type Table[T any] struct {
 type item struct {
 	row   int // index in rows; -1 for a heading
 	group string
-	from  int // for a heading: its rows are order[from:to] of the last rebuild
-	rows  []int
+	rows  []int // of a heading: the rows below it
 }
 
 type rowLine struct {
@@ -118,9 +117,11 @@ const groupPrefix = "\x00group\x00"
 
 // NewTable returns an empty table.
 func NewTable[T any](st *themes.Styles, columns []Column[T]) *Table[T] {
-	return &Table[T]{Columns: columns, st: st, marks: map[string]bool{}, closed: map[string]bool{},
+	return &Table[T]{
+		Columns: columns, st: st, marks: map[string]bool{}, closed: map[string]bool{},
 		cache: map[string]rowLine{}, natural: make([]int, len(columns)), dirty: true, top: true,
-		Empty: Empty(st, "nothing here", "")}
+		Empty: Empty(st, "nothing here", ""),
+	}
 }
 
 // SetStyles changes the theme.

@@ -17,7 +17,7 @@ func (t *Table[T]) Actions() []Action {
 		a.Hidden = true
 		return a
 	}
-	filter := Act("list.filter", "List", "filter", t.openFilter, "/")
+	filter := Act("list.filter", "List", "filter", func() tea.Cmd { t.openFilter(); return nil }, "/")
 	sort := Act("list.sort", "List", "sort by the next column", func() tea.Cmd { t.nextSort(); return nil }, "s")
 	sort.Hidden = true
 	mark := Act("list.mark", "List", "mark", func() tea.Cmd { t.mark(); return nil }, " ")
@@ -44,11 +44,10 @@ func (t *Table[T]) Actions() []Action {
 	}
 }
 
-func (t *Table[T]) openFilter() tea.Cmd {
+func (t *Table[T]) openFilter() {
 	t.input = NewInput("/", "text  !not  ~fuzzy  column:text")
 	t.input.SetValue(t.filter.Text)
 	t.resize()
-	return nil
 }
 
 // Key takes a key while the filter is typed: enter keeps the filter, esc clears it, the arrows move.

@@ -140,8 +140,10 @@ func (t *Table[T]) relayout() {
 		if c.Grow {
 			ease = max(least, c.Ease) // empty today, full when something breaks: no column comes or goes then
 		}
-		specs[i] = colSpec{least: least, want: want, ease: ease, priority: c.Priority, grow: c.Grow,
-			absent: c.Optional && t.natural[i] == 0}
+		specs[i] = colSpec{
+			least: least, want: want, ease: ease, priority: c.Priority, grow: c.Grow,
+			absent: c.Optional && t.natural[i] == 0,
+		}
 	}
 	t.skip = max(0, min(t.skip, len(t.Columns)-2))
 	next := layoutColumns(specs, max(0, t.laidFor-gutter), t.skip)

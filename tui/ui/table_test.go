@@ -22,23 +22,31 @@ type thing struct {
 
 func columns() []ui.Column[thing] {
 	return []ui.Column[thing]{
-		{ID: "name", Title: "NAME", Min: 8, Grow: true, Filter: true,
+		{
+			ID: "name", Title: "NAME", Min: 8, Grow: true, Filter: true,
 			Cell:    func(x thing) ui.Cell { return ui.Cell{Text: x.name, Glyph: "●", GlyphRole: themes.OK} },
-			Compare: func(a, b thing) int { return cmp.Compare(a.name, b.name) }},
-		{ID: "image", Title: "IMAGE", Min: 6, Max: 30, Priority: 2, Cut: ui.CutStart, Filter: true,
-			Cell: func(x thing) ui.Cell { return ui.Cell{Text: x.image, Role: themes.Muted} }},
-		{ID: "cpu", Title: "CPU", Min: 5, Priority: 1, Right: true, Desc: true,
+			Compare: func(a, b thing) int { return cmp.Compare(a.name, b.name) },
+		},
+		{
+			ID: "image", Title: "IMAGE", Min: 6, Max: 30, Priority: 2, Cut: ui.CutStart, Filter: true,
+			Cell: func(x thing) ui.Cell { return ui.Cell{Text: x.image, Role: themes.Muted} },
+		},
+		{
+			ID: "cpu", Title: "CPU", Min: 5, Priority: 1, Right: true, Desc: true,
 			Cell:    func(x thing) ui.Cell { return ui.Cell{Text: fmt.Sprintf("%.1f", x.cpu)} },
 			Compare: func(a, b thing) int { return cmp.Compare(a.cpu, b.cpu) },
-			Known:   func(x thing) bool { return x.cpu >= 0 }},
+			Known:   func(x thing) bool { return x.cpu >= 0 },
+		},
 	}
 }
 
 func rows(n int) []ui.Row[thing] {
 	out := make([]ui.Row[thing], n)
 	for i := range out {
-		out[i] = ui.Row[thing]{ID: fmt.Sprint("id", i), Version: 1,
-			Value: thing{fmt.Sprintf("web-%02d", i), "registry.example/team/image:" + fmt.Sprint(i), float64(i)}}
+		out[i] = ui.Row[thing]{
+			ID: fmt.Sprint("id", i), Version: 1,
+			Value: thing{fmt.Sprintf("web-%02d", i), "registry.example/team/image:" + fmt.Sprint(i), float64(i)},
+		}
 	}
 	return out
 }
@@ -347,8 +355,10 @@ func TestTableMouse(t *testing.T) {
 }
 
 func hostile() []string {
-	return []string{"", "日本語のホスト名がとても長い場合", "🚀🚀🚀🚀🚀🚀🚀🚀🚀🚀🚀", "a\x1b[31mred\x1b[2Jgone", "tab\there\nnew", "e\u0301\u0301\u0301\u0301\u0301\u0301x",
-		"\u202eevil", "👨‍👩‍👧‍👦 family", strings.Repeat("x", 500), "\xff\xfe bad utf8", "🇩🇪🇫🇷 flags", "ｆｕｌｌ", "\u200b\u200b"}
+	return []string{
+		"", "日本語のホスト名がとても長い場合", "🚀🚀🚀🚀🚀🚀🚀🚀🚀🚀🚀", "a\x1b[31mred\x1b[2Jgone", "tab\there\nnew", "e\u0301\u0301\u0301\u0301\u0301\u0301x",
+		"\u202eevil", "👨‍👩‍👧‍👦 family", strings.Repeat("x", 500), "\xff\xfe bad utf8", "🇩🇪🇫🇷 flags", "ｆｕｌｌ", "\u200b\u200b",
+	}
 }
 
 func TestTableAnySize(t *testing.T) {

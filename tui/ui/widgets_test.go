@@ -176,8 +176,12 @@ func TestDispatch(t *testing.T) {
 		ran      string
 		toast    string
 	}{
-		{"l", true, "look", ""}, {"enter", true, "look", ""}, {"s", true, "", "stop: read-only: unlock first"}, {"s", false, "stop", ""},
-		{"o", false, "", "never: not today"}, {"z", false, "", ""},
+		{"l", true, "look", ""},
+		{"enter", true, "look", ""},
+		{"s", true, "", "stop: read-only: unlock first"},
+		{"s", false, "stop", ""},
+		{"o", false, "", "never: not today"},
+		{"z", false, "", ""},
 	} {
 		ran = ""
 		cmd, ok := ui.Dispatch(list, uitest.Keys(c.key)[0], c.readOnly)
@@ -286,8 +290,15 @@ func TestFilterSpans(t *testing.T) {
 		filter, text string
 		want         [][2]int
 	}{
-		{"eb", "web-eb", [][2]int{{1, 3}, {4, 6}}}, {"we eb", "web", [][2]int{{0, 3}}}, {"!web", "web", nil}, {"~w1", "web-1", [][2]int{{0, 1}, {4, 5}}},
-		{"other:web", "web", nil}, {"name:web", "web", [][2]int{{0, 3}}}, {"ß", "Maß", [][2]int{{2, 4}}}, {"i", "İstanbul", nil}, {"~本", "日本", [][2]int{{3, 6}}},
+		{"eb", "web-eb", [][2]int{{1, 3}, {4, 6}}},
+		{"we eb", "web", [][2]int{{0, 3}}},
+		{"!web", "web", nil},
+		{"~w1", "web-1", [][2]int{{0, 1}, {4, 5}}},
+		{"other:web", "web", nil},
+		{"name:web", "web", [][2]int{{0, 3}}},
+		{"ß", "Maß", [][2]int{{2, 4}}},
+		{"i", "İstanbul", nil},
+		{"~本", "日本", [][2]int{{3, 6}}},
 	} {
 		got := ui.ParseFilter(c.filter, []string{"name", "other"}).Spans("name", c.text)
 		if d := cmp.Diff(c.want, got); d != "" {
