@@ -186,7 +186,7 @@ func (c *Client) ping(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", c.explain(ctx, "ping", err)
 	}
-	defer drain(resp.Body)
+	defer drain(resp)
 	if resp.StatusCode >= http.StatusBadRequest {
 		return "", c.explain(ctx, "ping", answerError(resp))
 	}

@@ -105,8 +105,10 @@ func (e *fakeEngine) client(t *testing.T, change ...func(*Params)) *Client {
 		e.Start()
 	}
 	addr := e.Listener.Addr().String()
-	p := Params{Host: "h1", Endpoint: "/var/run/docker.sock", Now: time.Now, Timeout: 30 * time.Second,
-		Dial: func(ctx context.Context) (net.Conn, error) { return (&net.Dialer{}).DialContext(ctx, "tcp", addr) }}
+	p := Params{
+		Host: "h1", Endpoint: "/var/run/docker.sock", Now: time.Now, Timeout: 30 * time.Second,
+		Dial: func(ctx context.Context) (net.Conn, error) { return (&net.Dialer{}).DialContext(ctx, "tcp", addr) },
+	}
 	for _, f := range change {
 		f(&p)
 	}

@@ -227,8 +227,10 @@ func (c *Client) ExecShell(ctx context.Context, id string, stdin io.Reader, stdo
 		_, err = c.Exec(ctx, id, ExecSpec{Argv: try, Stdin: stdin, Stdout: stdout, Stderr: stderr, Term: &term})
 		return err
 	}
-	return &Error{Op: "shell in " + id, Host: c.p.Host, Text: ErrNoShell.Error(), kind: ErrNoShell,
-		Needs: "use the host's shell and nsenter, or an image with sh"}
+	return &Error{
+		Op: "shell in " + id, Host: c.p.Host, Text: ErrNoShell.Error(), kind: ErrNoShell,
+		Needs: "use the host's shell and nsenter, or an image with sh",
+	}
 }
 
 // notExecutable recognises the engine's answer for a command that is not in the container.

@@ -35,7 +35,7 @@ func (c *Client) fetchOnce(ctx context.Context, op, path string, q url.Values) (
 	if err != nil {
 		return nil, err
 	}
-	defer drain(resp.Body)
+	defer drain(resp)
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
 	if err != nil {
 		return nil, c.explain(ctx, op, err)
@@ -62,16 +62,16 @@ func (c *Client) get(ctx context.Context, via *http.Transport, op, path string, 
 		return nil, c.explain(ctx, op, err)
 	}
 	if resp.StatusCode >= http.StatusBadRequest {
-		defer drain(resp.Body)
+		defer drain(resp)
 		return nil, c.explain(ctx, op, answerError(resp))
 	}
 	return resp, nil
 }
 
 // drain lets a connection be used again where little was left to read.
-func drain(r io.ReadCloser) {
-	_, _ = io.CopyN(io.Discard, r, 4096)
-	_ = r.Close()
+func drain(resp *http.Response) {
+	_, _ = io.CopyN(io.Discard, resp.Body, 4096)
+	_ = resp.Body.Close()
 }
 
 // checkID refuses what cannot be a container's name or ID: it comes from lists, but also from
@@ -84,6 +84,8 @@ func (c *Client) checkID(op, id string) error {
 	if ok {
 		return nil
 	}
-	return &Error{Op: op, Host: c.p.Host, Status: http.StatusNotFound, kind: ErrNotFound,
-		Text: strconv.Quote(oneLine(id)) + " is not a container's name or ID"}
+	return &Error{
+		Op: op, Host: c.p.Host, Status: http.StatusNotFound, kind: ErrNotFound,
+		Text: strconv.Quote(oneLine(id)) + " is not a container's name or ID",
+	}
 }

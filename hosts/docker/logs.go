@@ -122,7 +122,7 @@ func (c *Client) Logs(ctx context.Context, id string, o LogOptions) (*LogReader,
 		q.Set("until", stamp(o.Until))
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	resp, err := c.open(ctx, "logs "+id, "/containers/"+id+"/logs", q)
+	resp, err := c.open(ctx, "logs "+id, "/containers/"+id+"/logs", q) //nolint:bodyclose // the reader closes it
 	if err != nil {
 		cancel()
 		return nil, err

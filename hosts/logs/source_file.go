@@ -166,8 +166,10 @@ func (r *fileReader) next() (hosts.Entry, error) {
 }
 
 func (r *fileReader) entry(at time.Time, text string, level hosts.Level) hosts.Entry {
-	return hosts.Entry{Time: at, Host: r.src.Host, Source: r.src, Level: level, Text: text,
-		Cursor: r.inode + ":" + strconv.FormatInt(r.at, 10)}
+	return hosts.Entry{
+		Time: at, Host: r.src.Host, Source: r.src, Level: level, Text: text,
+		Cursor: r.inode + ":" + strconv.FormatInt(r.at, 10),
+	}
 }
 
 // end finds out why the stream ended.

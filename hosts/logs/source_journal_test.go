@@ -83,7 +83,6 @@ func TestJournalLostCursorGoesOnByTime(t *testing.T) {
 }
 
 func TestJournalEnds(t *testing.T) {
-	t.Parallel()
 	for name, c := range map[string]struct {
 		res  hosts.Result
 		want string

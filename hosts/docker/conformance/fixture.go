@@ -48,13 +48,28 @@ func Run(t *testing.T, f Fixture) {
 		name string
 		fn   func(*testing.T, Fixture)
 	}{
-		{"engine", testEngine}, {"facts", testFacts}, {"exit code", testExit}, {"restarts", testRestarts},
-		{"health", testHealth}, {"changes are seen", testChanges}, {"images", testImages}, {"evidence", testEvidence},
-		{"detail", testDetail}, {"stats", testStats}, {"verbs", testVerbs}, {"refusals", testRefusals},
-		{"events", testEvents}, {"events go on", testEventsResume},
-		{"logs", testLogs}, {"logs of a terminal", testLogsTerm}, {"logs follow", testLogsFollow},
-		{"logs go on", testLogsResume}, {"long lines", testLongLine},
-		{"run", testRun}, {"input", testInput}, {"shell", testShell},
+		{"engine", testEngine},
+		{"facts", testFacts},
+		{"exit code", testExit},
+		{"restarts", testRestarts},
+		{"health", testHealth},
+		{"changes are seen", testChanges},
+		{"images", testImages},
+		{"evidence", testEvidence},
+		{"detail", testDetail},
+		{"stats", testStats},
+		{"verbs", testVerbs},
+		{"refusals", testRefusals},
+		{"events", testEvents},
+		{"events go on", testEventsResume},
+		{"logs", testLogs},
+		{"logs of a terminal", testLogsTerm},
+		{"logs follow", testLogsFollow},
+		{"logs go on", testLogsResume},
+		{"long lines", testLongLine},
+		{"run", testRun},
+		{"input", testInput},
+		{"shell", testShell},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.fn(t, f) })
 	}
