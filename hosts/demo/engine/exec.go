@@ -114,10 +114,6 @@ func (s *Server) execStart(w http.ResponseWriter, r *http.Request) error {
 	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<16)).Decode(&o); err != nil && err != io.EOF { //nolint:errorlint // Decode returns it bare
 		return fail(http.StatusBadRequest, "invalid JSON: %v", err)
 	}
-	if argv0 := x.req.Argv[0]; !s.runner.Installed(x.c, argv0) {
-		// Engines before 25 said so in the output.
-		return fail(http.StatusBadRequest, "OCI runtime exec failed: exec failed: unable to start container process: exec: %q: executable file not found in $PATH: unknown", argv0)
-	}
 	s.mu.Lock()
 	again := x.started
 	x.started, x.running = true, true
@@ -144,7 +140,13 @@ func (s *Server) run(ctx context.Context, x *instance, req *ExecRequest) {
 	s.h.Site.Lock()
 	x.c.Event(s.h.Site.Now(), "exec_start: "+join(req.Argv), "execID", x.id)
 	s.h.Site.Unlock()
-	code := s.runner.Exec(ctx, x.c, req)
+	code := 127
+	if argv0 := req.Argv[0]; s.runner.Installed(x.c, argv0) {
+		code = s.runner.Exec(ctx, x.c, req)
+	} else {
+		// The engine writes this where the command's output would be.
+		_, _ = fmt.Fprintf(req.Stdout, "OCI runtime exec failed: exec failed: unable to start container process: exec: %q: executable file not found in $PATH: unknown\r\n", argv0)
+	}
 	s.h.Site.Lock()
 	x.c.Event(s.h.Site.Now(), "exec_die", "execID", x.id, "exitCode", strconv.Itoa(code))
 	s.h.Site.Unlock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -13,19 +14,18 @@ import (
 
 	"mvdan.cc/sh/v3/interp"
 	"mvdan.cc/sh/v3/syntax"
-
-	"midwatch/hosts/pipe"
 )
 
 var errClosed = syscall.EPIPE
 
 // terminal is the pseudo-terminal of a command: keys come in, what is shown goes out.
 type terminal struct {
-	out  io.Writer
-	keys chan []byte
-	end  chan struct{} // closed when no more keys come
-	rest []byte        // of the last batch of keys
-	now  *cooker       // who reads the keys while a program runs; nil while an editor does
+	out   io.Writer
+	keys  chan []byte
+	end   chan struct{} // closed when no more keys come
+	rest  []byte        // of the last batch of keys
+	typed []byte        // the line that was not finished when its reader went away
+	now   *cooker       // who reads the keys while a program runs; nil while an editor does
 
 	mu         sync.Mutex // guards cols, rows
 	cols, rows int
@@ -102,6 +102,7 @@ func (t *terminal) key(ctx context.Context) (rune, error) {
 // interrupt, ^D ends the input. It returns when the context ends or no more keys come.
 func (t *terminal) cook(ctx context.Context, w io.WriteCloser, interrupt func()) {
 	var line []rune
+	defer func() { t.typed = []byte(string(line)) }()
 	for {
 		r, err := t.key(ctx)
 		if err != nil {
@@ -119,6 +120,7 @@ func (t *terminal) cook(ctx context.Context, w io.WriteCloser, interrupt func())
 			line = nil
 		case r == 3:
 			t.show("^C\r\n")
+			line = nil
 			interrupt()
 			return
 		case r == 4:
@@ -151,8 +153,13 @@ type cooker struct {
 // foreground runs fn with the terminal's lines as input, until it ends or ^C is typed.
 func (t *terminal) foreground(ctx context.Context, fn func(ctx context.Context, in io.Reader) int) int {
 	ctx, cancel := context.WithCancel(ctx)
-	// Buffered: keys must be seen, ^C above all, while the program does not read.
-	r, w := pipe.New(pipe.Options{Buffer: 64 << 10})
+	// A pipe of the system has room: keys must be seen, ^C above all, while the program does not read.
+	r, w, err := os.Pipe()
+	if err != nil {
+		cancel()
+		t.show(err.Error() + "\r\n")
+		return 1
+	}
 	var stopped atomic.Bool
 	var c cooker
 	c.start = func() {
@@ -170,8 +177,13 @@ func (t *terminal) foreground(ctx context.Context, fn func(ctx context.Context, 
 	code := fn(ctx, r)
 	t.now = outer
 	cancel()
-	_ = r.Close()
 	c.stop()
+	// What was typed and not read is for whoever reads the terminal next.
+	_ = w.Close()
+	left, _ := io.ReadAll(r)
+	_ = r.Close()
+	t.rest = append(append(left, t.typed...), t.rest...)
+	t.typed = nil
 	if stopped.Load() {
 		return 130
 	}
