@@ -20,14 +20,18 @@ func target(inv *inventory.Inventory, h *inventory.Host) transport.Target {
 		IdentityFiles:    expand1(h.SSH.IdentityFiles),
 		CertificateFiles: expand1(h.SSH.Certificates),
 		KnownHostsFiles:  expand1(h.SSH.KnownHosts),
+		IdentityAgent:    inventory.ExpandHome(h.SSH.Agent),
 		SSHConfig:        inventory.ExpandHome(h.SSH.Config),
 		InsecureHostKey:  h.SSH.InsecureHostKey,
 		MaxSessions:      h.SSH.MaxSessions,
 		ConnectTimeout:   h.Timeouts.Connect,
 		CommandTimeout:   h.Timeouts.Command,
-		Password:         secretFunc(h.SSH.Password, "password of "+h.Name),
-		Passphrase:       secretFunc(h.SSH.Passphrase, "passphrase of the key of "+h.Name),
-		SudoPassword:     secretFunc(h.Sudo.Password, "sudo password of "+h.Name),
+
+		Keepalive: h.Intervals.Keepalive, KeepaliveDeadline: h.Timeouts.Keepalive,
+
+		Password:     secretFunc(h.SSH.Password, "password of "+h.Name),
+		Passphrase:   secretFunc(h.SSH.Passphrase, "passphrase of the key of "+h.Name),
+		SudoPassword: secretFunc(h.Sudo.Password, "sudo password of "+h.Name),
 	}
 	switch h.Sudo.Mode {
 	case inventory.SudoNoPasswd:

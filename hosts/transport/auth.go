@@ -261,7 +261,7 @@ func (l *login) refusal(allowed []string) error {
 	if len(l.keys.notes) > 0 {
 		what += "; " + strings.Join(l.keys.notes, "; ")
 	}
-	head, help := "no key accepted", "add the key or set password_cmd"
+	head, help := "no key accepted", "add the key to the host or the agent, or set password"
 	switch {
 	case len(l.worked) > 0:
 		head, help = strings.Join(l.worked, " + ")+" was accepted and is not enough", "the server also wants "+cleanLine(strings.Join(allowed, " or "))

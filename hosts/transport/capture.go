@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"io"
 	"sync"
+
+	"midwatch/hosts"
 )
 
 // stderrKeep is how much of standard error a Result keeps, from its end.
@@ -49,23 +51,12 @@ func lastLine(b []byte) string {
 	return cleanLine(string(bytes.TrimSpace(lines[len(lines)-1])))
 }
 
-// cleanLine makes text from a host fit to be part of an error: printable, one line, bounded.
+// cleanLine makes text from a host fit to be part of an error: one line, printable, bounded.
 func cleanLine(s string) string {
 	const most = 300
-	out := make([]rune, 0, min(len(s), most))
-	for _, r := range s {
-		if len(out) == most {
-			out = append(out, '…')
-			break
-		}
-		switch {
-		case r == '\n' || r == '\t' || r == '\r':
-			out = append(out, ' ')
-		case r < 0x20 || r >= 0x7f && r < 0xa0 || r == 0xfffd || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069:
-			// control bytes, and the marks that turn the direction of text around
-		default:
-			out = append(out, r)
-		}
+	s = hosts.CleanLine(s[:min(len(s), 4*most)])
+	if r := []rune(s); len(r) > most {
+		return string(r[:most]) + "…"
 	}
-	return string(out)
+	return s
 }

@@ -72,7 +72,7 @@ func connectSSH(ctx context.Context, t Target, p Params, m *memory) (*client, er
 func jumpTarget(t Target) Target {
 	return Target{
 		Name: t.Name, SSHConfig: t.SSHConfig, KnownHostsFiles: t.KnownHostsFiles, IdentityFiles: t.IdentityFiles,
-		CertificateFiles: t.CertificateFiles, InsecureHostKey: t.InsecureHostKey, Passphrase: t.Passphrase,
+		CertificateFiles: t.CertificateFiles, IdentityAgent: t.IdentityAgent, InsecureHostKey: t.InsecureHostKey, Passphrase: t.Passphrase,
 		ConnectTimeout: t.ConnectTimeout,
 	}
 }

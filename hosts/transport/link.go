@@ -64,6 +64,8 @@ type Link struct {
 // p.Lazy is set. The Link ends with ctx or Close.
 func Open(ctx context.Context, t Target, p Params) *Link {
 	p = p.withDefaults()
+	p.Keepalive = orDuration(t.Keepalive, p.Keepalive)
+	p.KeepaliveDeadline = orDuration(t.KeepaliveDeadline, p.KeepaliveDeadline)
 	ctx, cancel := context.WithCancel(ctx)
 	l := &Link{
 		target: t, params: p, memory: newMemory(), cancel: cancel, done: make(chan struct{}),

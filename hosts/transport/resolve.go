@@ -127,6 +127,9 @@ func (s *Settings) override(t Target) {
 	if len(t.CertificateFiles) > 0 {
 		s.CertificateFiles = t.CertificateFiles
 	}
+	if t.IdentityAgent != "" {
+		s.IdentityAgent = t.IdentityAgent
+	}
 	if len(t.KnownHostsFiles) > 0 {
 		s.UserKnownHosts, s.GlobalKnownHosts = t.KnownHostsFiles, nil
 	}

@@ -160,7 +160,7 @@ func (s *sudoer) passwordPlan(pl sudoPlan, c hosts.Cmd) (sudoPlan, error) {
 		return sudoPlan{}, denied
 	}
 	if s.password == nil {
-		return sudoPlan{}, fmt.Errorf("%w: no sudo password is configured; set sudo_password_cmd or sudo_password_env", hosts.ErrNoSudo)
+		return sudoPlan{}, fmt.Errorf("%w: no sudo password is configured; set sudo_password", hosts.ErrNoSudo)
 	}
 	nonce := make([]byte, 8)
 	_, _ = rand.Read(nonce) // never fails

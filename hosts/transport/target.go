@@ -27,6 +27,7 @@ type Target struct {
 	ProxyCommand     string
 	IdentityFiles    []string // tried instead of the configured ones
 	CertificateFiles []string
+	IdentityAgent    string   // socket of the agent instead of the configured one; "none" for no agent
 	KnownHostsFiles  []string // read instead of the configured ones; the first is written to
 	// SSHConfig is a configuration file for ssh -F. "none" asks ssh for nothing at all: Target and
 	// OpenSSH's defaults say everything, and no ~/.ssh/config is read.
@@ -43,6 +44,8 @@ type Target struct {
 	MaxSessions    int           // session channels used at once; 0 means 8
 	ConnectTimeout time.Duration // for each of: dial, handshake; 0 means ConnectTimeout of ssh, or 10 s
 	CommandTimeout time.Duration // for commands that say nothing; 0 means 20 s
+	// Keepalive and KeepaliveDeadline are for this host instead of Params'; 0 leaves those.
+	Keepalive, KeepaliveDeadline time.Duration
 }
 
 // SecretFunc gets a secret: from an environment variable, a file, a command, the keyring.
