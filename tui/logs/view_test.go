@@ -289,3 +289,29 @@ func someSizes(t *testing.T, s *Screen) {
 		}
 	}
 }
+
+// BenchmarkFlood is a frame of a stream that writes 100,000 lines a second: the batch taken in, the
+// filter's next piece of work begun, and the view drawn.
+func BenchmarkFlood(b *testing.B) {
+	for _, filter := range []string{"", "took 9"} {
+		b.Run("filter="+filter, func(b *testing.B) {
+			g := bigScreen(b, 100_000)
+			g.s.feed.state = feedOpen
+			g.s.feed.ctx = b.Context()
+			g.s.filter.set(filter)
+			g.s.rescan()
+			es := make([]hosts.Entry, 5000)
+			at := t0.Add(time.Hour)
+			b.ReportAllocs()
+			for b.Loop() {
+				for i := range es {
+					at = at.Add(10 * time.Microsecond)
+					es[i] = entry(srcA, at, "GET /api/v1/items took 912ms upstream=10.0.0.7")
+				}
+				g.now = at
+				g.s.Update(batchMsg{g.s.id, g.s.feed.gen, hosts.LogBatch{Entries: es}, nil})
+				g.s.View()
+			}
+		})
+	}
+}
