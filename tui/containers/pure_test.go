@@ -239,3 +239,19 @@ func TestTabAt(t *testing.T) {
 		t.Error("beyond the bar")
 	}
 }
+
+// Names and ports from outside never panic and come out clean.
+func FuzzFormat(f *testing.F) {
+	f.Add("registry:5000/a/b:c@sha256:d", "0.0.0.0", uint16(80), uint16(80), "a1", "a01")
+	f.Add("@", "::", uint16(0), uint16(65535), "\xff9", "9\xff")
+	f.Fuzz(func(t *testing.T, image, ip string, host, cont uint16, a, b string) {
+		for _, s := range []string{imageName(image), ports([]hosts.Port{{HostIP: ip, HostPort: host, ContainerPort: cont, Proto: image}, {HostIP: ip, HostPort: host + 1, ContainerPort: cont + 1, Proto: image}}, "->")} {
+			if strings.ContainsFunc(s, func(r rune) bool { return r < 0x20 || r == 0x7f }) {
+				t.Errorf("not clean: %q", s)
+			}
+		}
+		if x, y := naturalCompare(a, b), naturalCompare(b, a); x != -y {
+			t.Errorf("%q and %q: %d and %d", a, b, x, y)
+		}
+	})
+}

@@ -134,6 +134,66 @@ func TestScanWorksInSlicesFromTheNewest(t *testing.T) {
 	}
 }
 
+// The work runs beside the update loop, which goes on appending to, trimming and inserting into the
+// buffer: under the race detector this fails when anything shared is written.
+func TestScanBesideTheLoop(t *testing.T) {
+	t.Parallel()
+	b := NewBuffer(600 << 10)
+	p := predicateOf(t, "number")
+	s := newScan(t.Context(), nil, 1, p, b)
+	results := make(chan scannedMsg)
+	flying := false
+	now := t0
+	for i := range 300 {
+		now = now.Add(100 * time.Millisecond)
+		es := make([]hosts.Entry, 0, 200)
+		for j := range cap(es) {
+			src := srcA
+			if j%5 == 0 && i > 100 {
+				src = srcB
+			}
+			es = append(es, entry(src, now.Add(-time.Duration(j%7)*time.Second), "number"))
+		}
+		b.Append(now, es, 0)
+		if s.epoch != b.epoch {
+			s.stop()
+			if flying {
+				<-results
+				flying = false
+			}
+			s = newScan(t.Context(), nil, s.id+1, p, b)
+		}
+		s.follow(b)
+		if !flying {
+			if cmd := s.next(b); cmd != nil {
+				flying = true
+				go func() { results <- cmd().(scannedMsg) }()
+			}
+			continue
+		}
+		select {
+		case m := <-results:
+			flying = false
+			if cmd := s.take(m, b); cmd != nil {
+				flying = true
+				go func() { results <- cmd().(scannedMsg) }()
+			}
+		default:
+		}
+	}
+	for flying {
+		m := <-results
+		flying = false
+		if cmd := s.take(m, b); cmd != nil {
+			flying = true
+			go func() { results <- cmd().(scannedMsg) }()
+		}
+	}
+	if got, want := found(s), accepted(b, p); !slices.Equal(got, want) {
+		t.Errorf("found %d lines of %d", len(got), len(want))
+	}
+}
+
 func TestScanCancelled(t *testing.T) {
 	t.Parallel()
 	b := NewBuffer(1 << 30)

@@ -140,7 +140,14 @@ func (s *Screen) counters() []piece {
 	if s.w >= 100 {
 		right = append(right, piece{s.sinceText() + "  ", themes.Faint})
 	}
-	return append(right, piece{commas(b.Len()) + " lines", themes.Muted})
+	return append(right, piece{lineCount(b.Len()), themes.Muted})
+}
+
+func lineCount(n int) string {
+	if n == 1 {
+		return "1 line"
+	}
+	return commas(n) + " lines"
 }
 
 func (s *Screen) lostBySources() uint64 {
@@ -233,7 +240,7 @@ func (s *Screen) field(q *query, count string) string {
 func (s *Screen) filterCount() string {
 	sc := s.list.filter
 	if sc == nil {
-		return commas(s.list.buf.Len()) + " lines"
+		return lineCount(s.list.buf.Len())
 	}
 	text := commas(s.list.count(0)) + " of " + commas(s.list.buf.Len())
 	if !sc.done(s.list.buf) && sc.percent(s.list.buf) < 100 {
