@@ -32,7 +32,7 @@ func composeSection() Section {
 		ID: "compose", Title: "compose files of running projects",
 		Source: "cat the files that the label " + labelFiles + " names", Root: RootHelps,
 		Make:  composeScript,
-		Limit: 8 * time.Second, Every: 2 * time.Minute, Max: 8 << 20, Watch: hosts.TopicServices, Faster: 4,
+		Limit: 8 * time.Second, Every: 5 * time.Minute, Max: 8 << 20, Watch: hosts.TopicServices, Faster: 10,
 		Redact: redactCompose,
 		Fill: func(f *hosts.HostFacts, ev hosts.Evidence) error {
 			f.Compose = hosts.Read(JoinCompose(ParseComposeFiles(ev.Data), f.Containers.Value), ev.Source, ev.At)

@@ -110,7 +110,7 @@ func TestSchedule(t *testing.T) {
 	var s Schedule
 	want := func(after time.Duration, faster map[string]int, w string) {
 		t.Helper()
-		if got := ids(s.Due(now.Add(after), all, faster)); got != w {
+		if got := ids(s.Due(now.Add(after), 0, all, faster)); got != w {
 			t.Errorf("after %v: %q due, want %q", after, got, w)
 		}
 	}
@@ -123,6 +123,12 @@ func TestSchedule(t *testing.T) {
 	want(16*time.Second, map[string]int{"slow": 4}, "quick ") // it took a second: not below 20
 	if at := s.Next(all, nil); !at.Equal(now.Add(5 * time.Second)) {
 		t.Errorf("next at %v", at)
+	}
+	if got := ids(s.Due(now.Add(45*time.Second), 15*time.Second, all, nil)); got != "quick slow " {
+		t.Errorf("%q rides along", got)
+	}
+	if got := ids(s.Due(now.Add(3*time.Second), time.Minute, all, nil)); got != "" {
+		t.Errorf("%q rides along after three seconds", got)
 	}
 	s.Sooner("slow")
 	want(20*time.Second, nil, "quick slow ")

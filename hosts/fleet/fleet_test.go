@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -445,6 +446,24 @@ func TestCollectors(t *testing.T) {
 		h := f.Snapshot().Host("h1")
 		if h.AgentHub.Value.Version != "1.2.3" || h.Dokploy.Standing() != hosts.Unknown || h.System.Standing() != hosts.Fresh {
 			t.Errorf("hub %+v, dokploy %v, system %v", h.AgentHub, h.Dokploy, h.System.Standing())
+		}
+	})
+}
+
+// What wants root is asked for together: every sudo leaves a line in the host's log.
+func TestRootIsAskedSeldom(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := newHost("h1", 0)
+		f := New(Params{
+			Members: []Member{{Host: hosts.Host{Name: "h1"}, Conn: h}}, Now: time.Now, Logger: discard(), Jitter: rand.Float64,
+		})
+		runFor(t, f, time.Hour)
+		if n := h.rooted.Load(); n < 10 || n > 20 {
+			t.Errorf("root was asked for %d times in an hour", n)
+		}
+		if n := h.batches.Load(); n < 600 || n > 800 {
+			t.Errorf("%d batches in an hour", n)
 		}
 	})
 }

@@ -132,6 +132,7 @@ const (
 	lateGrace   = 2 * time.Second // and after this it is not believed to come back
 	firstRetry  = time.Second
 	lastRetry   = time.Minute
+	rideAlong   = 15 // base periods by which what wants root may come early
 	loadShare   = 20 // a read may take at most 1/20 of its period
 	trendWindow = 2 * hosts.SeriesLen
 )

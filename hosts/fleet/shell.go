@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"midwatch/hosts"
@@ -39,8 +40,7 @@ func (m *member) readShell(now time.Time) time.Time {
 	if at := m.schedule.Next(m.sections, fast); now.Before(at) {
 		return at
 	}
-	// What would be due in a moment rides along: one batch is cheaper than two.
-	due := m.scripted(m.schedule.Due(now.Add(m.f.p.Every/5), m.sections, fast), now)
+	due := m.scripted(m.due(now, fast), now)
 	if len(due) == 0 {
 		return now.Add(m.f.p.Every)
 	}
@@ -51,6 +51,22 @@ func (m *member) readShell(now time.Time) time.Time {
 		return func() { m.shellDone(err) }
 	}, m.shellDone)
 	return r.since.Add(r.late + lateGrace)
+}
+
+// due returns what is to be read now. What would be due in a moment rides along: one batch is cheaper
+// than two. What wants root rides along from farther away: every sudo is a line in the host's log.
+func (m *member) due(now time.Time, fast map[string]int) []collect.Section {
+	due := m.schedule.Due(now, m.f.p.Every*11/10, m.sections, fast)
+	root := func(s collect.Section) bool { return s.Root != collect.RootNever }
+	if !slices.ContainsFunc(due, root) {
+		return due
+	}
+	for _, s := range m.schedule.Due(now, m.f.p.Every*rideAlong, m.sections, fast) {
+		if root(s) && !slices.ContainsFunc(due, func(d collect.Section) bool { return d.ID == s.ID }) {
+			due = append(due, s)
+		}
+	}
+	return due
 }
 
 // scripted gives the sections their scripts, where these depend on what is known. One that has
