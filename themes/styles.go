@@ -64,14 +64,10 @@ type builder struct {
 
 func (b builder) color(t Token) lipgloss.TerminalColor {
 	c := b.t.Colors[t]
-	if c.Hex == "" {
+	if c.Hex == "" || b.profile == termenv.ANSI && c.ANSI == "" {
 		return lipgloss.NoColor{}
 	}
-	ansi := c.ANSI
-	if ansi == "" {
-		ansi = c.Hex
-	}
-	return lipgloss.CompleteColor{TrueColor: c.Hex, ANSI256: c.Hex, ANSI: ansi}
+	return lipgloss.CompleteColor{TrueColor: c.Hex, ANSI256: c.Hex, ANSI: c.ANSI}
 }
 
 func (b builder) pen(st lipgloss.Style) Pen {

@@ -24,13 +24,13 @@ func TestEveryThemeSetsEveryToken(t *testing.T) {
 	for _, th := range Builtin() {
 		for _, tok := range All() {
 			c, ok := th.Colors[tok]
-			if !ok || c.Hex == "" || c.ANSI == "" {
+			if !ok || c.Hex == "" {
 				t.Errorf("%s: token %s has no colour", th.Name, tok)
 			}
 			if _, err := parseColor(c.Hex); err != nil {
 				t.Errorf("%s: %s: %v", th.Name, tok, err)
 			}
-			if n, err := strconv.Atoi(c.ANSI); err != nil || n < 0 || n > 15 {
+			if n, err := strconv.Atoi(c.ANSI); c.ANSI != "" && (err != nil || n < 0 || n > 15) {
 				t.Errorf("%s: %s: %q is not one of the sixteen colours", th.Name, tok, c.ANSI)
 			}
 		}
@@ -109,6 +109,20 @@ func TestParseReportsEverything(t *testing.T) {
 	for _, want := range []string{`unknown token "selection", did you mean "selection_bg"`, `"acent"`, `ok: colour "green"`, `"#12345"`, `"256"`} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("error lacks %s:\n%v", want, err)
+		}
+	}
+}
+
+// TestSixteenColoursOnTheWrongBackground: what carries the meaning of a screen is written in the
+// terminal's own colour, whichever theme was guessed.
+func TestSixteenColoursOnTheWrongBackground(t *testing.T) {
+	t.Parallel()
+	for _, th := range Builtin() {
+		s := New(renderer(termenv.ANSI), th, Options{})
+		for _, r := range []Role{Text, Muted, Faint, Strong, Title, Border} {
+			if got := s.Normal.Render(r, "x"); strings.Contains(got, "[3") || strings.Contains(got, ";3") || strings.Contains(got, "[9") {
+				t.Errorf("%s: role %d has a colour: %q", th.Name, r, got)
+			}
 		}
 	}
 }

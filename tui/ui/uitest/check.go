@@ -23,8 +23,8 @@ func CheckView(t testing.TB, s ui.Screen) {
 // CheckSizes is CheckView for anything that draws itself in w by h cells.
 func CheckSizes(t testing.TB, view func(w, h int) string) {
 	t.Helper()
-	widths := samples(220, 17, 40, 79, 80, 81, 109, 110, 111, 119, 120, 121, 199, 200, 201)
-	heights := samples(70, 31, 12, 16, 23, 24, 25, 40, 49, 50)
+	widths := samples(220, 31, 40, 79, 80, 81, 110, 120, 121, 149, 150, 151, 200)
+	heights := samples(70, 62, 12, 16, 23, 24, 25, 40, 50)
 	for _, h := range heights {
 		for _, w := range widths {
 			if !checkOne(t, view, w, h) {
