@@ -97,7 +97,7 @@ func (r *Root) header(st *themes.Styles) string {
 	pal := &st.Header
 	left := pal.Render(themes.Title, " midwatch ")
 	if r.p.Where != "" {
-		left += pal.Render(themes.Muted, ui.Clean(r.p.Where)+" ")
+		left += pal.Render(themes.Muted, ui.TruncLeft(ui.Clean(r.p.Where), max(8, r.w/4))+" ")
 	}
 	v := r.verdict(now)
 	glyph, role := v.look(st)
@@ -261,6 +261,9 @@ func (r *Root) footer(st *themes.Styles) string {
 		return st.Normal.Render(themes.Muted, ui.Fit(" enter keep  esc cancel", r.w))
 	}
 	always := footerItem(st, r.p.Keys, "app.palette", ":", "palette") + footerItem(st, r.p.Keys, "app.help", "?", "help")
+	if len(r.nav.here().path) > 1 {
+		always = footerItem(st, r.p.Keys, "app.back", "esc", "back") + always
+	}
 	room := r.w - ui.Width(always)
 	var b strings.Builder
 	readOnly := r.p.Deps.ReadOnly()
