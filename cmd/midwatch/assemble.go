@@ -27,8 +27,9 @@ type node struct {
 	host   *inventory.Host
 	link   *transport.Link
 	bell   fleet.Bell
-	docker *docker.Client // nil when there is none to be asked
-	absent bool           // it is no fault when no engine answers: it was not asked for
+	docker *docker.Client          // nil when there is none to be asked
+	dialer *transport.DockerDialer // the way to its socket; nil for an engine over TCP
+	absent bool                    // it is no fault when no engine answers: it was not asked for
 }
 
 // dialing is how nodes reach the world: for real, or the demo fleet inside the process.
@@ -97,8 +98,8 @@ func (a *app) newNode(ctx context.Context, inv *inventory.Inventory, h *inventor
 // engineDial returns what opens connections to the engine of a host.
 func (n *node) engineDial(e inventory.Docker, t transport.Target, d dialing) func(context.Context) (net.Conn, error) {
 	if e.Address == "" {
-		way := &transport.DockerDialer{Conn: n.link, Socket: e.Socket, Sudo: e.Sudo || t.Sudo != transport.SudoNone}
-		return way.Dial
+		n.dialer = &transport.DockerDialer{Conn: n.link, Socket: e.Socket, Sudo: e.Sudo || t.Sudo != transport.SudoNone}
+		return n.dialer.Dial
 	}
 	hostPort := strings.TrimPrefix(e.Address, "tcp://")
 	if t.Kind == hosts.KindDocker {

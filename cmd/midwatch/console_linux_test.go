@@ -110,6 +110,20 @@ func (x *terminal) waitFor(text string) {
 	}
 }
 
+// drain waits until the output holds text, after the program has ended.
+func (x *terminal) drain(text string) {
+	x.t.Helper()
+	ctx, cancel := context.WithTimeout(x.t.Context(), limit)
+	defer cancel()
+	for !strings.Contains(x.text(), text) {
+		select {
+		case <-x.more:
+		case <-ctx.Done():
+			x.t.Fatalf("its output did not end; it wrote %q", x.text())
+		}
+	}
+}
+
 func (x *terminal) send(keys string) {
 	x.t.Helper()
 	if _, err := x.ours.WriteString(keys); err != nil {
@@ -126,6 +140,13 @@ func (x *terminal) exit() int {
 		if err != nil && !errors.As(err, &exit) {
 			x.t.Fatal(err)
 		}
+		// What it wrote last may still be on its way: what we write behind it arrives after it.
+		x.ended <- err
+		const end = "(end of the output)"
+		if _, err := x.hers.WriteString(end); err != nil {
+			x.t.Fatal(err)
+		}
+		x.drain(end)
 		return x.cmd.ProcessState.ExitCode()
 	case <-time.After(limit):
 		x.t.Fatalf("did not end; it wrote %q", x.text())

@@ -12,7 +12,7 @@ import (
 func (a *app) hostsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "hosts",
-		Short: "Set up the inventory: import, trust",
+		Short: "Set up the inventory: import, test, trust",
 		Args:  unknownCommand,
 
 		SuggestionsMinimumDistance: 2,
@@ -20,7 +20,7 @@ func (a *app) hostsCommand() *cobra.Command {
 			_ = cmd.Help()
 		},
 	}
-	cmd.AddCommand(a.importCommand(), a.trustCommand())
+	cmd.AddCommand(a.importCommand(), a.testCommand(), a.trustCommand())
 	return cmd
 }
 

@@ -39,7 +39,15 @@ midwatch logs --json
   One object a line: time, host, kind (container, unit, journal, file), name, source, level, stderr, text.
 
 midwatch logs --list --json   [{source, host, kind, name}]
-midwatch hosts test --json    [{name, state, …}], see "midwatch hosts test --help"
+midwatch hosts test --json
+
+  A list of name, kind, skipped (the reason of its maintenance), reached, reason, via, seconds,
+  login{method, host_key, host_key_state, server}, user{name, uid, groups[]}, systemd, notes[], and
+  sudo, docker, journal: {works, promised (by the inventory), detail, needs}, null where not asked.
+
+midwatch hosts trust --json      [{host, trusted, error, keys[]{algorithm, fingerprint, state, against}}]
+midwatch audit --json            one record a line
+midwatch audit --verify --json   {whole, records, head, torn, open[], faults[]}
 midwatch version --json       {version, commit, time, modified, go, os, arch}`
 
 // statusJSON is the document of "midwatch status --json"; jsonText describes it.
