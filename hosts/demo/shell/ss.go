@@ -73,6 +73,12 @@ func (p *proc) ssLine(l sim.Listener, both bool, opts map[string]string, inode i
 	if opts["-p"] != "" && (p.root() || l.User == p.user.Name) {
 		owner = fmt.Sprintf(` users:(("%s",pid=%d,fd=%d))`, l.Process, l.PID, 3+inode%11)
 	}
+	if opts["-e"] != "" && l.Proto != "unix" {
+		if u, ok := p.host().User(l.User); ok && u.UID != 0 {
+			owner += " uid:" + strconv.Itoa(u.UID)
+		}
+		owner += fmt.Sprintf(" ino:%d sk:%x cgroup:%s <->", inode, inode/7, cgroup(l))
+	}
 	return fmt.Sprintf("%s%-6s 0      %-5d  %s      %s%s\n", head, state, backlog, local, peer, owner)
 }
 
@@ -82,4 +88,18 @@ func address(ip string) string {
 		return "[" + ip + "]"
 	}
 	return ip
+}
+
+// cgroup is the control group of who made a socket.
+func cgroup(l sim.Listener) string {
+	switch {
+	case l.Unit != nil:
+		return l.Unit.ControlGroup()
+	case l.Process == "docker-proxy":
+		return "/system.slice/docker.service"
+	case l.C != nil:
+		return "/system.slice/docker-" + l.C.ID + ".scope"
+	default:
+		return "unreachable:1"
+	}
 }

@@ -3,7 +3,6 @@ package shell
 import (
 	"bytes"
 	"fmt"
-	"sort"
 	"strconv"
 	"strings"
 	"time"
@@ -523,9 +522,31 @@ func findmntProgram(p *proc) int {
 	return 0
 }
 
+// ipProgram is ip addr, also -o and -j less.
 func ipProgram(p *proc) int {
 	s := p.host().Spec
-	p.printf("1: lo    inet 127.0.0.1/8 scope host lo\n2: eth0    inet %s/24 brd %s scope global eth0\n", s.Addr, s.Addr[:strings.LastIndexByte(s.Addr, '.')+1]+"255")
+	rows := [][3]string{{"lo", "inet", "127.0.0.1/8 scope host lo"}, {"lo", "inet6", "::1/128 scope host"}}
+	for _, a := range append([]string{s.Addr}, s.Extra...) {
+		rows = append(rows, [3]string{"eth0", "inet", a + "/24 brd " + a[:strings.LastIndexByte(a, '.')+1] + "255 scope global eth0"})
+	}
+	p.locked(func(h *sim.Host) {
+		for _, n := range h.Networks {
+			if n.Driver == "bridge" && n.Gateway != "" {
+				name := "br-" + n.ID[:12]
+				if n.Name == "bridge" {
+					name = "docker0"
+				}
+				rows = append(rows, [3]string{name, "inet", n.Gateway + "/16 brd " + n.Gateway + " scope global " + name})
+			}
+		}
+	})
+	number := map[string]int{}
+	for _, r := range rows {
+		if number[r[0]] == 0 {
+			number[r[0]] = len(number) + 1
+		}
+		p.printf("%d: %s    %s %s\\       valid_lft forever preferred_lft forever\n", number[r[0]], r[0], r[1], r[2])
+	}
 	return 0
 }
 
@@ -545,48 +566,6 @@ func dmesgProgram(p *proc) int {
 	return 0
 }
 
-// process is a row of ps.
-type process struct {
-	user      string
-	pid, ppid int
-	cpu       float64
-	mem       uint64
-	start     time.Time
-	args      string
-	unit      string
-}
-
-func processes(h *sim.Host) []process {
-	out := []process{{user: "root", pid: 1, start: h.Boot, mem: 12 << 20, args: "/sbin/init"}}
-	for _, u := range h.Units {
-		if u.PID == 0 {
-			continue
-		}
-		user := u.Spec.User
-		if user == "" {
-			user = "root"
-		}
-		args := strings.Join(u.Spec.Exec, " ")
-		if args == "" {
-			args = "/usr/sbin/" + strings.TrimSuffix(u.Spec.Name, ".service")
-		}
-		out = append(out, process{user, u.PID, 1, u.CPU(), u.Memory(), u.Entered, args, u.Spec.Name})
-	}
-	for _, c := range h.Containers {
-		if c.PID == 0 {
-			continue
-		}
-		out = append(out, process{"root", c.PID, 1, c.CPU(), c.Memory(), c.Started, strings.Join(c.Args(), " "), "docker-" + c.ID + ".scope"})
-	}
-	for _, l := range h.Listeners {
-		if l.PID > 0 {
-			out = append(out, process{user: "root", pid: l.PID, ppid: 1, start: h.Boot, mem: 30 << 20, args: l.Process})
-		}
-	}
-	sort.Slice(out, func(i, j int) bool { return out[i].pid < out[j].pid })
-	return out
-}
-
 // psProgram is ps aux, ps -ef and ps -o COLUMNS [-p PID] [-C NAME].
 func psProgram(p *proc) int {
 	args := append([]string(nil), p.args[1:]...)
@@ -600,9 +579,9 @@ func psProgram(p *proc) int {
 	found := false
 	p.locked(func(h *sim.Host) {
 		now := h.Site.Now()
-		list := processes(h)
+		list := h.Processes()
 		if p.m.C != nil {
-			list = []process{{"root", 1, 0, p.m.C.CPU(), p.m.C.Memory(), p.m.C.Started, strings.Join(p.m.C.Args(), " "), ""}}
+			list = []sim.Process{{User: "root", PID: 1, CPU: p.m.C.CPU(), Mem: p.m.C.Memory(), Start: p.m.C.Started, Args: p.m.C.Args(), C: p.m.C}}
 		}
 		cols := strings.Split(opts["-o"], ",")
 		for i := range cols {
@@ -619,14 +598,14 @@ func psProgram(p *proc) int {
 			b.WriteString("USER         PID %CPU %MEM    VSZ   RSS TTY      STAT START   TIME COMMAND\n")
 		}
 		for _, x := range list {
-			if pid := last(opts["-p"]); pid != "" && !contains(strings.Split(pid, ","), strconv.Itoa(x.pid)) {
+			if pid := last(opts["-p"]); pid != "" && !contains(strings.Split(pid, ","), strconv.Itoa(x.PID)) {
 				continue
 			}
-			if c := opts["-C"]; c != "" && x.name() != c {
+			if c := opts["-C"]; c != "" && x.Comm() != c {
 				continue
 			}
 			found = true
-			b.WriteString(x.row(cols, opts, now, h.Spec.Mem) + "\n")
+			b.WriteString(psRow(x, cols, opts, now, h.Spec.Mem) + "\n")
 		}
 	})
 	p.print(b.String())
@@ -636,34 +615,30 @@ func psProgram(p *proc) int {
 	return 0
 }
 
-func (x process) name() string {
-	f := strings.Fields(x.args)
-	if len(f) == 0 {
-		return ""
+// row is a process as the options want it shown.
+func psRow(x sim.Process, cols []string, opts map[string]string, now time.Time, total uint64) string {
+	args, unit := strings.Join(x.Args, " "), ""
+	if x.Unit != nil {
+		unit = x.Unit.Spec.Name
 	}
-	n := f[0][strings.LastIndexByte(f[0], '/')+1:]
-	return strings.TrimSuffix(n[:min(len(n), 15)], ":")
-}
-
-func (x process) row(cols []string, opts map[string]string, now time.Time, total uint64) string {
-	memory := float64(x.mem) / float64(total) * 100
+	memory := float64(x.Mem) / float64(total) * 100
 	switch {
 	case opts["-o"] != "":
 		var f []string
 		for _, c := range cols {
 			f = append(f, map[string]string{
-				"pid": strconv.Itoa(x.pid), "ppid": strconv.Itoa(x.ppid), "user": x.user, "args": x.args, "cmd": x.args, "comm": x.name(),
-				"command": x.args, "pcpu": fmt.Sprintf("%.1f", x.cpu), "%cpu": fmt.Sprintf("%.1f", x.cpu), "pmem": fmt.Sprintf("%.1f", memory),
-				"%mem": fmt.Sprintf("%.1f", memory), "rss": strconv.FormatUint(x.mem/1024, 10), "unit": x.unit, "stat": "Ssl", "state": "S",
-				"etimes": strconv.Itoa(int(now.Sub(x.start).Seconds())), "lstart": x.start.UTC().Format("Mon Jan _2 15:04:05 2006"),
-				"wchan": "ep_pol", "tty": "?", "vsz": strconv.FormatUint(x.mem/256, 10),
+				"pid": strconv.Itoa(x.PID), "ppid": strconv.Itoa(x.PPID), "user": x.User, "args": args, "cmd": args, "comm": x.Comm(),
+				"command": args, "pcpu": fmt.Sprintf("%.1f", x.CPU), "%cpu": fmt.Sprintf("%.1f", x.CPU), "pmem": fmt.Sprintf("%.1f", memory),
+				"%mem": fmt.Sprintf("%.1f", memory), "rss": strconv.FormatUint(x.Mem/1024, 10), "unit": unit, "stat": "Ssl", "state": "S",
+				"etimes": strconv.Itoa(int(now.Sub(x.Start).Seconds())), "lstart": x.Start.UTC().Format("Mon Jan _2 15:04:05 2006"),
+				"wchan": "ep_pol", "tty": "?", "vsz": strconv.FormatUint(x.Mem/256, 10),
 			}[strings.TrimSpace(c)])
 		}
 		return strings.Join(f, " ")
 	case opts["-e"] != "" || opts["-f"] != "":
-		return fmt.Sprintf("%-8s %7d %7d %2d %s ?        %s %s", x.user, x.pid, x.ppid, int(x.cpu), x.start.UTC().Format("15:04"), "00:00:04", x.args)
+		return fmt.Sprintf("%-8s %7d %7d %2d %s ?        %s %s", x.User, x.PID, x.PPID, int(x.CPU), x.Start.UTC().Format("15:04"), "00:00:04", args)
 	default:
-		return fmt.Sprintf("%-8s %7d %4.1f %4.1f %6d %5d ?        Ssl  %s   0:04 %s", x.user, x.pid, x.cpu, memory, x.mem/256, x.mem/1024, x.start.UTC().Format("15:04"), x.args)
+		return fmt.Sprintf("%-8s %7d %4.1f %4.1f %6d %5d ?        Ssl  %s   0:04 %s", x.User, x.PID, x.CPU, memory, x.Mem/256, x.Mem/1024, x.Start.UTC().Format("15:04"), args)
 	}
 }
 
@@ -674,17 +649,17 @@ func pgrepProgram(p *proc) int {
 	}
 	code := 1
 	p.locked(func(h *sim.Host) {
-		for _, x := range processes(h) {
-			what := x.name()
+		for _, x := range h.Processes() {
+			what := x.Comm()
 			if opts["-f"] != "" {
-				what = x.args
+				what = strings.Join(x.Args, " ")
 			}
 			if strings.Contains(what, names[0]) {
 				code = 0
 				if opts["-a"] != "" {
-					p.printf("%d %s\n", x.pid, x.args)
+					p.printf("%d %s\n", x.PID, strings.Join(x.Args, " "))
 				} else {
-					p.printf("%d\n", x.pid)
+					p.printf("%d\n", x.PID)
 				}
 			}
 		}

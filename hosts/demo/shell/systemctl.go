@@ -214,10 +214,8 @@ func properties(u *sim.Unit) [][2]string {
 	if window == 0 {
 		window = 10 * time.Second
 	}
-	slice := "system.slice"
-	if n := u.InstanceName(); n != "" {
-		slice = "system-" + strings.ReplaceAll(sp.Name[:strings.IndexByte(sp.Name, '@')], "-", `\x2d`) + ".slice"
-	}
+	group := u.ControlGroup()
+	slice := path.Base(path.Dir(group))
 	out := [][2]string{}
 	add := func(k, v string) { out = append(out, [2]string{k, v}) }
 	if u.Service() {
@@ -249,7 +247,7 @@ func properties(u *sim.Unit) [][2]string {
 		add("MemoryCurrent", orUnset(u.Memory()))
 		add("CPUUsageNSec", orUnset(u.CPUNanos()))
 		add("TasksCurrent", orUnset(uint64(max(sp.Tasks, min(u.PID, 1))))) //nolint:gosec // counts
-		add("ControlGroup", "/"+slice+"/"+sp.Name)
+		add("ControlGroup", group)
 	} else {
 		add("Result", u.Result)
 	}

@@ -108,6 +108,8 @@ func onText(name string) program {
 	switch name {
 	case "grep", "egrep", "fgrep":
 		return grepProgram
+	case "awk", "mawk", "gawk":
+		return awkProgram
 	case "sed":
 		return sedProgram
 	case "cut":

@@ -85,8 +85,9 @@ type ContainerSpec struct {
 	LogDriver  string
 	LogOpts    map[string]string
 	Privileged bool
-	TTY        bool // has a terminal: its log is one raw stream
-	ExitCode   int  // when it is ended by SIGTERM
+	Open       []string // files the main process holds open, as it sees them
+	TTY        bool     // has a terminal: its log is one raw stream
+	ExitCode   int      // when it is ended by SIGTERM
 
 	Off      string        // starts as "exited" or "created" instead of running
 	Exit     int           // exit code of an exited one

@@ -134,6 +134,7 @@ func (s *Site) AddHost(spec HostSpec) *Host {
 	h.FS = vfs.New(h.wall)
 	h.etc()
 	h.proc()
+	h.FS.SetRouter(procRouter{h})
 	s.hosts = append(s.hosts, h)
 	s.byName[spec.Name] = h
 	return h

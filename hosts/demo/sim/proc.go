@@ -27,7 +27,6 @@ func (h *Host) proc() {
 	put("/proc/sys/kernel/osrelease", func() string { return h.Spec.Kernel + "\n" })
 	put("/proc/sys/net/ipv4/ip_local_port_range", func() string { return "32768\t60999\n" })
 	put("/proc/self/mountinfo", h.MountInfo)
-	put("/proc/1/mountinfo", h.MountInfo)
 	put("/proc/self/mounts", h.mounts)
 	put("/proc/mounts", h.mounts)
 	put("/proc/pressure/cpu", func() string { return h.pressure("cpu") })

@@ -45,7 +45,7 @@ type UnitSpec struct {
 	OnReload          func(u *Unit, now time.Time)
 	Trigger           string // of timers: the unit
 	Next              time.Duration
-	Instance          string
+	Files             []string // files the main process holds open
 }
 
 // Unit is a systemd unit.

@@ -13,12 +13,22 @@ import (
 // maxLinks is how many symbolic links a lookup follows before ELOOP.
 const maxLinks = 40
 
+// Router leads paths of one file system into another: /proc/PID into what is known of a process. It
+// is called without any lock held.
+type Router interface {
+	// Route returns the file system a clean absolute path lies in, and the path there.
+	Route(name string) (fs *FS, rest string, ok bool)
+	// Entries lists names that a directory has beside those of its own file system.
+	Entries(dir string) []string
+}
+
 // FS is a tree of nodes. mu guards everything below it.
 type FS struct {
-	mu    sync.Mutex
-	now   func() time.Time
-	nodes map[string]*Node // by clean absolute path
-	ino   uint64
+	router Router // set once, before the first use
+	mu     sync.Mutex
+	now    func() time.Time
+	nodes  map[string]*Node // by clean absolute path
+	ino    uint64
 }
 
 // New returns a file system with nothing but its root. now dates what is written.
@@ -29,6 +39,17 @@ func New(now func() time.Time) *FS {
 	f := &FS{now: now, nodes: map[string]*Node{}, ino: 2}
 	f.nodes["/"] = &Node{Mode: fs.ModeDir | 0o755, Ino: 2}
 	return f
+}
+
+// SetRouter joins a router; call it before the file system is used.
+func (f *FS) SetRouter(r Router) { f.router = r }
+
+// routed says where a path leads.
+func (f *FS) routed(name string) (*FS, string, bool) {
+	if f.router == nil {
+		return nil, "", false
+	}
+	return f.router.Route(path.Clean("/" + name))
 }
 
 // Put places a node and the directories above it, as building an image does: no credentials, and
@@ -112,6 +133,11 @@ func (f *FS) find(c Cred, op, name string, follow bool) (string, *Node, error) {
 
 // Stat describes name; follow says whether a symbolic link at its end is followed.
 func (f *FS) Stat(c Cred, name string, follow bool) (Info, error) {
+	if g, rest, ok := f.routed(name); ok {
+		i, err := g.Stat(c, rest, follow)
+		i.name = path.Base(name)
+		return i, err
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	_, n, err := f.find(c, "stat", name, follow)
@@ -137,6 +163,9 @@ func describe(name string, n *Node) Info {
 
 // Access reports whether c may do all of bits (4 read, 2 write, 1 execute or search) with name.
 func (f *FS) Access(c Cred, name string, bits fs.FileMode) error {
+	if g, rest, ok := f.routed(name); ok {
+		return g.Access(c, rest, bits)
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	_, n, err := f.find(c, "access", name, true)
@@ -156,6 +185,9 @@ func (f *FS) Access(c Cred, name string, bits fs.FileMode) error {
 
 // ReadFile returns the content of a file. The result must not be changed.
 func (f *FS) ReadFile(c Cred, name string) ([]byte, error) {
+	if g, rest, ok := f.routed(name); ok {
+		return g.ReadFile(c, rest)
+	}
 	f.mu.Lock()
 	_, n, err := f.find(c, "open", name, true)
 	if err == nil {
@@ -185,6 +217,24 @@ func readable(c Cred, name string, n *Node) error {
 
 // ReadDir lists a directory by name.
 func (f *FS) ReadDir(c Cred, name string) ([]Info, error) {
+	if g, rest, ok := f.routed(name); ok {
+		return g.ReadDir(c, rest)
+	}
+	list, err := f.readDir(c, name)
+	if err != nil || f.router == nil {
+		return list, err
+	}
+	dir := path.Clean("/" + name)
+	for _, n := range f.router.Entries(dir) {
+		if i, err := f.Stat(c, path.Join(dir, n), false); err == nil {
+			list = append(list, i)
+		}
+	}
+	sort.Slice(list, func(i, j int) bool { return list[i].name < list[j].name })
+	return list, nil
+}
+
+func (f *FS) readDir(c Cred, name string) ([]Info, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	at, n, err := f.find(c, "open", name, true)
@@ -209,6 +259,9 @@ func (f *FS) ReadDir(c Cred, name string) ([]Info, error) {
 
 // Readlink returns where a symbolic link points.
 func (f *FS) Readlink(c Cred, name string) (string, error) {
+	if g, rest, ok := f.routed(name); ok {
+		return g.Readlink(c, rest)
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	_, n, err := f.find(c, "readlink", name, false)

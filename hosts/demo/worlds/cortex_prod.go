@@ -2,7 +2,6 @@ package worlds
 
 import (
 	"fmt"
-	"io/fs"
 	"net/http"
 	"net/url"
 	"strings"
@@ -56,7 +55,7 @@ func (x *cortex) hubFiles(put func(string, vfs.Node)) {
 
 func (x *cortex) hubContainer(nfs sim.DiskSpec) {
 	dir := "/home/coder/project/cortex-hub"
-	inside := map[string]vfs.Node{"/proc/1/fd/12": {Mode: fs.ModeSymlink | 0o777, Target: "/app/data/ai_hub.db"}, "/proc/1/fd/13": {Mode: fs.ModeSymlink | 0o777, Target: "/app/data/ai_hub.db-wal"}}
+	inside := map[string]vfs.Node{}
 	x.hubFiles(func(name string, n vfs.Node) { inside["/app/data"+name] = n })
 	x.hub = x.prod.AddContainer(sim.ContainerSpec{
 		Name: "ai_hub_service", Image: "ai_hub_service:latest", Networks: []string{"cortex-hub_default"}, Aliases: []string{"ai-hub", "ai_hub_service"}, Restart: "always", Up: 31 * time.Hour,
@@ -67,6 +66,7 @@ func (x *cortex) hubContainer(nfs sim.DiskSpec) {
 			"OIDC_CLIENT_ID=cortex-server", "OIDC_SERVER_URL=https://" + x.domain("auth.jerxie.com"), "SECRET_KEY=" + agentKey,
 			"OIDC_REDIRECT_URI=https://" + x.domain("ai.jerxie.com") + "/api/v1/users/login/callback",
 		},
+		Open:   []string{"/app/data/ai_hub.db", "/app/data/ai_hub.db-wal"},
 		Mounts: []sim.MountSpec{{Type: "volume", Name: hubVolume, Source: nfs.Mount, Target: "/app/data", FSType: "nfs4", Device: nfs.Device, Options: nfs.Options}},
 		Health: &sim.HealthSpec{
 			Test: []string{"CMD-SHELL", "curl -fsS http://localhost:8000/api/v1/health || exit 1"}, Interval: 15 * time.Second, Timeout: 5 * time.Second, StartPeriod: 20 * time.Second,
