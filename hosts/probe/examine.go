@@ -38,11 +38,13 @@ type Host struct {
 // found out is in the report, with the reason.
 func Examine(ctx context.Context, h Host, now func() time.Time) Report {
 	start := now()
-	e := examiner{ctx: ctx, host: h, report: blank(h.Name)}
-	if e.reach() {
-		e.root()
-		e.docker()
-		e.read()
+	e := examiner{host: h, report: blank(h.Name)}
+	if e.reach(ctx) {
+		e.root(ctx)
+		e.docker(ctx)
+		e.systemd()
+		e.journal(ctx)
+		e.nginx(ctx)
 	}
 	e.report.At, e.report.Took = start, now().Sub(start)
 	return e.report
@@ -50,7 +52,6 @@ func Examine(ctx context.Context, h Host, now func() time.Time) Report {
 
 // examiner is one examination.
 type examiner struct {
-	ctx    context.Context // of one call of Examine
 	host   Host
 	report Report
 	seen   findings
@@ -59,8 +60,8 @@ type examiner struct {
 }
 
 // run asks one question.
-func (e *examiner) run(c hosts.Cmd) (hosts.Result, error) {
-	ctx, cancel := context.WithTimeout(e.ctx, 2*stepTimeout)
+func (e *examiner) run(ctx context.Context, c hosts.Cmd) (hosts.Result, error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*stepTimeout)
 	defer cancel()
 	if c.Timeout == 0 {
 		c.Timeout = stepTimeout
@@ -69,8 +70,8 @@ func (e *examiner) run(c hosts.Cmd) (hosts.Result, error) {
 }
 
 // reach runs the first question and says how the connection came to be.
-func (e *examiner) reach() bool {
-	res, err := e.run(hosts.Cmd{Argv: []string{"sh", "-c", lookScript}})
+func (e *examiner) reach(ctx context.Context) bool {
+	res, err := e.run(ctx, hosts.Cmd{Argv: []string{"sh", "-c", lookScript}})
 	if err != nil {
 		e.unreached(err)
 		return false
@@ -166,8 +167,8 @@ func (e *examiner) connection() {
 }
 
 // root finds out whether commands can run as root, and how.
-func (e *examiner) root() {
-	res, err := e.run(hosts.Cmd{Argv: []string{"id", "-u"}, Sudo: true})
+func (e *examiner) root(ctx context.Context) {
+	res, err := e.run(ctx, hosts.Cmd{Argv: []string{"id", "-u"}, Sudo: true})
 	got := strings.TrimSpace(string(res.Stdout))
 	switch {
 	case err == nil && got == "0" && e.seen.uid == 0:
@@ -212,11 +213,11 @@ func reasonOf(host string, err error) string {
 }
 
 // docker opens the engine's socket by whichever way works and asks it for its version.
-func (e *examiner) docker() {
+func (e *examiner) docker(ctx context.Context) {
 	d := &transport.DockerDialer{
 		Conn: e.host.Conn, Socket: e.host.DockerSocket, Sudo: e.host.DockerSudo || e.isRoot,
 	}
-	version, err := e.engineVersion(d)
+	version, err := e.engineVersion(ctx, d)
 	switch {
 	case err == nil:
 		e.report.set(Check{ID: idDocker, Status: OK, Detail: fmt.Sprintf("engine %s, by %s", version, d.Way())})
@@ -234,8 +235,8 @@ func (e *examiner) docker() {
 	}
 }
 
-func (e *examiner) engineVersion(d *transport.DockerDialer) (string, error) {
-	ctx, cancel := context.WithTimeout(e.ctx, 2*stepTimeout)
+func (e *examiner) engineVersion(ctx context.Context, d *transport.DockerDialer) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*stepTimeout)
 	defer cancel()
 	tr := &http.Transport{
 		DialContext:       func(ctx context.Context, _, _ string) (net.Conn, error) { return d.Dial(ctx) },

@@ -153,7 +153,8 @@ func TestExamine(t *testing.T) {
 		"no shell": {
 			script{run: func(hosts.Cmd) (hosts.Result, error) {
 				return hosts.Result{Stdout: []byte("This account is \x1b[31mnot available.\n"), Exit: 1}, nil
-			}}, transport.SudoNone,
+			}},
+			transport.SudoNone,
 			"reach=failed host_key=unknown login=unknown root=unknown sessions=unknown docker=unknown systemd=unknown journal=unknown nginx=unknown",
 			map[string]string{"reach": "This account is not available."},
 		},

@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"context"
 	"fmt"
 	"strconv"
 	"strings"
@@ -77,13 +78,7 @@ func readFindings(out string) findings {
 	return f
 }
 
-// read judges systemd, the journal and nginx, asking as root where the login alone is not enough.
-func (e *examiner) read() {
-	e.systemd()
-	e.journal()
-	e.nginx()
-}
-
+// systemd says whether it runs.
 func (e *examiner) systemd() {
 	switch f := e.seen; {
 	case f.systemd == "":
@@ -98,7 +93,8 @@ func (e *examiner) systemd() {
 	}
 }
 
-func (e *examiner) journal() {
+// journal judges whether the system's journal can be read, as root where the login alone may not.
+func (e *examiner) journal(ctx context.Context) {
 	f := e.seen
 	c := Check{ID: idJournal, Status: OK, Detail: "readable by the login"}
 	switch {
@@ -106,7 +102,7 @@ func (e *examiner) journal() {
 		c = Check{ID: idJournal, Status: Absent, Reason: "journalctl is not installed"}
 	case f.journal:
 	case e.isRoot:
-		res, err := e.run(hosts.Cmd{Argv: []string{"journalctl", "--system", "-q", "-n", "1", "-o", "cat", "--no-pager"}, Sudo: true})
+		res, err := e.run(ctx, hosts.Cmd{Argv: []string{"journalctl", "--system", "-q", "-n", "1", "-o", "cat", "--no-pager"}, Sudo: true})
 		c.Detail = "readable as root"
 		switch {
 		case err != nil:
@@ -126,7 +122,8 @@ func (e *examiner) journal() {
 	e.report.set(c)
 }
 
-func (e *examiner) nginx() {
+// nginx judges whether the configuration of the host's own nginx can be read.
+func (e *examiner) nginx(ctx context.Context) {
 	f := e.seen
 	c := Check{ID: idNginx, Status: OK, Detail: f.nginx + ", configuration readable by the login"}
 	switch {
@@ -134,7 +131,7 @@ func (e *examiner) nginx() {
 		c = Check{ID: idNginx, Status: Absent, Reason: "nginx is not installed on the host itself"}
 	case f.nginxConfig:
 	case e.isRoot:
-		res, err := e.run(hosts.Cmd{Argv: []string{"sh", "-c", `PATH=$PATH:/usr/sbin:/usr/local/sbin; nginx -T >/dev/null`}, Sudo: true})
+		res, err := e.run(ctx, hosts.Cmd{Argv: []string{"sh", "-c", `PATH=$PATH:/usr/sbin:/usr/local/sbin; nginx -T >/dev/null`}, Sudo: true})
 		c.Detail = f.nginx + ", configuration readable as root"
 		switch {
 		case err != nil:

@@ -89,9 +89,15 @@ const (
 // blank is a report in which nothing was looked at.
 func blank(host string) Report {
 	return Report{Host: host, Checks: []Check{
-		{ID: idReach, Title: "reachable"}, {ID: idHostKey, Title: "host key"}, {ID: idLogin, Title: "login"},
-		{ID: idRoot, Title: "root"}, {ID: idSessions, Title: "sessions"}, {ID: idDocker, Title: "docker"},
-		{ID: idSystemd, Title: "systemd"}, {ID: idJournal, Title: "journal"}, {ID: idNginx, Title: "nginx"},
+		{ID: idReach, Title: "reachable"},
+		{ID: idHostKey, Title: "host key"},
+		{ID: idLogin, Title: "login"},
+		{ID: idRoot, Title: "root"},
+		{ID: idSessions, Title: "sessions"},
+		{ID: idDocker, Title: "docker"},
+		{ID: idSystemd, Title: "systemd"},
+		{ID: idJournal, Title: "journal"},
+		{ID: idNginx, Title: "nginx"},
 	}}
 }
 
