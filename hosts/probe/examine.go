@@ -183,11 +183,25 @@ func (e *examiner) root(ctx context.Context) {
 		}
 		e.noRoot = err
 		c := Check{ID: idRoot, Status: Failed, Reason: reasonOf(e.host.Name, err), Remedy: e.rootRemedy()}
-		if e.host.Sudo == transport.SudoNone {
+		switch e.host.Sudo {
+		case transport.SudoNone:
 			c.Status = Limited // the inventory wants it so
+		case transport.SudoNoPasswd:
+			if some := e.someSudo(ctx); some != "" {
+				c.Status, c.Detail = Limited, "sudo without a password for: "+some
+			}
 		}
 		e.report.set(c)
 	}
+}
+
+// someSudo lists what sudo allows without a password, when it is not everything.
+func (e *examiner) someSudo(ctx context.Context) string {
+	res, err := e.run(ctx, hosts.Cmd{Argv: []string{"sudo", "-n", "-l"}})
+	if err != nil || res.Exit != 0 {
+		return ""
+	}
+	return readSudoList(string(res.Stdout))
 }
 
 func (e *examiner) rootRemedy() string {

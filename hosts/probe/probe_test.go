@@ -72,6 +72,11 @@ func host(look string, root func(c hosts.Cmd) (hosts.Result, error), dial func()
 		switch {
 		case c.Sudo:
 			return root(c)
+		case c.Argv[0] == "sudo":
+			if strings.Contains(look, "some_sudo") {
+				return hosts.Result{Stdout: []byte("    (root) NOPASSWD: /usr/bin/id\n")}, nil
+			}
+			return hosts.Result{Exit: 1, Stderr: []byte("sudo: a password is required\n")}, nil
 		case strings.Contains(strings.Join(c.Argv, " "), "id -un"):
 			return hosts.Result{Stdout: []byte(look)}, nil
 		default: // why the socket could not be dialled
@@ -134,6 +139,11 @@ func TestExamine(t *testing.T) {
 			map[string]string{
 				"root": "sudo not available: a password is required", "docker": "usermod -aG docker ops", "journal": "systemd-journal", "nginx": "allow sudo",
 			},
+		},
+		"a little sudo": {
+			host(looks+"some_sudo yes\n", noRoot, engine), transport.SudoNoPasswd,
+			"reach=ok host_key=ok login=ok root=limited sessions=ok docker=ok systemd=ok journal=ok nginx=ok",
+			map[string]string{"root": "sudo without a password for: /usr/bin/id"},
 		},
 		"root is not wanted": {
 			host(looks, noRoot, engine), transport.SudoNone,

@@ -78,6 +78,18 @@ func readFindings(out string) findings {
 	return f
 }
 
+// readSudoList takes the commands that need no password out of what sudo -l prints.
+func readSudoList(out string) string {
+	var commands []string
+	for _, line := range strings.Split(out, "\n") {
+		_, after, found := strings.Cut(line, "NOPASSWD:")
+		if found {
+			commands = append(commands, strings.TrimSpace(hosts.CleanLine(after)))
+		}
+	}
+	return clip(strings.Join(commands, ", "))
+}
+
 // systemd says whether it runs.
 func (e *examiner) systemd() {
 	switch f := e.seen; {

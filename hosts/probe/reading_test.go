@@ -28,6 +28,24 @@ func FuzzReadFindings(f *testing.F) {
 	})
 }
 
+func TestReadSudoList(t *testing.T) {
+	t.Parallel()
+	out := `Matching Defaults entries for ops on h1:
+    env_reset, use_pty
+
+User ops may run the following commands on h1:
+    (ALL : ALL) ALL
+    (root) NOPASSWD: /usr/bin/systemctl restart nginx, /usr/sbin/nginx -T
+    (root) NOPASSWD: /usr/bin/journalctl
+`
+	if got := readSudoList(out); got != "/usr/bin/systemctl restart nginx, /usr/sbin/nginx -T, /usr/bin/journalctl" {
+		t.Errorf("%q", got)
+	}
+	if got := readSudoList("sudo: a password is required"); got != "" {
+		t.Errorf("%q", got)
+	}
+}
+
 func TestStatusWords(t *testing.T) {
 	t.Parallel()
 	for s, want := range map[Status]string{Unknown: "unknown", OK: "ok", Limited: "limited", Absent: "absent", Failed: "failed"} {

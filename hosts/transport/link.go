@@ -226,7 +226,7 @@ func (l *Link) spawn(ctx context.Context, s spec) (process, error) {
 
 // ready waits for a lane.
 func (l *Link) ready(ctx context.Context) (lane, error) {
-	l.update(func() { l.wanted = true })
+	l.want()
 	for {
 		l.mu.Lock()
 		ln, changed, err := l.lane, l.changed, l.hopeless()
@@ -247,6 +247,16 @@ func (l *Link) ready(ctx context.Context) (lane, error) {
 			}
 			return nil, &connectError{text: "not connected: " + reason, kind: hosts.ErrUnreached, cause: cause}
 		}
+	}
+}
+
+// want notes the first use, which a lazy link waits for.
+func (l *Link) want() {
+	l.mu.Lock()
+	wanted := l.wanted
+	l.mu.Unlock()
+	if !wanted {
+		l.update(func() { l.wanted = true })
 	}
 }
 
