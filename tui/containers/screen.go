@@ -148,7 +148,7 @@ func (s *Screen) rebuild() {
 	one := s.oneHost() != ""
 	for i := range s.items {
 		it := &s.items[i]
-		if s.only && it.trouble() == fine && (it.act == nil || it.act.state == actDone) {
+		if s.only && it.trouble() == fine && it.act == nil { // a result is seen where it was asked for
 			continue
 		}
 		g := ""

@@ -114,7 +114,7 @@ func TestScreenFailures(t *testing.T) {
 	g.has("retrying: connection lost")
 	g.has("… 395 lines skipped")
 	g.has("395 skipped")
-	g.has("following") // the feed goes on
+	g.has("▲ following 1 of 2") // the feed goes on
 
 	g.feed(hosts.LogBatch{Status: []hosts.LogStatus{{Source: srcA, State: "ended"}}, Done: true})
 	g.has("ended")
@@ -129,6 +129,7 @@ func TestScreenAllSourcesFailed(t *testing.T) {
 	g.feed(hosts.LogBatch{Status: []hosts.LogStatus{{Source: srcA, State: "failed", Reason: "no such container: api"}}})
 	g.has("log unknown")
 	g.has("no such container: api")
+	g.has("▲ no source answers")
 }
 
 func TestScreenHostGoneIsNotFollowing(t *testing.T) {

@@ -177,7 +177,7 @@ func (s *Screen) foot() string {
 	case s.feed.state == feedOpening:
 		add(themes.Info, st.Glyphs.Pending+" connecting")
 	case s.feed.state == feedOpen:
-		add(themes.OK, st.Glyphs.Running+" following")
+		left = append(left, s.followed())
 	case s.feed.state == feedFailed:
 		add(themes.Bad, st.Glyphs.Failed+" failed (r connects again)")
 	default:
@@ -213,6 +213,30 @@ func (s *Screen) foot() string {
 		right = append(right, piece{commas(all-s.list.count(s.page.cursor)+1) + "/" + commas(all), themes.Muted})
 	}
 	return statusLine(st, left, right, s.w)
+}
+
+// followed says whether the sources are really followed: an end that nothing is added to looks the
+// same whether nothing happens or nobody answers.
+func (s *Screen) followed() piece {
+	g := &s.deps.Styles.Glyphs
+	all, bad, ended := len(s.list.buf.sources), 0, 0
+	for i := range s.list.buf.sources {
+		switch x := s.stateOf(&s.list.buf.sources[i]); {
+		case x.bad:
+			bad++
+		case x.word == "ended":
+			ended++
+		}
+	}
+	switch {
+	case bad == 0 && ended < all || all == 0:
+		return piece{g.Running + " following", themes.OK}
+	case bad == 0:
+		return piece{g.Stopped + " every source has ended", themes.Muted}
+	case bad+ended >= all:
+		return piece{g.Warn + " no source answers", themes.Bad}
+	}
+	return piece{g.Warn + " following " + commas(all-bad-ended) + " of " + commas(all), themes.Warn}
 }
 
 func levelAtLeast(st *themes.Styles, l hosts.Level) string {
