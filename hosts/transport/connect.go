@@ -281,7 +281,9 @@ func handshakeFault(ctx context.Context, err error, late bool, s Settings, v *ve
 		// The server's own way to say no: too many attempts, or a login it closes.
 		return l.wrap(fmt.Sprintf("the server ended the login (%s)", text), hosts.ErrAuth)
 	}
-	if errors.Is(err, io.EOF) || strings.HasSuffix(text, "EOF") || strings.Contains(text, "connection reset") {
+	if errors.Is(err, io.EOF) || strings.HasSuffix(text, "EOF") || strings.Contains(text, "connection reset") ||
+		strings.Contains(text, "broken pipe") || strings.Contains(text, "closed pipe") {
+		// The last two are what our own write meets when it comes after the other side's close.
 		text = "it closed the connection during the handshake"
 	}
 	return &connectError{text: fmt.Sprintf("ssh with %s: %s", s.address(), text), kind: hosts.ErrUnreached, cause: err}
