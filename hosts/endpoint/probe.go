@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"midwatch/hosts"
@@ -82,8 +83,11 @@ func (s ProbeSpec) askTCP(ctx context.Context, dial Dial, res *hosts.ProbeResult
 		if name == "" {
 			name, _, _ = net.SplitHostPort(strings.TrimPrefix(s.Probe.Target, "tls://"))
 		}
-		c := tls.Client(conn, s.tlsConfig(name, res))
-		if err := c.HandshakeContext(ctx); err != nil {
+		var seen atomic.Pointer[hosts.ProbeCert]
+		c := tls.Client(conn, s.tlsConfig(name, res.At, &seen))
+		err := c.HandshakeContext(ctx)
+		res.Cert = seen.Load()
+		if err != nil {
 			return err
 		}
 	}
@@ -114,7 +118,9 @@ func (s ProbeSpec) askHTTP(ctx context.Context, dial Dial, res *hosts.ProbeResul
 	if s.Resolve != "" {
 		dial = redirected(dial, s.Resolve)
 	}
-	c := client(dial, s.tlsConfig(name, res))
+	// A handshake may go on after the request was given up, so it writes to a place of its own.
+	var seen atomic.Pointer[hosts.ProbeCert]
+	c := client(dial, s.tlsConfig(name, res.At, &seen))
 	c.Timeout = s.Timeout
 	if s.Follow {
 		c.CheckRedirect = nil
@@ -144,6 +150,7 @@ func (s ProbeSpec) askHTTP(ctx context.Context, dial Dial, res *hosts.ProbeResul
 		req.Header.Set(k, v)
 	}
 	resp, err := c.Do(req)
+	res.Cert = seen.Load()
 	if err != nil {
 		return err
 	}
@@ -274,8 +281,9 @@ func badState(s string) bool {
 	return true
 }
 
-// tlsConfig takes any certificate and writes down what it was; certificate judges it afterwards.
-func (s ProbeSpec) tlsConfig(name string, res *hosts.ProbeResult) *tls.Config {
+// tlsConfig takes any certificate at the moment at and puts down in seen what it was; certificate
+// judges it afterwards.
+func (s ProbeSpec) tlsConfig(name string, at time.Time, seen *atomic.Pointer[hosts.ProbeCert]) *tls.Config {
 	return &tls.Config{
 		ServerName: name, MinVersion: tls.VersionTLS10, //nolint:gosec // an old server is to be seen, not refused
 		InsecureSkipVerify: true, //nolint:gosec // verified below, by hand, so that the fault can be told
@@ -292,12 +300,12 @@ func (s ProbeSpec) tlsConfig(name string, res *hosts.ProbeResult) *tls.Config {
 			for _, x := range cs.PeerCertificates[1:] {
 				mid.AddCert(x)
 			}
-			_, err := leaf.Verify(x509.VerifyOptions{DNSName: name, Intermediates: mid, Roots: s.Roots, CurrentTime: res.At})
+			_, err := leaf.Verify(x509.VerifyOptions{DNSName: name, Intermediates: mid, Roots: s.Roots, CurrentTime: at})
 			c.Verified = err == nil
 			if err != nil {
 				c.Fault = hosts.CleanLine(err.Error())
 			}
-			res.Cert = c
+			seen.Store(c)
 			return nil
 		},
 	}
