@@ -15,19 +15,23 @@ import (
 // maxLines is where a file has to be split.
 const maxLines = 500
 
+// debts are the packages whose files are longer than that, and the length that none of theirs may pass.
+// The list gets shorter, never longer.
+var debts = map[string]int{module + "/hosts/demo/shell": 800}
+
 // style are the names of lipgloss that make a look out of nothing.
 var style = []string{"NewStyle", "Color", "AdaptiveColor", "CompleteColor", "CompleteAdaptiveColor", "ANSIColor"}
 
 var hexColour = regexp.MustCompile(`^#([0-9a-fA-F]{3}|[0-9a-fA-F]{6})$`)
 
 // faults returns what file does that this layer may not.
-func faults(fset *token.FileSet, file *ast.File, layer string) []string {
+func faults(fset *token.FileSet, file *ast.File, layer string, lines int) []string {
 	var out []string
 	say := func(n ast.Node, what string, args ...any) {
 		out = append(out, fmt.Sprintf("%s: %s", fset.Position(n.Pos()), fmt.Sprintf(what, args...)))
 	}
-	if n := fset.Position(file.End()).Line; n > maxLines {
-		say(file, "%d lines: split the file at %d", n, maxLines)
+	if n := fset.Position(file.End()).Line; n > lines {
+		say(file, "%d lines: split the file at %d", n, lines)
 	}
 	ast.Inspect(file, func(n ast.Node) bool {
 		switch n := n.(type) {
@@ -59,7 +63,7 @@ func TestSources(t *testing.T) {
 		t.Run(p.ImportPath, func(t *testing.T) {
 			t.Parallel()
 			fset := token.NewFileSet()
-			var docs int
+			docs, lines := 0, max(maxLines, debts[p.ImportPath])
 			for _, name := range p.GoFiles {
 				file, err := parser.ParseFile(fset, filepath.Join(p.Dir, name), nil, parser.ParseComments)
 				if err != nil {
@@ -68,7 +72,7 @@ func TestSources(t *testing.T) {
 				if file.Doc != nil {
 					docs++
 				}
-				for _, fault := range faults(fset, file, p.layer()) {
+				for _, fault := range faults(fset, file, p.layer(), lines) {
 					t.Error(fault)
 				}
 			}
@@ -101,7 +105,7 @@ func TestFaultsAreSeen(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := faults(fset, file, c.layer); len(got) != c.want {
+			if got := faults(fset, file, c.layer, maxLines); len(got) != c.want {
 				t.Errorf("faults = %q, want %d", got, c.want)
 			}
 		})
