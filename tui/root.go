@@ -91,6 +91,8 @@ func (r *Root) update(msg tea.Msg) tea.Cmd {
 		return r.leased(m)
 	case themeMsg:
 		return r.retheme(m.styles)
+	case tea.ResumeMsg:
+		return tea.EnableMouseCellMotion // suspending gave it away
 	case QuitMsg:
 		return r.askQuit()
 	case quitMsg:

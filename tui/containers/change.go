@@ -225,7 +225,7 @@ func (s *Screen) shell() tea.Cmd {
 		return ui.Toast(hosts.LevelError, "shell: "+ui.Clean(err.Error()))
 	}
 	name := it.c.Name
-	return tea.Exec(cmd, func(err error) tea.Msg { return shellEndedMsg{s, name, err} })
+	return ui.HandOver(cmd, func(err error) tea.Msg { return shellEndedMsg{s, name, err} })
 }
 
 func (s *Screen) shellEnded(m shellEndedMsg) tea.Cmd {

@@ -129,7 +129,7 @@ func (s *Screen) shell() tea.Cmd {
 	if err != nil {
 		return ui.Toast(hosts.LevelError, "shell: "+err.Error())
 	}
-	return tea.Exec(cmd, func(err error) tea.Msg {
+	return ui.HandOver(cmd, func(err error) tea.Msg {
 		if err != nil {
 			return ui.ToastMsg{Text: "shell on " + r.ID + ": " + err.Error(), Level: hosts.LevelWarn}
 		}
