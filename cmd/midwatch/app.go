@@ -52,12 +52,12 @@ func newApp(stdin, stdout, stderr *os.File, getenv func(string) string) *app {
 // page; errors are not shown by it, because it asks the terminal for its colours first and waits for
 // the answer.
 func (a *app) execute(ctx context.Context, args []string) error {
-	root := a.rootCommand()
+	root := a.rootCommand() //nolint:contextcheck // cobra hands ctx to the commands itself
 	root.SetArgs(args)
 	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
-	if err := a.checkUsage(args); err != nil {
+	if err := a.checkUsage(args); err != nil { //nolint:contextcheck // nothing is run
 		return err
 	}
 	v := versionInfo()

@@ -51,7 +51,7 @@ func (a *app) runConsole(ctx context.Context, _ []string) (err error) {
 	out := ui.NewOutput(a.stdout, a.getenv("TMUX") != "")
 	screensCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	styles := a.consoleThemes(inv, answer.bg)
+	styles := a.consoleThemes(answer.bg)
 	root, err := tui.New(tui.Params{
 		Deps:      w.deps(screensCtx, a.now, styles[0], out.Copy),
 		Screens:   screens(),
@@ -137,7 +137,7 @@ func (a *app) askBackground(inv *inventory.Inventory) <-chan background {
 }
 
 // consoleThemes are the themes, the one to begin with first.
-func (a *app) consoleThemes(inv *inventory.Inventory, bg tty.Background) []*themes.Styles {
+func (a *app) consoleThemes(bg tty.Background) []*themes.Styles {
 	r := lipgloss.NewRenderer(a.stdout)
 	r.SetColorProfile(a.profile(a.stdout))
 	r.SetHasDarkBackground(bg != tty.Light)

@@ -230,3 +230,41 @@ func TestCommandsDoNotAskTheTerminal(t *testing.T) {
 		}
 	}
 }
+
+// A terminal far away answers the question about its background after the console has begun: the
+// answer holds ":" and "/", which are keys, and must not be taken for any.
+func TestLateAnswerIsNoKey(t *testing.T) {
+	t.Parallel()
+	x := startTerminal(t)
+	x.waitFor("\x1b]11;?")
+	x.waitFor(enterAlt)
+	x.waitFor("midwatch")
+	x.send("\x1b]11;rgb:ffff/ffff/ffff\x1b\\\x1b[?62;22c")
+	x.send("q")
+	if code := x.exit(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	x.balanced()
+}
+
+// What is typed before the console has asked its question is not lost.
+func TestEarlyKeysCount(t *testing.T) {
+	t.Parallel()
+	x := startTerminal(t)
+	x.send("q")
+	if code := x.exit(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+// Nothing of the terminal's answer is needed where the flag says what it is.
+func TestThemeFlagAsksNothing(t *testing.T) {
+	t.Parallel()
+	x := startTerminal(t, "--theme", "light")
+	x.waitFor("midwatch")
+	x.send("\x03")
+	x.exit()
+	if strings.Contains(x.text(), "\x1b]11;?") {
+		t.Error("the terminal was asked for what the flag says")
+	}
+}

@@ -306,8 +306,10 @@ type entryJSON struct {
 }
 
 func printEntryJSON(w *bufio.Writer, e *hosts.Entry) error {
-	line := entryJSON{Host: e.Host, Kind: e.Source.Kind.String(), Name: e.Source.Name, Source: e.Source.Key(),
-		Level: e.Level.String(), Stderr: e.Stderr, Text: e.Text}
+	line := entryJSON{
+		Host: e.Host, Kind: e.Source.Kind.String(), Name: e.Source.Name, Source: e.Source.Key(),
+		Level: e.Level.String(), Stderr: e.Stderr, Text: e.Text,
+	}
 	if !e.Time.IsZero() {
 		line.Time = &e.Time
 	}

@@ -52,7 +52,7 @@ func (a *app) operate(ctx context.Context, w *world) error {
 		Changed: func(host string) { w.Fleet.Refresh(host) },
 	})
 	w.first = append(w.first, func() error {
-		wait, cancel := context.WithTimeout(context.Background(), closeWait)
+		wait, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWait)
 		defer cancel()
 		return w.Ops.Close(wait)
 	}, log.Close)

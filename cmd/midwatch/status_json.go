@@ -137,8 +137,10 @@ type gapJSON struct {
 func statusOf(snap *hosts.Snapshot, names []string, now time.Time) statusJSON {
 	some := only(snap, names)
 	v := fleet.Judge(some, now)
-	doc := statusJSON{At: now, Verdict: v.String(), Hosts: []hostStatusJSON{},
-		Complete: v.Complete() && v.Connected+v.Maintenance == v.Hosts}
+	doc := statusJSON{
+		At: now, Verdict: v.String(), Hosts: []hostStatusJSON{},
+		Complete: v.Complete() && v.Connected+v.Maintenance == v.Hosts,
+	}
 	for _, h := range some.Hosts {
 		doc.Hosts = append(doc.Hosts, hostStatusOf(h, now))
 	}

@@ -35,8 +35,10 @@ func (p *parser) checkJumps() {
 	for i := range p.inv.Hosts {
 		h := &p.inv.Hosts[i]
 		if way := p.wayBack(h.Name, nil); way != nil {
-			p.faults = append(p.faults, Fault{File: p.file, Line: h.Line,
-				What: fmt.Sprintf("the way to %q leads through itself: %s", h.Name, strings.Join(way, " → ")), Meant: "remove one of the jumps"})
+			p.faults = append(p.faults, Fault{
+				File: p.file, Line: h.Line,
+				What: fmt.Sprintf("the way to %q leads through itself: %s", h.Name, strings.Join(way, " → ")), Meant: "remove one of the jumps",
+			})
 		}
 	}
 }
