@@ -6,6 +6,6 @@
 // sends due sections to a host through a hosts.Conn and returns hosts.Evidence; Apply turns evidence
 // into facts and is the same for a live host and for a capture.
 //
-// The package imports hosts only. Sections and Apply may be used from any goroutine; a Runner and a
+// The package imports hosts, the reader of nginx and hosts/redact. Sections and Apply may be used from any goroutine; a Runner and a
 // Schedule belong to one goroutine at a time.
 package collect

@@ -6,6 +6,6 @@
 // hangs, refuses or lies spoils nothing but its own row.
 //
 // Readers take the published Snapshot without a lock that a supervisor could hold. Everything else
-// of a Fleet may be called from any goroutine. The package imports hosts, hosts/collect and
-// hosts/docker.
+// of a Fleet may be called from any goroutine. The package imports hosts, hosts/collect,
+// hosts/docker and hosts/endpoint.
 package fleet
