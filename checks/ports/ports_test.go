@@ -47,12 +47,18 @@ func known[T any](v T) hosts.Part[T] { return hosts.Read(v, "test", time.Unix(1,
 func fleet(t *testing.T) *hosts.Snapshot {
 	t.Helper()
 	c := read.Parse([]nginx.File{{Name: "n", Text: []byte("http { upstream u { server 127.0.0.1:9000; } server { listen 80; location / { proxy_pass http://u; } location /a { proxy_pass http://10.0.0.2:8000; } location /b { proxy_pass http://127.0.0.1:7000; } } }")}})
-	a := &hosts.HostFacts{Host: hosts.Host{Name: "a", Address: "10.0.0.1"}, Nginx: known([]hosts.Nginx{{HTTP: nginx.NewHTTP(c)}}),
+	a := &hosts.HostFacts{
+		Host: hosts.Host{Name: "a", Address: "10.0.0.1"}, Nginx: known([]hosts.Nginx{{HTTP: nginx.NewHTTP(c)}}),
 		Sockets:    known([]hosts.Socket{{Proto: "tcp", Address: "0.0.0.0", Port: 80, Process: "nginx"}, {Proto: "tcp", Address: "0.0.0.0", Port: 6379, Process: "redis-server"}, {Proto: "tcp", Address: "10.0.0.1", Port: 7000, Process: "app"}}),
-		Containers: known([]hosts.Container{{Name: "want", State: "exited", Ports: []hosts.Port{{HostIP: "0.0.0.0", HostPort: 80, ContainerPort: 80, Proto: "tcp"}}}})}
-	b := &hosts.HostFacts{Host: hosts.Host{Name: "b", Address: "10.0.0.2"}, Sockets: known([]hosts.Socket{{Proto: "tcp", Address: "0.0.0.0", Port: 8002, Process: "docker-proxy"}}),
-		Containers: known([]hosts.Container{{Name: "gw", State: "running", Ports: []hosts.Port{{HostIP: "0.0.0.0", HostPort: 8002, ContainerPort: 80, Proto: "tcp"}}},
-			{Name: "db", State: "running", Ports: []hosts.Port{{HostIP: "0.0.0.0", HostPort: 15432, ContainerPort: 5432, Proto: "tcp"}}}})}
+		Containers: known([]hosts.Container{{Name: "want", State: "exited", Ports: []hosts.Port{{HostIP: "0.0.0.0", HostPort: 80, ContainerPort: 80, Proto: "tcp"}}}}),
+	}
+	b := &hosts.HostFacts{
+		Host: hosts.Host{Name: "b", Address: "10.0.0.2"}, Sockets: known([]hosts.Socket{{Proto: "tcp", Address: "0.0.0.0", Port: 8002, Process: "docker-proxy"}}),
+		Containers: known([]hosts.Container{
+			{Name: "gw", State: "running", Ports: []hosts.Port{{HostIP: "0.0.0.0", HostPort: 8002, ContainerPort: 80, Proto: "tcp"}}},
+			{Name: "db", State: "running", Ports: []hosts.Port{{HostIP: "0.0.0.0", HostPort: 15432, ContainerPort: 5432, Proto: "tcp"}}},
+		}),
+	}
 	return &hosts.Snapshot{Hosts: []*hosts.HostFacts{a, b}}
 }
 

@@ -43,12 +43,14 @@ func TestTree(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := read.Parse([]nginx.File{{Name: "n", Text: []byte("http { upstream u { server unix:/run/a.sock; server unix:/run/b.sock down; } server { listen 80; server_name s.test; location / { proxy_pass http://u; } location /v { proxy_pass http://$x; } location /r { return 204; } } }")}})
-	h := &hosts.HostFacts{Host: hosts.Host{Name: "h", Address: "10.0.0.1"}, Envoy: known([]hosts.Envoy{{Admin: "127.0.0.1:9901", Config: cfg}}),
+	h := &hosts.HostFacts{
+		Host: hosts.Host{Name: "h", Address: "10.0.0.1"}, Envoy: known([]hosts.Envoy{{Admin: "127.0.0.1:9901", Config: cfg}}),
 		Nginx:      known([]hosts.Nginx{{Config: c, HTTP: nginx.NewHTTP(c)}, {Container: "x", Error: "denied"}}),
 		Sockets:    known([]hosts.Socket{{Proto: "unix", Address: "/run/a.sock", Process: "app", PID: 3, Unit: "app.service"}}),
 		Units:      known([]hosts.Unit{{Name: "app.service", Active: "active", Sub: "running"}}),
 		Containers: known([]hosts.Container{{ID: "1", Name: "gw", State: "running", Ports: []hosts.Port{{HostIP: "0.0.0.0", HostPort: 8002, ContainerPort: 80, Proto: "tcp"}}}}),
-		Traefik:    hosts.Part[[]hosts.Traefik]{Reason: "refused", Tried: time.Unix(1, 0)}}
+		Traefik:    hosts.Part[[]hosts.Traefik]{Reason: "refused", Tried: time.Unix(1, 0)},
+	}
 	var got []string
 	tree := Tree(&hosts.Snapshot{Hosts: []*hosts.HostFacts{h, {Host: hosts.Host{Name: "empty"}}}})
 	lines(tree, 0, &got)

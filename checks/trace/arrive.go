@@ -21,9 +21,11 @@ func (w *walker) arrive(h *hosts.HostFacts, addr netip.Addr, port uint16) {
 	}
 	w.seen[key] = true
 	if c, p := published(h, addr, port); c != nil {
-		w.add(Hop{Kind: "port", Host: h.Host.Name, Object: addrPort(addr, port), Target: fmt.Sprintf("%s:%d", c.Name, p.ContainerPort),
+		w.add(Hop{
+			Kind: "port", Host: h.Host.Name, Object: addrPort(addr, port), Target: fmt.Sprintf("%s:%d", c.Name, p.ContainerPort),
 			Match: fmt.Sprintf("published %s:%d to container port %d", bindAddr(p.HostIP), p.HostPort, p.ContainerPort),
-			Ask:   w.ask(h.Host.Name, "tcp", dialAddr(addr, port))})
+			Ask:   w.ask(h.Host.Name, "tcp", dialAddr(addr, port)),
+		})
 		w.inside(h, c, p.ContainerPort)
 		return
 	}

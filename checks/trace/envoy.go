@@ -19,12 +19,16 @@ func (w *walker) envoyListener(place where, e *hosts.Envoy, l *envoy.Listener, i
 	}
 	if l == nil {
 		x := idle[0]
-		w.add(Hop{Kind: "listener", Host: host, Object: x.Name, Path: x.Path, Status: Broken, Ask: ask,
-			Detail: fmt.Sprintf("the listener is %s%s: the connection is refused", x.State, rejected(x.Error))})
+		w.add(Hop{
+			Kind: "listener", Host: host, Object: x.Name, Path: x.Path, Status: Broken, Ask: ask,
+			Detail: fmt.Sprintf("the listener is %s%s: the connection is refused", x.State, rejected(x.Error)),
+		})
 		return
 	}
-	hop := Hop{Kind: "listener", Host: host, Object: l.Name, Path: l.Path, Target: fmt.Sprintf("%s:%d", l.Address, l.Port), Match: "listens on " + l.Address + fmt.Sprintf(":%d", l.Port), Ask: ask,
-		Detail: strings.TrimPrefix(rejected(l.Error), ", ")}
+	hop := Hop{
+		Kind: "listener", Host: host, Object: l.Name, Path: l.Path, Target: fmt.Sprintf("%s:%d", l.Address, l.Port), Match: "listens on " + l.Address + fmt.Sprintf(":%d", l.Port), Ask: ask,
+		Detail: strings.TrimPrefix(rejected(l.Error), ", "),
+	}
 	w.add(hop)
 	choice := l.ChooseChain(w.connection(addr, port))
 	if choice.Chain == nil {
@@ -99,13 +103,17 @@ func (w *walker) envoyHTTP(place where, e *hosts.Envoy, l *envoy.Listener, c *en
 		rc = e.Config.RouteConfig(hcm.RouteName)
 	}
 	if rc == nil {
-		w.add(Hop{Kind: "virtual host", Host: host, Object: hcm.RouteName, Path: hcm.Path, Status: Broken,
-			Detail: fmt.Sprintf("route configuration %q is not there: Envoy answers 404 (NR)", hcm.RouteName)})
+		w.add(Hop{
+			Kind: "virtual host", Host: host, Object: hcm.RouteName, Path: hcm.Path, Status: Broken,
+			Detail: fmt.Sprintf("route configuration %q is not there: Envoy answers 404 (NR)", hcm.RouteName),
+		})
 		return
 	}
 	if w.r.websocket() && !hcm.Upgrades["websocket"] && len(hcm.Upgrades) == 0 {
-		w.add(Hop{Kind: "listener", Host: host, Object: l.Name, Path: hcm.Path + ".upgrade_configs", Status: Unknown,
-			Detail: "no upgrade_configs for websocket at the connection manager; only a route could allow it"})
+		w.add(Hop{
+			Kind: "listener", Host: host, Object: l.Name, Path: hcm.Path + ".upgrade_configs", Status: Unknown,
+			Detail: "no upgrade_configs for websocket at the connection manager; only a route could allow it",
+		})
 	}
 	v := rc.ChooseVHost(w.r.host, hcm, l.Port)
 	if v.VHost == nil {

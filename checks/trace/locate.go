@@ -31,8 +31,10 @@ func (w *walker) start(name string, port uint16) {
 	}
 	if err != nil {
 		if h := w.servesName(name, port); h != nil {
-			w.add(Hop{Kind: "dns", Object: name, Target: h.Host.Name, Status: Unknown, Match: "a proxy there has that name",
-				Detail: fmt.Sprintf("the name was not resolved (%v); taken as %s, whose proxy has that name", err, h.Host.Name)})
+			w.add(Hop{
+				Kind: "dns", Object: name, Target: h.Host.Name, Status: Unknown, Match: "a proxy there has that name",
+				Detail: fmt.Sprintf("the name was not resolved (%v); taken as %s, whose proxy has that name", err, h.Host.Name),
+			})
 			w.arrive(h, netip.Addr{}, port)
 			return
 		}
@@ -41,8 +43,10 @@ func (w *walker) start(name string, port uint16) {
 	}
 	h, addr := w.owner(addrs)
 	if h == nil {
-		w.add(Hop{Kind: "dns", Object: name, Target: list(addrs), Match: source, Status: Unknown,
-			Detail: list(addrs) + " belongs to no host of the inventory that was read"})
+		w.add(Hop{
+			Kind: "dns", Object: name, Target: list(addrs), Match: source, Status: Unknown,
+			Detail: list(addrs) + " belongs to no host of the inventory that was read",
+		})
 		return
 	}
 	hop := Hop{Kind: "dns", Object: name, Target: addr.String(), Match: source, Detail: "host " + h.Host.Name}
@@ -250,8 +254,10 @@ func (w *walker) goTo(from where, target string, defaultPort uint16) {
 	}
 	h, addr := w.owner(addrs)
 	if h == nil {
-		w.add(Hop{Kind: "dns", Host: from.h.Host.Name, Object: name, Target: list(addrs), Match: source, Status: Unknown,
-			Detail: list(addrs) + " belongs to no host of the inventory that was read"})
+		w.add(Hop{
+			Kind: "dns", Host: from.h.Host.Name, Object: name, Target: list(addrs), Match: source, Status: Unknown,
+			Detail: list(addrs) + " belongs to no host of the inventory that was read",
+		})
 		return
 	}
 	w.add(Hop{Kind: "dns", Host: from.h.Host.Name, Object: name, Target: addr.String(), Match: source})
@@ -291,8 +297,10 @@ func (w *walker) address(from where, a netip.Addr, port uint16) {
 		w.arrive(h, addr, port)
 		return
 	}
-	w.add(Hop{Kind: "address", Host: from.h.Host.Name, Object: netip.AddrPortFrom(a, port).String(), Status: Unknown,
-		Detail: a.String() + " belongs to no host or container that was read"})
+	w.add(Hop{
+		Kind: "address", Host: from.h.Host.Name, Object: netip.AddrPortFrom(a, port).String(), Status: Unknown,
+		Detail: a.String() + " belongs to no host or container that was read",
+	})
 }
 
 func containerAt(h *hosts.HostFacts, a netip.Addr) *hosts.Container {

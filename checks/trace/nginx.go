@@ -37,8 +37,10 @@ func (w *walker) nginx(place where, n *hosts.Nginx, at nginx.Socket) {
 			st = Broken
 		}
 		ask.Promise = o.Code
-		w.add(Hop{Kind: "response", Host: place.h.Host.Name, Object: fmt.Sprint(o.Code), Status: st, Ask: ask, Match: lastStep(o),
-			File: stepFile(o), Line: stepLine(o), Detail: fmt.Sprintf("nginx itself answers %d%s", o.Code, body(o.Body))})
+		w.add(Hop{
+			Kind: "response", Host: place.h.Host.Name, Object: fmt.Sprint(o.Code), Status: st, Ask: ask, Match: lastStep(o),
+			File: stepFile(o), Line: stepLine(o), Detail: fmt.Sprintf("nginx itself answers %d%s", o.Code, body(o.Body)),
+		})
 	case nginx.Static:
 		hop := Hop{Kind: "static", Host: place.h.Host.Name, Object: o.Target, Match: lastStep(o), Ask: ask, Detail: "a file of nginx"}
 		if o.FileMaybe {
@@ -46,8 +48,10 @@ func (w *walker) nginx(place where, n *hosts.Nginx, at nginx.Socket) {
 		}
 		w.add(hop)
 	default:
-		w.add(Hop{Kind: "response", Host: place.h.Host.Name, Object: o.Kind.String(), Status: Unknown, Match: lastStep(o), Ask: ask,
-			Detail: "what nginx answers depends on " + orText(strings.Join(o.Unknown, ", "), "its own handler")})
+		w.add(Hop{
+			Kind: "response", Host: place.h.Host.Name, Object: o.Kind.String(), Status: Unknown, Match: lastStep(o), Ask: ask,
+			Detail: "what nginx answers depends on " + orText(strings.Join(o.Unknown, ", "), "its own handler"),
+		})
 	}
 }
 
@@ -63,8 +67,10 @@ func (w *walker) askHere(place where, at nginx.Socket) *Ask {
 }
 
 func (w *walker) serverHop(place where, n *hosts.Nginx, o *nginx.Outcome) Hop {
-	hop := Hop{Kind: "server", Host: place.h.Host.Name, Object: o.Choice.Server.Name(), File: o.Choice.Server.D.File, Line: o.Choice.Server.D.Line,
-		Match: o.Choice.Why, Target: o.Choice.Listen.String()}
+	hop := Hop{
+		Kind: "server", Host: place.h.Host.Name, Object: o.Choice.Server.Name(), File: o.Choice.Server.D.File, Line: o.Choice.Server.D.Line,
+		Match: o.Choice.Why, Target: o.Choice.Listen.String(),
+	}
 	if n.Container != "" {
 		hop.Detail = "nginx in container " + n.Container
 	}
@@ -82,8 +88,10 @@ func (w *walker) locationHop(place where, o *nginx.Outcome) {
 	for _, s := range o.Steps[1:] {
 		steps = append(steps, s.Text)
 	}
-	w.add(Hop{Kind: "location", Host: place.h.Host.Name, Object: strings.Join(o.Location.D.Args, " "), File: o.Location.D.File, Line: o.Location.D.Line,
-		Match: strings.Join(steps, "; "), Target: o.URI})
+	w.add(Hop{
+		Kind: "location", Host: place.h.Host.Name, Object: strings.Join(o.Location.D.Args, " "), File: o.Location.D.File, Line: o.Location.D.Line,
+		Match: strings.Join(steps, "; "), Target: o.URI,
+	})
 }
 
 func lastStep(o *nginx.Outcome) string {
@@ -121,8 +129,10 @@ func body(s string) string {
 // fault people report.
 func (w *walker) redirectHop(place where, o *nginx.Outcome, ask *Ask) {
 	ask.Promise, ask.Location = o.Code, o.Target
-	hop := Hop{Kind: "redirect", Host: place.h.Host.Name, Object: fmt.Sprint(o.Code), Target: o.Target, Match: lastStep(o), Ask: ask,
-		File: stepFile(o), Line: stepLine(o), Detail: "the client is sent to " + o.Target}
+	hop := Hop{
+		Kind: "redirect", Host: place.h.Host.Name, Object: fmt.Sprint(o.Code), Target: o.Target, Match: lastStep(o), Ask: ask,
+		File: stepFile(o), Line: stepLine(o), Detail: "the client is sent to " + o.Target,
+	}
 	w.judgeRedirect(&hop, o.Target)
 	w.add(hop)
 }
@@ -142,8 +152,10 @@ func (w *walker) judgeRedirect(hop *Hop, to string) {
 // nginxPass follows proxy_pass and its kin.
 func (w *walker) nginxPass(place where, n *hosts.Nginx, req nginx.Request, o *nginx.Outcome) {
 	p := n.HTTP.Passed(req, o)
-	hop := Hop{Kind: "upstream", Host: place.h.Host.Name, Object: o.PassURL.Text, File: o.Pass.File, Line: o.Pass.Line,
-		Match: o.Pass.String(), Passes: passes(p, req, o)}
+	hop := Hop{
+		Kind: "upstream", Host: place.h.Host.Name, Object: o.PassURL.Text, File: o.Pass.File, Line: o.Pass.Line,
+		Match: o.Pass.String(), Passes: passes(p, req, o),
+	}
 	w.judgePass(&hop, p, req)
 	if !o.PassURL.Known {
 		hop.Status = Unknown

@@ -260,8 +260,10 @@ func (w *walker) ask(from, network, address string) *Ask {
 	for k, v := range w.r.header {
 		head[k] = v
 	}
-	return &Ask{From: from, Network: network, Address: address, TLS: w.r.tls, SNI: w.r.sni, Host: w.r.host,
-		Method: w.r.method, URI: w.r.uri, Headers: head}
+	return &Ask{
+		From: from, Network: network, Address: address, TLS: w.r.tls, SNI: w.r.sni, Host: w.r.host,
+		Method: w.r.method, URI: w.r.uri, Headers: head,
+	}
 }
 
 // verdict puts the trace in one sentence.

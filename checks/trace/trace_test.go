@@ -63,16 +63,20 @@ func cortex(t *testing.T, endpointPort int, health hosts.Health) *hosts.Snapshot
 	if err != nil {
 		t.Fatal(err)
 	}
-	edge := &hosts.HostFacts{Host: hosts.Host{Name: "edge", Address: "192.168.68.90"}, Sockets: known([]hosts.Socket{}), Containers: known([]hosts.Container{}),
-		Envoy: known([]hosts.Envoy{{Admin: "127.0.0.1:9901", Config: cfg}})}
+	edge := &hosts.HostFacts{
+		Host: hosts.Host{Name: "edge", Address: "192.168.68.90"}, Sockets: known([]hosts.Socket{}), Containers: known([]hosts.Container{}),
+		Envoy: known([]hosts.Envoy{{Admin: "127.0.0.1:9901", Config: cfg}}),
+	}
 	net := []hosts.ContainerNetwork{{Name: "cortex_default", IP: "172.18.0.2", Gateway: "172.18.0.1"}}
 	net2 := []hosts.ContainerNetwork{{Name: "cortex_default", IP: "172.18.0.3", Gateway: "172.18.0.1", Aliases: []string{"ai-hub"}}}
-	prod := &hosts.HostFacts{Host: hosts.Host{Name: "prod", Address: "192.168.68.113"}, Sockets: known([]hosts.Socket{}),
+	prod := &hosts.HostFacts{
+		Host: hosts.Host{Name: "prod", Address: "192.168.68.113"}, Sockets: known([]hosts.Socket{}),
 		Containers: known([]hosts.Container{
 			{ID: "a1", Name: "ai_unified_frontend", State: "running", Image: "nginx:1.27", Ports: []hosts.Port{{HostIP: "0.0.0.0", HostPort: 8002, ContainerPort: 80, Proto: "tcp"}}, Networks: net},
 			{ID: "b2", Name: "ai_hub_service", State: "running", Health: health, Image: "hub:1", Networks: net2},
 		}),
-		Nginx: known([]hosts.Nginx{nginxOf(t, "ai_unified_frontend", cortexNginx)})}
+		Nginx: known([]hosts.Nginx{nginxOf(t, "ai_unified_frontend", cortexNginx)}),
+	}
 	return &hosts.Snapshot{At: now, Hosts: []*hosts.HostFacts{edge, prod}}
 }
 
@@ -132,26 +136,56 @@ func TestCortex(t *testing.T) {
 		kinds  string
 		last   string
 	}{
-		{"the whole way", 8002, hosts.HealthHealthy, Question{URL: "https://ai.jerxie.com/api/v1/x?y=1"},
-			"dns > listener > filter chain > virtual host > route > cluster > endpoint > port > container > server > location > upstream > dns > container", "running, healthy"},
-		{"the backend is ill", 8002, hosts.HealthUnhealthy, Question{URL: "https://ai.jerxie.com/api/v1/x"},
-			"dns > listener > filter chain > virtual host > route > cluster > endpoint > port > container > server > location > upstream > dns > container!broken", "running, unhealthy"},
-		{"the port Envoy has is not the published one", 8000, hosts.HealthHealthy, Question{URL: "https://ai.jerxie.com/api/v1/x"},
-			"dns > listener > filter chain > virtual host > route > cluster > endpoint > port!broken", "nothing listens on 192.168.68.113:8000: the connection is refused; ai_unified_frontend publishes 8002"},
-		{"no chain for the name", 8002, hosts.HealthHealthy, Question{URL: "https://other.test/"},
-			"dns > listener > filter chain!broken", "no chain left by server name; and there is no default_filter_chain: the connection is closed"},
-		{"a name without a container", 8002, hosts.HealthHealthy, Question{URL: "https://ai.jerxie.com/old/x"},
-			"dns > listener > filter chain > virtual host > route > cluster > endpoint > port > container > server > location > upstream > dns!unknown", "resolve gone: no such host"},
-		{"a redirect to http", 8002, hosts.HealthHealthy, Question{URL: "https://ai.jerxie.com/to-http/"},
-			"dns > listener > filter chain > virtual host > route > cluster > endpoint > port > container > server > location > redirect!broken", "the client asked with https and is sent back to http: http://ai.jerxie.com/x"},
-		{"a websocket", 8002, hosts.HealthHealthy, Question{URL: "wss://ai.jerxie.com/api/v1/voice"},
-			"dns > listener > filter chain > virtual host > route > cluster > endpoint > port > container > server > location > upstream > dns > container", "running, healthy"},
-		{"a websocket that cannot pass", 8002, hosts.HealthHealthy, Question{URL: "wss://ai.jerxie.com/hard/"},
-			"dns > listener > filter chain > virtual host > route > cluster > endpoint > port > container > server > location > upstream!broken > dns > container", "running, healthy"},
-		{"a page of the single-page app", 8002, hosts.HealthHealthy, Question{URL: "https://ai.jerxie.com/settings"},
-			"dns > listener > filter chain > virtual host > route > cluster > endpoint > port > container > server > location > static!unknown", "a file of nginx; whether it exists was not asked"},
-		{"events behind buffering", 8002, hosts.HealthHealthy, Question{URL: "https://ai.jerxie.com/api/v1/events", Protocol: SSE},
-			"dns > listener > filter chain > virtual host > route > cluster > endpoint > port > container > server > location > upstream!unknown > dns > container", "running, healthy"},
+		{
+			"the whole way", 8002, hosts.HealthHealthy,
+			Question{URL: "https://ai.jerxie.com/api/v1/x?y=1"},
+			"dns > listener > filter chain > virtual host > route > cluster > endpoint > port > container > server > location > upstream > dns > container", "running, healthy",
+		},
+		{
+			"the backend is ill", 8002, hosts.HealthUnhealthy,
+			Question{URL: "https://ai.jerxie.com/api/v1/x"},
+			"dns > listener > filter chain > virtual host > route > cluster > endpoint > port > container > server > location > upstream > dns > container!broken", "running, unhealthy",
+		},
+		{
+			"the port Envoy has is not the published one", 8000, hosts.HealthHealthy,
+			Question{URL: "https://ai.jerxie.com/api/v1/x"},
+			"dns > listener > filter chain > virtual host > route > cluster > endpoint > port!broken", "nothing listens on 192.168.68.113:8000: the connection is refused; ai_unified_frontend publishes 8002",
+		},
+		{
+			"no chain for the name", 8002, hosts.HealthHealthy,
+			Question{URL: "https://other.test/"},
+			"dns > listener > filter chain!broken", "no chain left by server name; and there is no default_filter_chain: the connection is closed",
+		},
+		{
+			"a name without a container", 8002, hosts.HealthHealthy,
+			Question{URL: "https://ai.jerxie.com/old/x"},
+			"dns > listener > filter chain > virtual host > route > cluster > endpoint > port > container > server > location > upstream > dns!unknown", "resolve gone: no such host",
+		},
+		{
+			"a redirect to http", 8002, hosts.HealthHealthy,
+			Question{URL: "https://ai.jerxie.com/to-http/"},
+			"dns > listener > filter chain > virtual host > route > cluster > endpoint > port > container > server > location > redirect!broken", "the client asked with https and is sent back to http: http://ai.jerxie.com/x",
+		},
+		{
+			"a websocket", 8002, hosts.HealthHealthy,
+			Question{URL: "wss://ai.jerxie.com/api/v1/voice"},
+			"dns > listener > filter chain > virtual host > route > cluster > endpoint > port > container > server > location > upstream > dns > container", "running, healthy",
+		},
+		{
+			"a websocket that cannot pass", 8002, hosts.HealthHealthy,
+			Question{URL: "wss://ai.jerxie.com/hard/"},
+			"dns > listener > filter chain > virtual host > route > cluster > endpoint > port > container > server > location > upstream!broken > dns > container", "running, healthy",
+		},
+		{
+			"a page of the single-page app", 8002, hosts.HealthHealthy,
+			Question{URL: "https://ai.jerxie.com/settings"},
+			"dns > listener > filter chain > virtual host > route > cluster > endpoint > port > container > server > location > static!unknown", "a file of nginx; whether it exists was not asked",
+		},
+		{
+			"events behind buffering", 8002, hosts.HealthHealthy,
+			Question{URL: "https://ai.jerxie.com/api/v1/events", Protocol: SSE},
+			"dns > listener > filter chain > virtual host > route > cluster > endpoint > port > container > server > location > upstream!unknown > dns > container", "running, healthy",
+		},
 	} {
 		t.Run(k.name, func(t *testing.T) {
 			t.Parallel()
@@ -196,9 +230,11 @@ func cxb(t *testing.T, sockets hosts.Part[[]hosts.Socket], active string) *hosts
 	t.Helper()
 	conf := `events {} http { upstream cxbcore { zone cxb 64k; server unix:/run/cxb/1.sock max_conns=1; server unix:/run/cxb/2.sock max_conns=1; }
 	server { listen 443 ssl; server_name fleet.example.com; location / { proxy_pass http://cxbcore; } } }`
-	return &hosts.Snapshot{At: now, Hosts: []*hosts.HostFacts{{Host: hosts.Host{Name: "fleet1", Address: "10.0.0.5"}, Containers: known([]hosts.Container{}),
+	return &hosts.Snapshot{At: now, Hosts: []*hosts.HostFacts{{
+		Host: hosts.Host{Name: "fleet1", Address: "10.0.0.5"}, Containers: known([]hosts.Container{}),
 		Sockets: sockets, Nginx: known([]hosts.Nginx{nginxOf(t, "", conf)}),
-		Units: known([]hosts.Unit{{Name: "cxbcore@2.service", Active: active, Sub: "running"}})}}}
+		Units: known([]hosts.Unit{{Name: "cxbcore@2.service", Active: active, Sub: "running"}}),
+	}}}
 }
 
 func TestCXB(t *testing.T) {
@@ -233,14 +269,20 @@ func TestTraefikAndSwarm(t *testing.T) {
 	t.Parallel()
 	task := hosts.SwarmTask{ID: "t1", Service: "s1", State: "running", ContainerID: "w9"}
 	s := &hosts.Snapshot{Hosts: []*hosts.HostFacts{
-		{Host: hosts.Host{Name: "m1", Address: "10.0.0.1"}, Sockets: known([]hosts.Socket{}),
+		{
+			Host: hosts.Host{Name: "m1", Address: "10.0.0.1"}, Sockets: known([]hosts.Socket{}),
 			Containers: known([]hosts.Container{{ID: "tr", Name: "traefik", Image: "traefik:v3.1", State: "running", Ports: []hosts.Port{{HostIP: "0.0.0.0", HostPort: 443, ContainerPort: 443, Proto: "tcp"}}}}),
-			Traefik: known([]hosts.Traefik{{From: "labels", EntryPoints: []hosts.EntryPoint{{Name: "websecure", Address: ":443"}},
+			Traefik: known([]hosts.Traefik{{
+				From: "labels", EntryPoints: []hosts.EntryPoint{{Name: "websecure", Address: ":443"}},
 				Routers:  []hosts.Router{{Name: "web@swarm", Rule: "Host(`studio.test`)", Service: "web", TLS: true, Provider: "swarm", Status: "enabled"}},
-				Services: []hosts.ProxyService{{Name: "web@swarm", Container: "studio_web", Port: 80, Provider: "swarm"}}}}),
-			Swarm: known(hosts.Swarm{Manager: true, ClusterID: "c", Services: []hosts.SwarmService{{ID: "s1", Name: "studio_web", Stack: "studio", Wanted: 1, Running: 1}}, Tasks: []hosts.SwarmTask{task}})},
-		{Host: hosts.Host{Name: "w1", Address: "10.0.0.2"}, Swarm: known(hosts.Swarm{ClusterID: "c"}), Sockets: known([]hosts.Socket{}),
-			Containers: known([]hosts.Container{{ID: "w9", Name: "studio_web.1.t1", State: "running", Health: hosts.HealthHealthy}})},
+				Services: []hosts.ProxyService{{Name: "web@swarm", Container: "studio_web", Port: 80, Provider: "swarm"}},
+			}}),
+			Swarm: known(hosts.Swarm{Manager: true, ClusterID: "c", Services: []hosts.SwarmService{{ID: "s1", Name: "studio_web", Stack: "studio", Wanted: 1, Running: 1}}, Tasks: []hosts.SwarmTask{task}}),
+		},
+		{
+			Host: hosts.Host{Name: "w1", Address: "10.0.0.2"}, Swarm: known(hosts.Swarm{ClusterID: "c"}), Sockets: known([]hosts.Socket{}),
+			Containers: known([]hosts.Container{{ID: "w9", Name: "studio_web.1.t1", State: "running", Health: hosts.HealthHealthy}}),
+		},
 	}}
 	tr := run(t, s, Question{URL: "https://studio.test/", Start: "m1"})
 	if got := kinds(tr); got != "dns > port > container > router > service > service > container" || tr.Hops[6].Host != "w1" {
@@ -256,8 +298,10 @@ func TestTraefikAndSwarm(t *testing.T) {
 
 func TestCircleEnds(t *testing.T) {
 	t.Parallel()
-	s := &hosts.Snapshot{Hosts: []*hosts.HostFacts{{Host: hosts.Host{Name: "a", Address: "10.0.0.1"}, Sockets: known([]hosts.Socket{}), Containers: known([]hosts.Container{}),
-		Nginx: known([]hosts.Nginx{nginxOf(t, "", `http { server { listen 80; location / { proxy_pass http://127.0.0.1:80; proxy_set_header Host $host; } } }`)})}}}
+	s := &hosts.Snapshot{Hosts: []*hosts.HostFacts{{
+		Host: hosts.Host{Name: "a", Address: "10.0.0.1"}, Sockets: known([]hosts.Socket{}), Containers: known([]hosts.Container{}),
+		Nginx: known([]hosts.Nginx{nginxOf(t, "", `http { server { listen 80; location / { proxy_pass http://127.0.0.1:80; proxy_set_header Host $host; } } }`)}),
+	}}}
 	tr := run(t, s, Question{URL: "http://10.0.0.1/"})
 	if tr.Status() != Broken || !strings.Contains(tr.Verdict, "in a circle") || len(tr.Hops) > maxHops+2 {
 		t.Errorf("%s after %d hops", tr.Verdict, len(tr.Hops))

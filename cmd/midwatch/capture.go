@@ -238,6 +238,8 @@ func (a *app) captured() (*inventory.Inventory, error) {
 // openCapture makes a world of a capture: it shows and judges, and reaches nothing.
 func (a *app) openCapture(ctx context.Context, inv *inventory.Inventory) *world {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	return &world{Inventory: inv, nodes: map[string]*node{}, getenv: a.getenv, ctx: ctx, stop: cancel, Fleet: frozen{a.capture.Snapshot()},
-		Where: "capture of " + a.capture.At.Local().Format("2006-01-02 15:04:05")}
+	return &world{
+		Inventory: inv, nodes: map[string]*node{}, getenv: a.getenv, ctx: ctx, stop: cancel, Fleet: frozen{a.capture.Snapshot()},
+		Where: "capture of " + a.capture.At.Local().Format("2006-01-02 15:04:05"),
+	}
 }

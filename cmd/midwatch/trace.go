@@ -138,8 +138,10 @@ func (w *world) askHops(ctx context.Context, a *app, t *trace.Trace) []*trace.An
 			n = from
 		}
 		wg.Go(func() {
-			x := endpoint.Exchange{Network: h.Ask.Network, Address: h.Ask.Address, TLS: h.Ask.TLS, SNI: h.Ask.SNI, Host: h.Ask.Host,
-				Method: h.Ask.Method, URI: h.Ask.URI, Header: h.Ask.Headers, Timeout: 5 * time.Second}
+			x := endpoint.Exchange{
+				Network: h.Ask.Network, Address: h.Ask.Address, TLS: h.Ask.TLS, SNI: h.Ask.SNI, Host: h.Ask.Host,
+				Method: h.Ask.Method, URI: h.Ask.URI, Header: h.Ask.Headers, Timeout: 5 * time.Second,
+			}
 			r := x.Do(ctx, n.link.Dial, a.now)
 			out[i] = &trace.Answer{Status: r.Status, Location: r.Location, Server: r.Server, Err: r.Err}
 		})

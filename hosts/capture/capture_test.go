@@ -23,12 +23,15 @@ var at = time.Date(2026, 11, 29, 3, 0, 0, 0, time.UTC)
 const sentinel = "S3ntinel/Value+42"
 
 func sample() *Capture {
-	return &Capture{At: at, By: "test", Hosts: []hosts.Host{{Name: "a", Address: "10.0.0.1", Kind: hosts.KindSSH}},
+	return &Capture{
+		At: at, By: "test", Hosts: []hosts.Host{{Name: "a", Address: "10.0.0.1", Kind: hosts.KindSSH}},
 		Links:  map[string]hosts.Link{"a": {State: hosts.StateConnected, Since: at}},
 		Events: []hosts.Event{{At: at, Host: "a", Kind: "container", Action: "die"}},
 		Evidence: []hosts.Evidence{
 			{Host: "a", Collector: "files", Source: "cat", At: at, Data: []byte("x\ny\n")},
-			{Host: "a", Collector: "nginx", Source: "nginx -T", At: at, Error: "permission denied", Needs: "root"}}}
+			{Host: "a", Collector: "nginx", Source: "nginx -T", At: at, Error: "permission denied", Needs: "root"},
+		},
+	}
 }
 
 func TestRoundTrip(t *testing.T) {

@@ -174,9 +174,11 @@ func engineFields(e hosts.Engine) map[string]fields {
 func containerFields(cs []hosts.Container) map[string]fields {
 	out := map[string]fields{}
 	for _, c := range cs {
-		out[c.Name] = fields{"image": c.Image, "image id": short(c.ImageID), "state": c.State, "health": healthText(c.Health), "restart policy": c.Policy,
+		out[c.Name] = fields{
+			"image": c.Image, "image id": short(c.ImageID), "state": c.State, "health": healthText(c.Health), "restart policy": c.Policy,
 			"ports": ports(c.Ports), "env names": strings.Join(sorted(c.EnvNames), " "), "command": strings.Join(c.Command, " "), "mounts": containerMounts(c.Mounts),
-			"networks": networks(c.Networks), "id": short(c.ID), "exit": exit(c)}
+			"networks": networks(c.Networks), "id": short(c.ID), "exit": exit(c),
+		}
 	}
 	return out
 }
@@ -255,8 +257,10 @@ func imageFields(is []hosts.Image) map[string]fields {
 func unitFields(us []hosts.Unit) map[string]fields {
 	out := map[string]fields{}
 	for _, u := range us {
-		out[u.Name] = fields{"load": u.Load, "active": u.Active, "sub": u.Sub, "result": u.Result, "enabled": u.Enabled,
-			"restarts": fmt.Sprint(u.Restarts), "file": u.Fragment, "drop-ins": strings.Join(u.DropIns, " "), "invocation": short(u.InvocationID)}
+		out[u.Name] = fields{
+			"load": u.Load, "active": u.Active, "sub": u.Sub, "result": u.Result, "enabled": u.Enabled,
+			"restarts": fmt.Sprint(u.Restarts), "file": u.Fragment, "drop-ins": strings.Join(u.DropIns, " "), "invocation": short(u.InvocationID),
+		}
 	}
 	return out
 }

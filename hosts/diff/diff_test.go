@@ -31,14 +31,16 @@ func text(cs []Change) string {
 
 func TestCompare(t *testing.T) {
 	t.Parallel()
-	a := &hosts.HostFacts{Host: hosts.Host{Name: "h"},
+	a := &hosts.HostFacts{
+		Host:       hosts.Host{Name: "h"},
 		Containers: known([]hosts.Container{{Name: "web", Image: "web:1", ImageID: "sha256:aaaaaaaaaaaaaaaa", State: "running", ID: "1"}, {Name: "old", Image: "old:1", State: "running"}}),
 		Units:      known([]hosts.Unit{{Name: "a.service", Active: "active", Sub: "running"}}),
 		Sockets:    known([]hosts.Socket{{Proto: "tcp", Address: "0.0.0.0", Port: 80, Process: "nginx"}}),
 		Mounts:     known([]hosts.Mount{{Point: "/data", FSType: "ext4", Source: "/dev/sdb"}}),
 		Nginx:      conf("http {\n server {\n listen 80;\n location / { proxy_pass http://a:1; }\n }\n}\n"),
 	}
-	b := &hosts.HostFacts{Host: hosts.Host{Name: "h"},
+	b := &hosts.HostFacts{
+		Host:       hosts.Host{Name: "h"},
 		Containers: known([]hosts.Container{{Name: "web", Image: "web:1", ImageID: "sha256:bbbbbbbbbbbbbbbb", State: "running", ID: "1"}, {Name: "new", Image: "new:1", State: "exited", Exit: 1}}),
 		Units:      known([]hosts.Unit{{Name: "a.service", Active: "failed", Sub: "failed"}}),
 		Sockets:    known([]hosts.Socket{{Proto: "tcp", Address: "0.0.0.0", Port: 81, Process: "nginx"}}),

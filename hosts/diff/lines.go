@@ -26,8 +26,10 @@ func (d *differ) lines(name, before, after string) {
 	emit := func(line int, old, now string) {
 		n++
 		if n <= maxLineChanges {
-			d.out = append(d.out, Change{Host: d.host, Kind: "file", Object: name, Op: Changed, Field: fmt.Sprintf("line %d", line),
-				Before: strings.TrimSpace(old), After: strings.TrimSpace(now)})
+			d.out = append(d.out, Change{
+				Host: d.host, Kind: "file", Object: name, Op: Changed, Field: fmt.Sprintf("line %d", line),
+				Before: strings.TrimSpace(old), After: strings.TrimSpace(now),
+			})
 		}
 	}
 	script(a[head:len(a)-tail], b[head:len(b)-tail], head, emit)

@@ -124,8 +124,10 @@ func dokployProjects(body []byte) (*hosts.Dokploy, error) {
 }
 
 func (a dokApp) facts(kind string) hosts.DokployApp {
-	x := hosts.DokployApp{ID: a.ApplicationID + a.ComposeID, Name: hosts.Clean(a.Name), AppName: a.AppName, Kind: kind, Status: a.Status + a.ComposeStatus,
-		Image: a.Image, SourceType: a.SourceType, Replicas: a.Replicas}
+	x := hosts.DokployApp{
+		ID: a.ApplicationID + a.ComposeID, Name: hosts.Clean(a.Name), AppName: a.AppName, Kind: kind, Status: a.Status + a.ComposeStatus,
+		Image: a.Image, SourceType: a.SourceType, Replicas: a.Replicas,
+	}
 	for _, d := range a.Domains {
 		x.Domains = append(x.Domains, hosts.DokployDomain{ID: d.DomainID, Host: d.Host, Path: d.Path, Port: d.Port, HTTPS: d.HTTPS, CertificateType: d.CertificateType, Service: d.ServiceName})
 	}

@@ -40,9 +40,11 @@ const dump = `{"configs":[{"@type":"x.ClustersConfigDump","dynamic_active_cluste
 
 func TestEnvoy(t *testing.T) {
 	t.Parallel()
-	addr, _ := server(t, map[string]string{"/config_dump": dump, "/server_info": `{"version":"abc/1.31.0/Clean/RELEASE/BoringSSL","state":"LIVE"}`,
+	addr, _ := server(t, map[string]string{
+		"/config_dump": dump, "/server_info": `{"version":"abc/1.31.0/Clean/RELEASE/BoringSSL","state":"LIVE"}`,
 		"/clusters": `{"cluster_statuses":[{"name":"c","host_statuses":[{"address":{"socket_address":{"address":"10.0.0.9","port_value":80}},"health_status":{"failed_active_health_check":true}}]}]}`,
-		"/stats":    `{"stats":[{"name":"listener_manager.lds.update_rejected","value":2},{"histograms":{}}]}`})
+		"/stats":    `{"stats":[{"name":"listener_manager.lds.update_rejected","value":2},{"histograms":{}}]}`,
+	})
 	ev := Envoy("h", direct, []EnvoyTarget{{Admin: addr}, {Admin: "127.0.0.1:1"}}, time.Now).Read(t.Context(), &hosts.HostFacts{})
 	if strings.Contains(string(ev.Data), "hunter22") {
 		t.Error("a secret is in the evidence")
@@ -68,7 +70,8 @@ func TestTraefik(t *testing.T) {
 	addr, _ := server(t, map[string]string{"/api/rawdata": `{"routers":{"a@docker":{"rule":"Host(` + "`a.test`" + `)","service":"a","status":"enabled"}},"services":{}}`, "/api/version": `{"Version":"3.1.0"}`})
 	labelled := &hosts.HostFacts{Containers: hosts.Read([]hosts.Container{
 		{Name: "web", State: "running", Labels: map[string]string{"traefik.http.routers.w.rule": "Host(`w.test`)", "other": "x"}, Ports: []hosts.Port{{ContainerPort: 3000}}},
-		{Name: "traefik", State: "running", Image: "traefik:v3", Command: []string{"traefik", "--entrypoints.websecure.address=:443"}}}, "", time.Now())}
+		{Name: "traefik", State: "running", Image: "traefik:v3", Command: []string{"traefik", "--entrypoints.websecure.address=:443"}},
+	}, "", time.Now())}
 	f := &hosts.HostFacts{}
 	Apply(f, Traefik("h", direct, "http://"+addr, time.Now).Read(t.Context(), labelled))
 	if tr := f.Traefik.Value; len(tr) != 1 || tr[0].From != "api http://"+addr || tr[0].Version != "3.1.0" || len(tr[0].Routers) != 1 {
@@ -93,7 +96,8 @@ func TestDokploy(t *testing.T) {
 	t.Parallel()
 	addr, asked := server(t, map[string]string{
 		"/api/project.all":     `[{"projectId":"p","name":"portal","environments":[{"applications":[{"applicationId":"a1","name":"deployer"}]}],"compose":[{"composeId":"c1","name":"s"}]}]`,
-		"/api/application.one": `{"applicationId":"a1","name":"deployer","applicationStatus":"done","dockerImage":"reg/x:v1","env":"TOKEN=hunter22","registry":{"password":"hunter22"},"domains":[{"host":"deploy.test","port":3000,"https":true}],"deployments":[{"status":"done","createdAt":"2026-01-02T03:04:05Z"}]}`})
+		"/api/application.one": `{"applicationId":"a1","name":"deployer","applicationStatus":"done","dockerImage":"reg/x:v1","env":"TOKEN=hunter22","registry":{"password":"hunter22"},"domains":[{"host":"deploy.test","port":3000,"https":true}],"deployments":[{"status":"done","createdAt":"2026-01-02T03:04:05Z"}]}`,
+	})
 	ev := Dokploy("h", direct, "http://"+addr+"/", secret("key1"), time.Now).Read(t.Context(), nil)
 	if strings.Contains(string(ev.Data), "hunter22") || strings.Contains(string(ev.Data), "key1") {
 		t.Error("a secret is in the evidence")
@@ -120,11 +124,17 @@ func TestNginxInContainers(t *testing.T) {
 		case argv[1] == "-v":
 			return hosts.Result{Stderr: []byte("nginx version: nginx/1.27.1\n")}, nil
 		}
-		return hosts.Result{Stdout: []byte("# configuration file /etc/nginx/nginx.conf:\nhttp { server { listen 80; location / { proxy_set_header X-Api-Key hunter22; proxy_pass http://a; } } }\n"),
-			Stderr: []byte("nginx: the configuration file /etc/nginx/nginx.conf syntax is ok\nnginx: [warn] conflicting server name\n")}, nil
+		return hosts.Result{
+			Stdout: []byte("# configuration file /etc/nginx/nginx.conf:\nhttp { server { listen 80; location / { proxy_set_header X-Api-Key hunter22; proxy_pass http://a; } } }\n"),
+			Stderr: []byte("nginx: the configuration file /etc/nginx/nginx.conf syntax is ok\nnginx: [warn] conflicting server name\n"),
+		}, nil
 	}
-	h := &hosts.HostFacts{Containers: hosts.Read([]hosts.Container{{ID: "a", Name: "gw", Image: "nginx:1.27", State: "running"}, {ID: "bad", Name: "x", Image: "y", Command: []string{"nginx", "-g", "daemon off;"}, State: "running"},
-		{ID: "no", Name: "db", Image: "postgres", State: "running"}, {ID: "s", Name: "stopped", Image: "nginx", State: "exited"}}, "", time.Now())}
+	h := &hosts.HostFacts{Containers: hosts.Read([]hosts.Container{
+		{ID: "a", Name: "gw", Image: "nginx:1.27", State: "running"},
+		{ID: "bad", Name: "x", Image: "y", Command: []string{"nginx", "-g", "daemon off;"}, State: "running"},
+		{ID: "no", Name: "db", Image: "postgres", State: "running"},
+		{ID: "s", Name: "stopped", Image: "nginx", State: "exited"},
+	}, "", time.Now())}
 	f := &hosts.HostFacts{Nginx: hosts.Read([]hosts.Nginx{{Version: "1.22"}}, "", time.Now())}
 	ev := Nginx("h", exec, nil, time.Now).Read(t.Context(), h)
 	if strings.Contains(string(ev.Data), "hunter22") {

@@ -92,8 +92,10 @@ func (x Exchange) do(ctx context.Context, dial Dial) (Answer, error) {
 		return Answer{}, err
 	}
 	defer resp.Body.Close()
-	a := Answer{Status: resp.StatusCode, Location: hosts.CleanLine(resp.Header.Get("Location")), Server: hosts.CleanLine(resp.Header.Get("Server")),
-		Upstream: resp.Header.Get("X-Envoy-Upstream-Service-Time") != ""}
+	a := Answer{
+		Status: resp.StatusCode, Location: hosts.CleanLine(resp.Header.Get("Location")), Server: hosts.CleanLine(resp.Header.Get("Server")),
+		Upstream: resp.Header.Get("X-Envoy-Upstream-Service-Time") != "",
+	}
 	if resp.StatusCode != http.StatusSwitchingProtocols {
 		// A stream of events never ends; what has come by the deadline is enough.
 		body, _ := io.ReadAll(io.LimitReader(resp.Body, 2048))

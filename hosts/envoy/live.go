@@ -39,8 +39,10 @@ func (h HostStatus) Healthy() bool { return len(h.Flags) == 0 && edsHealthy(h.ED
 func edsHealthy(s string) bool { return s == "" || s == "HEALTHY" || s == "UNKNOWN" || s == "DEGRADED" }
 
 // badFlags are the health flags that keep traffic away.
-var badFlags = []string{"failed_active_health_check", "failed_outlier_check", "pending_active_hc",
-	"excluded_via_immediate_hc_fail", "active_hc_timeout", "pending_dynamic_removal"}
+var badFlags = []string{
+	"failed_active_health_check", "failed_outlier_check", "pending_active_hc",
+	"excluded_via_immediate_hc_fail", "active_hc_timeout", "pending_dynamic_removal",
+}
 
 // ParseClusters reads /clusters?format=json.
 func ParseClusters(data []byte) ([]*ClusterStatus, error) {
@@ -60,8 +62,10 @@ func ParseClusters(data []byte) ([]*ClusterStatus, error) {
 }
 
 func hostStatus(n Node) HostStatus {
-	h := HostStatus{Hostname: n.get("hostname").str(), Weight: n.get("weight").num(), Priority: n.get("priority").num(),
-		EDS: n.get("health_status", "eds_health_status").str(), Stats: map[string]int{}}
+	h := HostStatus{
+		Hostname: n.get("hostname").str(), Weight: n.get("weight").num(), Priority: n.get("priority").num(),
+		EDS: n.get("health_status", "eds_health_status").str(), Stats: map[string]int{},
+	}
 	h.Address, h.Port, h.Pipe, _ = address(n.get("address"))
 	for _, f := range badFlags {
 		if n.get("health_status", f).bool() {
@@ -117,8 +121,10 @@ func ParseServerInfo(data []byte) (ServerInfo, error) {
 	if parts := strings.Split(v, "/"); len(parts) > 1 {
 		v = parts[1]
 	}
-	return ServerInfo{Version: v, State: root.get("state").str(), Uptime: up,
-		Node: root.get("node", "id").str(), Cluster: root.get("node", "cluster").str()}, nil
+	return ServerInfo{
+		Version: v, State: root.get("state").str(), Uptime: up,
+		Node: root.get("node", "id").str(), Cluster: root.get("node", "cluster").str(),
+	}, nil
 }
 
 // Cert is one certificate of /certs.
@@ -167,8 +173,10 @@ func (c *Config) Join(live []*ClusterStatus) {
 			continue
 		}
 		for _, h := range cl.Live.Hosts {
-			cl.Endpoints = append(cl.Endpoints, Endpoint{Address: h.Address, Port: h.Port, Pipe: h.Pipe, Hostname: h.Hostname,
-				Health: h.EDS, Weight: h.Weight, Priority: h.Priority, Path: cl.Live.Path})
+			cl.Endpoints = append(cl.Endpoints, Endpoint{
+				Address: h.Address, Port: h.Port, Pipe: h.Pipe, Hostname: h.Hostname,
+				Health: h.EDS, Weight: h.Weight, Priority: h.Priority, Path: cl.Live.Path,
+			})
 		}
 	}
 }

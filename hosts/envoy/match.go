@@ -129,8 +129,10 @@ func criteria(conn Connection) []criterion {
 	srcUnknown := !conn.Source.IsValid()
 	return []criterion{
 		{name: "destination port", score: func(m Match) int { return equalOrAny(m.DestinationPort, conn.DestPort) }},
-		{name: "destination address", score: func(m Match) int { return longest(m.PrefixRanges, conn.Dest) },
-			needs: func(m Match) bool { return len(m.PrefixRanges) > 0 && !conn.Dest.IsValid() }},
+		{
+			name: "destination address", score: func(m Match) int { return longest(m.PrefixRanges, conn.Dest) },
+			needs: func(m Match) bool { return len(m.PrefixRanges) > 0 && !conn.Dest.IsValid() },
+		},
 		{name: "server name", score: func(m Match) int { return serverName(m.ServerNames, sni) }},
 		{name: "transport protocol", score: func(m Match) int {
 			switch m.TransportProtocol {
@@ -142,12 +144,18 @@ func criteria(conn Connection) []criterion {
 			return -1
 		}},
 		{name: "application protocol", score: func(m Match) int { return alpn(m.ALPN, conn.ALPN) }},
-		{name: "direct source address", score: func(m Match) int { return longest(m.DirectSource, conn.Source) },
-			needs: func(m Match) bool { return len(m.DirectSource) > 0 && srcUnknown }},
-		{name: "source type", score: func(m Match) int { return sourceType(m.SourceType, conn) },
-			needs: func(m Match) bool { return m.SourceType != "" && m.SourceType != "ANY" && srcUnknown }},
-		{name: "source address", score: func(m Match) int { return longest(m.SourceRanges, conn.Source) },
-			needs: func(m Match) bool { return len(m.SourceRanges) > 0 && srcUnknown }},
+		{
+			name: "direct source address", score: func(m Match) int { return longest(m.DirectSource, conn.Source) },
+			needs: func(m Match) bool { return len(m.DirectSource) > 0 && srcUnknown },
+		},
+		{
+			name: "source type", score: func(m Match) int { return sourceType(m.SourceType, conn) },
+			needs: func(m Match) bool { return m.SourceType != "" && m.SourceType != "ANY" && srcUnknown },
+		},
+		{
+			name: "source address", score: func(m Match) int { return longest(m.SourceRanges, conn.Source) },
+			needs: func(m Match) bool { return len(m.SourceRanges) > 0 && srcUnknown },
+		},
 		{name: "source port", score: func(m Match) int {
 			switch {
 			case len(m.SourcePorts) == 0:

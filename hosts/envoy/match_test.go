@@ -102,18 +102,32 @@ func TestListenerFor(t *testing.T) {
 func TestChooseVHost(t *testing.T) {
 	t.Parallel()
 	rc := &RouteConfig{VHosts: []*VHost{
-		{Name: "star", Domains: []string{"*"}}, {Name: "exact", Domains: []string{"www.foo.com"}},
-		{Name: "suffix", Domains: []string{"*.foo.com"}}, {Name: "longer", Domains: []string{"*.bar.foo.com"}},
-		{Name: "dash", Domains: []string{"*-x.foo.com"}}, {Name: "prefix", Domains: []string{"foo.*"}}, {Name: "port", Domains: []string{"foo.net:8080"}},
+		{Name: "star", Domains: []string{"*"}},
+		{Name: "exact", Domains: []string{"www.foo.com"}},
+		{Name: "suffix", Domains: []string{"*.foo.com"}},
+		{Name: "longer", Domains: []string{"*.bar.foo.com"}},
+		{Name: "dash", Domains: []string{"*-x.foo.com"}},
+		{Name: "prefix", Domains: []string{"foo.*"}},
+		{Name: "port", Domains: []string{"foo.net:8080"}},
 	}}
 	for _, k := range []struct {
 		host  string
 		strip bool
 		want  string
 	}{
-		{"www.foo.com", false, "exact"}, {"WWW.Foo.Com", false, "exact"}, {"a.foo.com", false, "suffix"}, {"a.bar.foo.com", false, "longer"},
-		{"foo.org", false, "prefix"}, {"foo.", false, "star"}, {"other.org", false, "star"}, {"a-x.foo.com", false, "dash"}, {"-x.foo.com", false, "suffix"},
-		{"www.foo.com:443", false, "star"}, {"www.foo.com:443", true, "exact"}, {"foo.net:8080", false, "port"}, {"[::1]", false, "star"},
+		{"www.foo.com", false, "exact"},
+		{"WWW.Foo.Com", false, "exact"},
+		{"a.foo.com", false, "suffix"},
+		{"a.bar.foo.com", false, "longer"},
+		{"foo.org", false, "prefix"},
+		{"foo.", false, "star"},
+		{"other.org", false, "star"},
+		{"a-x.foo.com", false, "dash"},
+		{"-x.foo.com", false, "suffix"},
+		{"www.foo.com:443", false, "star"},
+		{"www.foo.com:443", true, "exact"},
+		{"foo.net:8080", false, "port"},
+		{"[::1]", false, "star"},
 	} {
 		rc.IgnorePort = k.strip
 		if got := rc.ChooseVHost(k.host, nil, 443); got.VHost == nil || got.VHost.Name != k.want {
@@ -155,16 +169,30 @@ func TestChooseRoute(t *testing.T) {
 	for _, k := range []struct {
 		method, path, key, val, want, unknown string
 	}{
-		{"GET", "/exact", "", "", "exact", ""}, {"GET", "/exact?x=1", "", "", "exact", ""}, {"GET", "/exact/", "", "", "", ""},
-		{"GET", "/id/42", "", "", "regex", ""}, {"GET", "/id/42/x", "", "", "", ""},
-		{"GET", "/api/dev", "", "", "sep", ""}, {"GET", "/api/dev/v1", "", "", "sep", ""}, {"GET", "/api/dev?p=1", "", "", "sep", ""},
-		{"POST", "/m", "", "", "post", ""}, {"GET", "/m", "", "", "", ""},
-		{"GET", "/n", "x-a", "c", "not", ""}, {"GET", "/n", "x-a", "bb", "", ""}, {"GET", "/n", "", "", "", ""},
-		{"GET", "/p", "", "", "absent", ""}, {"GET", "/p", "x-a", "1", "", ""},
-		{"GET", "/r", "x-n", "-1", "range", ""}, {"GET", "/r", "x-n", "0", "", ""}, {"GET", "/r", "x-n", "x", "", ""},
-		{"GET", "/q?a=1&b=2", "", "", "query", ""}, {"GET", "/q?a=2", "", "", "", ""},
+		{"GET", "/exact", "", "", "exact", ""},
+		{"GET", "/exact?x=1", "", "", "exact", ""},
+		{"GET", "/exact/", "", "", "", ""},
+		{"GET", "/id/42", "", "", "regex", ""},
+		{"GET", "/id/42/x", "", "", "", ""},
+		{"GET", "/api/dev", "", "", "sep", ""},
+		{"GET", "/api/dev/v1", "", "", "sep", ""},
+		{"GET", "/api/dev?p=1", "", "", "sep", ""},
+		{"POST", "/m", "", "", "post", ""},
+		{"GET", "/m", "", "", "", ""},
+		{"GET", "/n", "x-a", "c", "not", ""},
+		{"GET", "/n", "x-a", "bb", "", ""},
+		{"GET", "/n", "", "", "", ""},
+		{"GET", "/p", "", "", "absent", ""},
+		{"GET", "/p", "x-a", "1", "", ""},
+		{"GET", "/r", "x-n", "-1", "range", ""},
+		{"GET", "/r", "x-n", "0", "", ""},
+		{"GET", "/r", "x-n", "x", "", ""},
+		{"GET", "/q?a=1&b=2", "", "", "query", ""},
+		{"GET", "/q?a=2", "", "", "", ""},
 		{"POST", "/svc/M", "Content-Type", "application/grpc+proto", "grpc", ""},
-		{"GET", "/fold/x", "", "", "fold", ""}, {"GET", "/z", "", "", "", ""}, {"GET", "/a/b", "", "", "first", ""},
+		{"GET", "/fold/x", "", "", "fold", ""},
+		{"GET", "/z", "", "", "", ""},
+		{"GET", "/a/b", "", "", "first", ""},
 		{"GET", "/c", "", "", "canary", "only 5/HUNDRED of the requests take this route"},
 		{"GET", "/developer", "", "", "", ""},
 	} {

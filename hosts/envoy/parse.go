@@ -70,8 +70,10 @@ func (p *parser) listeners(cfg Node) {
 }
 
 func (p *parser) addListener(n Node, st State, outer Node, failed string) {
-	l := &Listener{Name: n.get("name").str(), State: st, Error: failed, Path: n.Path,
-		LastUpdate: outer.get("last_updated").str(), Version: outer.get("version_info").str()}
+	l := &Listener{
+		Name: n.get("name").str(), State: st, Error: failed, Path: n.Path,
+		LastUpdate: outer.get("last_updated").str(), Version: outer.get("version_info").str(),
+	}
 	l.Address, l.Port, l.Pipe, l.Proto = address(n.get("address"))
 	if l.Name == "" {
 		l.Name = l.Address + ":" + fmt.Sprint(l.Port)
@@ -178,10 +180,12 @@ func ranges(n Node) []string {
 }
 
 func (p *parser) hcm(n Node) *HCM {
-	h := &HCM{Path: n.Path, RouteName: n.get("rds", "route_config_name").str(), StripMatching: n.get("strip_matching_host_port").bool(),
+	h := &HCM{
+		Path: n.Path, RouteName: n.get("rds", "route_config_name").str(), StripMatching: n.get("strip_matching_host_port").bool(),
 		StripAny: n.get("strip_any_host_port").bool(), UseRemoteAddress: n.get("use_remote_address").bool(),
 		XFFHops: n.get("xff_num_trusted_hops").num(), StreamIdle: n.get("stream_idle_timeout").str(),
-		SchemeOverwrite: n.get("scheme_header_transformation", "scheme_to_overwrite").str(), Upgrades: upgrades(n.get("upgrade_configs"))}
+		SchemeOverwrite: n.get("scheme_header_transformation", "scheme_to_overwrite").str(), Upgrades: upgrades(n.get("upgrade_configs")),
+	}
 	if rc := n.get("route_config"); rc.ok() {
 		h.Route = p.routeConfig(rc)
 	}
@@ -213,8 +217,10 @@ func (p *parser) clusters(cfg Node) {
 }
 
 func cluster(n Node, st State, failed string) *Cluster {
-	c := &Cluster{Name: n.get("name").str(), State: st, Error: failed, Path: n.Path, Type: n.get("type").str(),
-		EDSName: n.get("eds_cluster_config", "service_name").str(), Timeout: n.get("connect_timeout").str()}
+	c := &Cluster{
+		Name: n.get("name").str(), State: st, Error: failed, Path: n.Path, Type: n.get("type").str(),
+		EDSName: n.get("eds_cluster_config", "service_name").str(), Timeout: n.get("connect_timeout").str(),
+	}
 	if t := n.get("cluster_type", "name").str(); t != "" {
 		c.Type = t
 	}
@@ -248,8 +254,10 @@ func assignment(n Node) *Assignment {
 	for _, loc := range n.get("endpoints").list() {
 		for _, lb := range loc.get("lb_endpoints").list() {
 			e := lb.get("endpoint")
-			x := Endpoint{Path: lb.Path, Health: lb.get("health_status").str(), Weight: lb.get("load_balancing_weight").num(),
-				Priority: loc.get("priority").num(), Hostname: e.get("hostname").str()}
+			x := Endpoint{
+				Path: lb.Path, Health: lb.get("health_status").str(), Weight: lb.get("load_balancing_weight").num(),
+				Priority: loc.get("priority").num(), Hostname: e.get("hostname").str(),
+			}
 			x.Address, x.Port, x.Pipe, _ = address(e.get("address"))
 			a.Endpoints = append(a.Endpoints, x)
 		}

@@ -81,9 +81,11 @@ func regexRewrite(n Node) [2]string {
 }
 
 func redirect(n Node) *Redirect {
-	return &Redirect{HTTPS: n.get("https_redirect").bool(), Scheme: n.get("scheme_redirect").str(), Host: n.get("host_redirect").str(),
+	return &Redirect{
+		HTTPS: n.get("https_redirect").bool(), Scheme: n.get("scheme_redirect").str(), Host: n.get("host_redirect").str(),
 		Port: n.get("port_redirect").num(), PathRedirect: n.get("path_redirect").str(), PrefixRewrite: n.get("prefix_rewrite").str(),
-		RegexRewrite: regexRewrite(n.get("regex_rewrite")), Code: n.get("response_code").str(), StripQuery: n.get("strip_query").bool()}
+		RegexRewrite: regexRewrite(n.get("regex_rewrite")), Code: n.get("response_code").str(), StripQuery: n.get("strip_query").bool(),
+	}
 }
 
 // RouteMatch is a route's match.
@@ -126,8 +128,10 @@ type HeaderMatch struct {
 }
 
 func routeMatch(n Node) RouteMatch {
-	m := RouteMatch{Prefix: n.get("prefix").str(), Exact: n.get("path").str(), Separated: n.get("path_separated_prefix").str(),
-		Connect: n.has("connect_matcher"), GRPC: n.has("grpc"), Fold: !n.get("case_sensitive").boolOr(true)}
+	m := RouteMatch{
+		Prefix: n.get("prefix").str(), Exact: n.get("path").str(), Separated: n.get("path_separated_prefix").str(),
+		Connect: n.has("connect_matcher"), GRPC: n.has("grpc"), Fold: !n.get("case_sensitive").boolOr(true),
+	}
 	m.Regex = n.get("safe_regex", "regex").str()
 	if m.Regex == "" {
 		m.Regex = n.get("regex").str()

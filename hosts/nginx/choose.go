@@ -121,13 +121,17 @@ func (h *HTTP) ChooseServer(at Socket, host string) (ServerChoice, bool) {
 	}
 	for _, b := range list {
 		if b.l.Default {
-			return ServerChoice{Server: b.s, Listen: b.l, Default: true,
-				Why: fmt.Sprintf("no server_name matches %q; %s is default_server of %s", name, b.l.D.At(), b.l)}, true
+			return ServerChoice{
+				Server: b.s, Listen: b.l, Default: true,
+				Why: fmt.Sprintf("no server_name matches %q; %s is default_server of %s", name, b.l.D.At(), b.l),
+			}, true
 		}
 	}
 	b := list[0]
-	return ServerChoice{Server: b.s, Listen: b.l, Default: true,
-		Why: fmt.Sprintf("no server_name matches %q and %s has no default_server; the first server there answers", name, b.l)}, true
+	return ServerChoice{
+		Server: b.s, Listen: b.l, Default: true,
+		Why: fmt.Sprintf("no server_name matches %q and %s has no default_server; the first server there answers", name, b.l),
+	}, true
 }
 
 // chooseByName applies the precedence of server_name: exact, longest leading wildcard, longest

@@ -71,8 +71,10 @@ func versionAtLeast(v string, want ...int) bool {
 
 // Passed works out what the proxied outcome of a request passes on.
 func (h *HTTP) Passed(r Request, o *Outcome) *Passed {
-	x := &run{h: h, req: r, server: o.Choice.Server, scope: o.Scope, loc: o.Location, uri: o.URI,
-		caps: o.caps, sets: o.sets, out: &Outcome{}}
+	x := &run{
+		h: h, req: r, server: o.Choice.Server, scope: o.Scope, loc: o.Location, uri: o.URI,
+		caps: o.caps, sets: o.sets, out: &Outcome{},
+	}
 	return x.passed(o)
 }
 
@@ -129,8 +131,10 @@ func (x *run) passed(o *Outcome) *Passed {
 // cannot be read.
 func Duration(s string) time.Duration {
 	var total time.Duration
-	units := map[string]time.Duration{"": time.Second, "ms": time.Millisecond, "s": time.Second, "m": time.Minute,
-		"h": time.Hour, "d": 24 * time.Hour, "w": 7 * 24 * time.Hour, "M": 30 * 24 * time.Hour, "y": 365 * 24 * time.Hour}
+	units := map[string]time.Duration{
+		"": time.Second, "ms": time.Millisecond, "s": time.Second, "m": time.Minute,
+		"h": time.Hour, "d": 24 * time.Hour, "w": 7 * 24 * time.Hour, "M": 30 * 24 * time.Hour, "y": 365 * 24 * time.Hour,
+	}
 	for s != "" {
 		i := 0
 		for i < len(s) && s[i] >= '0' && s[i] <= '9' {

@@ -45,8 +45,10 @@ func TestNothingLeaks(t *testing.T) {
 
 func TestWhatStays(t *testing.T) {
 	t.Parallel()
-	for _, s := range []string{"proxy_set_header X-Forwarded-Proto $scheme;", "auth_basic \"Restricted area here\";",
-		"proxy_set_header Authorization $http_authorization;", "http://host:8080/path", "set $upstream_token $http_x_token;", "key=value other=1"} {
+	for _, s := range []string{
+		"proxy_set_header X-Forwarded-Proto $scheme;", "auth_basic \"Restricted area here\";",
+		"proxy_set_header Authorization $http_authorization;", "http://host:8080/path", "set $upstream_token $http_x_token;", "key=value other=1",
+	} {
 		if got := Nginx(s); got != s {
 			t.Errorf("%q became %q", s, got)
 		}

@@ -43,8 +43,10 @@ func ParseRawData(data []byte) (*hosts.Traefik, error) {
 	t := &hosts.Traefik{}
 	for _, name := range sorted(raw.Routers) {
 		r := raw.Routers[name]
-		x := hosts.Router{Name: name, Rule: r.Rule, Service: r.Service, Status: r.Status, EntryPoints: r.EntryPoints,
-			Middlewares: r.Middlewares, Priority: r.Priority, TLS: r.TLS != nil, Errors: r.Error, Provider: provider(name)}
+		x := hosts.Router{
+			Name: name, Rule: r.Rule, Service: r.Service, Status: r.Status, EntryPoints: r.EntryPoints,
+			Middlewares: r.Middlewares, Priority: r.Priority, TLS: r.TLS != nil, Errors: r.Error, Provider: provider(name),
+		}
 		if len(r.Using) > 0 {
 			x.EntryPoints = r.Using
 		}

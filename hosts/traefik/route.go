@@ -43,8 +43,10 @@ func Route(t *hosts.Traefik, entry string, tls bool, q Request) Choice {
 			continue
 		}
 		if yes {
-			return Choice{Router: r, Service: ServiceOf(t, r), Unknown: unknown,
-				Why: fmt.Sprintf("router %s: %s (priority %d)", r.Name, r.Rule, priority(r))}
+			return Choice{
+				Router: r, Service: ServiceOf(t, r), Unknown: unknown,
+				Why: fmt.Sprintf("router %s: %s (priority %d)", r.Name, r.Rule, priority(r)),
+			}
 		}
 	}
 	return Choice{Unknown: unknown, Why: fmt.Sprintf("none of the %d routers takes %s%s; Traefik answers 404", len(t.Routers), q.Host, q.Path)}

@@ -53,7 +53,8 @@ func TestLabelsAndRoute(t *testing.T) {
 	tr := FromLabels([]Labelled{
 		{Name: "web", Port: 80, Labels: map[string]string{
 			"traefik.enable": "true", "traefik.http.routers.web.rule": "Host(`s.test`)", "traefik.http.routers.web.entrypoints": "websecure",
-			"traefik.http.routers.web.tls.certresolver": "le", "traefik.http.services.web.loadbalancer.server.port": "8080"}},
+			"traefik.http.routers.web.tls.certresolver": "le", "traefik.http.services.web.loadbalancer.server.port": "8080",
+		}},
 		{Name: "api", Port: 3000, Labels: map[string]string{"traefik.http.routers.api.rule": "Host(`s.test`) && PathPrefix(`/api`)", "traefik.http.routers.api.middlewares": "strip, auth"}},
 		{Name: "off", Labels: map[string]string{"traefik.enable": "false", "traefik.http.routers.off.rule": "Host(`s.test`)"}},
 		{Name: "none", Labels: map[string]string{}},

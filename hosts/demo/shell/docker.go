@@ -501,8 +501,10 @@ func lsRow(kind string, m map[string]any) []string {
 		if dig(m, "Spec", "Mode", "Global") != nil {
 			mode = "global"
 		}
-		return []string{id[:min(12, len(id))], text(dig(m, "Spec", "Name")), mode,
-			text(dig(m, "ServiceStatus", "RunningTasks")) + "/" + text(dig(m, "ServiceStatus", "DesiredTasks")), text(dig(m, "Spec", "TaskTemplate", "ContainerSpec", "Image"))}
+		return []string{
+			id[:min(12, len(id))], text(dig(m, "Spec", "Name")), mode,
+			text(dig(m, "ServiceStatus", "RunningTasks")) + "/" + text(dig(m, "ServiceStatus", "DesiredTasks")), text(dig(m, "Spec", "TaskTemplate", "ContainerSpec", "Image")),
+		}
 	}
 }
 

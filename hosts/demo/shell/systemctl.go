@@ -107,8 +107,13 @@ func (s *systemctl) show(h *sim.Host) int {
 	}
 	if len(s.args) == 0 {
 		print1([][2]string{
-			{"Version", strconv.Itoa(h.Spec.Systemd)}, {"SystemState", systemState(h)}, {"NFailedUnits", strconv.Itoa(failedUnits(h))},
-			{"NNames", strconv.Itoa(len(h.Units))}, {"NJobs", "0"}, {"Virtualization", h.Spec.Virt}, {"Architecture", "x86-64"},
+			{"Version", strconv.Itoa(h.Spec.Systemd)},
+			{"SystemState", systemState(h)},
+			{"NFailedUnits", strconv.Itoa(failedUnits(h))},
+			{"NNames", strconv.Itoa(len(h.Units))},
+			{"NJobs", "0"},
+			{"Virtualization", h.Spec.Virt},
+			{"Architecture", "x86-64"},
 		})
 		return 0
 	}
@@ -125,9 +130,22 @@ func (s *systemctl) show(h *sim.Host) int {
 			s.p.print("\n")
 		}
 		print1([][2]string{
-			{"Id", n}, {"Names", n}, {"Description", n}, {"LoadState", "not-found"}, {"ActiveState", "inactive"}, {"SubState", "dead"},
-			{"Result", "success"}, {"UnitFileState", ""}, {"MainPID", "0"}, {"NRestarts", "0"}, {"FragmentPath", ""}, {"InvocationID", ""},
-			{"StateChangeTimestamp", ""}, {"MemoryCurrent", "[not set]"}, {"NeedDaemonReload", "no"}, {"Job", "0"},
+			{"Id", n},
+			{"Names", n},
+			{"Description", n},
+			{"LoadState", "not-found"},
+			{"ActiveState", "inactive"},
+			{"SubState", "dead"},
+			{"Result", "success"},
+			{"UnitFileState", ""},
+			{"MainPID", "0"},
+			{"NRestarts", "0"},
+			{"FragmentPath", ""},
+			{"InvocationID", ""},
+			{"StateChangeTimestamp", ""},
+			{"MemoryCurrent", "[not set]"},
+			{"NeedDaemonReload", "no"},
+			{"Job", "0"},
 		})
 	}
 	return 0

@@ -359,7 +359,8 @@ func (e *envoy) clustersJSON() map[string]any {
 				"address": socket(c.addr, c.port), "health_status": status, "weight": 1, "locality": map[string]any{},
 				"stats": []any{
 					counter("cx_total", c.total/9+1), counter("cx_connect_fail", c.fails), counter("rq_total", c.total), counter("rq_success", ok),
-					counter("rq_error", c.total-ok), counter("rq_timeout", 0), map[string]any{"type": "GAUGE", "name": "cx_active", "value": "2"},
+					counter("rq_error", c.total-ok), counter("rq_timeout", 0),
+					map[string]any{"type": "GAUGE", "name": "cx_active", "value": "2"},
 				},
 			}},
 			"circuit_breakers": m2("thresholds", []any{map[string]any{"priority": "DEFAULT", "max_connections": 1024, "max_requests": 1024}}),

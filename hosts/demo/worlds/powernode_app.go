@@ -56,10 +56,14 @@ func (x *powernode) buildApp() {
 		"powernode-backend@default.service", "powernode-backend@api2.service", "powernode-worker@default.service", "powernode-worker@ai-heavy.service",
 		"powernode-worker-web@default.service", "powernode-frontend@default.service",
 	}})
-	h.AddUnit(sim.UnitSpec{Name: "postgresql@15-main.service", Description: "PostgreSQL Cluster 15-main", Vendor: true, Kind: "forking", Exec: []string{"/usr/bin/pg_ctlcluster", "15-main", "start"}, Mem: 310 * mib, CPU: 4,
-		Listen: []sim.Listener{{Proto: "tcp", IP: "127.0.0.1", Port: 5432, Process: "postgres"}}})
-	h.AddUnit(sim.UnitSpec{Name: "redis-server.service", Description: "Advanced key-value store", Vendor: true, Kind: "notify", Exec: []string{"/usr/bin/redis-server", "127.0.0.1:6379"}, Mem: 64 * mib, CPU: 1,
-		Listen: []sim.Listener{{Proto: "tcp", IP: "127.0.0.1", Port: 6379, Process: "redis-server"}}})
+	h.AddUnit(sim.UnitSpec{
+		Name: "postgresql@15-main.service", Description: "PostgreSQL Cluster 15-main", Vendor: true, Kind: "forking", Exec: []string{"/usr/bin/pg_ctlcluster", "15-main", "start"}, Mem: 310 * mib, CPU: 4,
+		Listen: []sim.Listener{{Proto: "tcp", IP: "127.0.0.1", Port: 5432, Process: "postgres"}},
+	})
+	h.AddUnit(sim.UnitSpec{
+		Name: "redis-server.service", Description: "Advanced key-value store", Vendor: true, Kind: "notify", Exec: []string{"/usr/bin/redis-server", "127.0.0.1:6379"}, Mem: 64 * mib, CPU: 1,
+		Listen: []sim.Listener{{Proto: "tcp", IP: "127.0.0.1", Port: 6379, Process: "redis-server"}},
+	})
 }
 
 // instance adds one instance of a template.

@@ -136,8 +136,10 @@ func TestFaults(t *testing.T) {
 
 func TestDuration(t *testing.T) {
 	t.Parallel()
-	for in, want := range map[string]time.Duration{"60": time.Minute, "60s": time.Minute, "1h30m": 90 * time.Minute,
-		"500ms": 500 * time.Millisecond, "1d": 24 * time.Hour, "x": 0, "": 0} {
+	for in, want := range map[string]time.Duration{
+		"60": time.Minute, "60s": time.Minute, "1h30m": 90 * time.Minute,
+		"500ms": 500 * time.Millisecond, "1d": 24 * time.Hour, "x": 0, "": 0,
+	} {
 		if got := nginx.Duration(in); got != want {
 			t.Errorf("%q: %v, want %v", in, got, want)
 		}

@@ -90,11 +90,13 @@ func parseCase(t *testing.T, line string) realCase {
 
 // ours says what Handle makes of a case, in the words of the expectations.
 func ours(h *nginx.HTTP, c realCase) string {
-	r := nginx.Request{At: nginx.Socket{Addr: netip.MustParseAddr("127.0.0.1"), Port: c.port}, Host: c.host + ":" + strconv.Itoa(int(c.port)), Method: c.method, URI: c.uri, Headers: c.headers,
+	r := nginx.Request{
+		At: nginx.Socket{Addr: netip.MustParseAddr("127.0.0.1"), Port: c.port}, Host: c.host + ":" + strconv.Itoa(int(c.port)), Method: c.method, URI: c.uri, Headers: c.headers,
 		Exists: func(p string) (bool, bool) {
 			st, err := os.Stat(p)
 			return err == nil && st.IsDir() == strings.HasSuffix(p, "/"), true
-		}}
+		},
+	}
 	o := h.Handle(r)
 	switch o.Kind {
 	case nginx.Returned:
