@@ -100,7 +100,7 @@ func New(p Params) (*Fleet, error) {
 		return nil, err
 	}
 	f := &Fleet{p: p, byName: map[string]*host{}, byAddr: map[string]*host{}}
-	f.ctx, f.cancel = context.WithCancel(context.Background())
+	f.ctx, f.cancel = context.WithCancel(context.Background()) //nolint:forbidigo // the fleet lives until Close, whoever made it
 	f.keys = newKeyring(p.Seed)
 	for n := 0; ; n++ {
 		for i, w := range chosen {

@@ -218,7 +218,7 @@ const (
 // nested prefixes are searched before patterns and that patterns of outer levels are tried last.
 func (s *Server) ChooseLocation(uri string) LocationChoice {
 	f := &finder{uri: uri}
-	f.find(s.Locs, nil)
+	f.find(s.Locs)
 	f.out.Slash = f.res == slash
 	if f.out.Location == nil {
 		f.out.Why = "no location matches " + uri + "; the server's own settings count"
@@ -232,12 +232,12 @@ type finder struct {
 	res findResult
 }
 
-func (f *finder) find(locs []*Location, at *Location) findResult {
+func (f *finder) find(locs []*Location) findResult {
 	rc, hit := f.static(locs)
 	noregex := false
 	if rc == again {
 		noregex = hit.Kind == "^~"
-		rc = f.find(hit.Locs, hit)
+		rc = f.find(hit.Locs)
 	}
 	if rc == found || rc == slash {
 		f.res = rc
@@ -252,7 +252,7 @@ func (f *finder) find(locs []*Location, at *Location) findResult {
 		}
 		if caps, ok := l.re.match(f.uri); ok {
 			f.out = LocationChoice{Location: l, Caps: caps, Why: fmt.Sprintf("first pattern that matches %s (%s)", f.uri, l.D.At())}
-			f.find(l.Locs, l)
+			f.find(l.Locs)
 			f.res = found
 			return found
 		}

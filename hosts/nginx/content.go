@@ -172,10 +172,8 @@ func (x *run) filePath(uri string) (string, bool) {
 	root, alias := x.scope.Value("root"), x.scope.Value("alias")
 	if alias != nil && x.loc != nil {
 		v := x.eval(alias.Arg(0))
-		rest := uri
 		if x.loc.Kind == "" || x.loc.Kind == "^~" || x.loc.Kind == "=" {
-			rest = strings.TrimPrefix(uri, x.loc.Path)
-			return v.Text + rest, v.Known
+			return v.Text + strings.TrimPrefix(uri, x.loc.Path), v.Known
 		}
 		return v.Text, v.Known
 	}

@@ -204,7 +204,7 @@ func (s *Server) service(r *http.Request) (any, error) {
 	})
 }
 
-func taskDoc(s *Server, v *sim.SwarmService, t *sim.SwarmTask) map[string]any {
+func taskDoc(v *sim.SwarmService, t *sim.SwarmTask) map[string]any {
 	status := map[string]any{"Timestamp": stamp(t.At), "State": t.State, "Message": t.Message, "PortStatus": map[string]any{}}
 	if t.Err != "" {
 		status["Err"] = t.Err
@@ -230,7 +230,7 @@ func (s *Server) tasks(r *http.Request) (any, error) {
 			for _, t := range v.Tasks {
 				if f.is("desired-state", t.Desired) && f.is("node", t.NodeID) && f.is("id", t.ID) &&
 					f.any("service", func(x string) bool { return x == v.ID || x == v.Name }) {
-					out = append(out, taskDoc(s, v, t))
+					out = append(out, taskDoc(v, t))
 				}
 			}
 		}
@@ -243,7 +243,7 @@ func (s *Server) task(r *http.Request) (any, error) {
 		for _, v := range sw.Services {
 			for _, t := range v.Tasks {
 				if t.ID == r.PathValue("id") {
-					return taskDoc(s, v, t), nil
+					return taskDoc(v, t), nil
 				}
 			}
 		}

@@ -12,7 +12,7 @@ import (
 // awkProgram is awk, by goawk, without files and programs of its own: those named as operands are
 // read from the simulated disk first.
 func awkProgram(p *proc) int {
-	opts, rest, _ := flags0(p.args[1:], "Fvf")
+	opts, rest := flags0(p.args[1:], "Fvf")
 	src := ""
 	switch {
 	case opts["-f"] != "":

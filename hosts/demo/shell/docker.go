@@ -563,7 +563,7 @@ func demux(r io.Reader, out, errs io.Writer) {
 }
 
 func (d *dockerCLI) exec(args []string) (int, error) {
-	opts, rest, _ := flags0(args, "uew")
+	opts, rest := flags0(args, "uew")
 	if len(rest) < 2 {
 		return d.p.die(1, "\"docker exec\" requires at least 2 arguments."), nil
 	}
@@ -730,7 +730,7 @@ func (d *dockerCLI) change(verb string, args []string) (int, error) {
 
 // compose is docker compose version, ls and ps, from the labels of the containers.
 func (d *dockerCLI) compose(args []string) (int, error) {
-	opts, rest, _ := flags0(args, "fp")
+	opts, rest := flags0(args, "fp")
 	version := d.p.host().Spec.Engine.Compose
 	if version == "" {
 		return d.p.die(1, "docker: 'compose' is not a docker command.\nSee 'docker --help'"), nil

@@ -444,7 +444,7 @@ func whichProgram(p *proc) int {
 }
 
 func xargsProgram(p *proc) int {
-	opts, rest, _ := flags0(p.args[1:], "nIdLPs")
+	opts, rest := flags0(p.args[1:], "nIdLPs")
 	in, err := io.ReadAll(p.reader())
 	if err != nil {
 		return p.die(1, "xargs: %v", err)
@@ -495,7 +495,7 @@ func xargsProgram(p *proc) int {
 }
 
 // flags0 reads options up to the first operand, as programs that take a command do.
-func flags0(args []string, withValue string) (map[string]string, []string, string) {
+func flags0(args []string, withValue string) (map[string]string, []string) {
 	i := 0
 	for i < len(args) && len(args[i]) > 1 && args[i][0] == '-' {
 		if len(args[i]) == 2 && strings.Contains(withValue, args[i][1:]) {
@@ -504,8 +504,8 @@ func flags0(args []string, withValue string) (map[string]string, []string, strin
 		i++
 	}
 	i = min(i, len(args))
-	opts, _, bad := flags(args[:i], withValue)
-	return opts, args[i:], bad
+	opts, _, _ := flags(args[:i], withValue)
+	return opts, args[i:]
 }
 
 // reader is standard input, which ends with the program.

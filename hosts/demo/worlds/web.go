@@ -2,7 +2,6 @@ package worlds
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -31,15 +30,8 @@ var (
 	errTimeout = errors.New("upstream timed out (110: Connection timed out)")
 )
 
-// reach finds what answers at addr:port as a process on host from sees it; addresses of containers
-// count too. The site is not locked.
-func reach(s *sim.Site, from *sim.Host, addr string, port int) (sim.Listener, error) {
-	s.Lock()
-	defer s.Unlock()
-	return reachLocked(s, from, addr, port)
-}
-
-// reachLocked is reach for those who have locked the site.
+// reachLocked finds what answers at addr:port as a process on host from sees it; addresses of
+// containers count too. The site is locked.
 func reachLocked(s *sim.Site, from *sim.Host, addr string, port int) (sim.Listener, error) {
 	if l, ok := from.FindInside(addr, port); ok {
 		if l.C != nil && !l.C.Ready {
@@ -85,21 +77,6 @@ func (c *capture) Header() http.Header { return c.header }
 func (c *capture) WriteHeader(code int) { c.code = code }
 
 func (c *capture) Write(b []byte) (int, error) { return c.body.Write(b) }
-
-// ask sends a request to a handler inside the process.
-func ask(ctx context.Context, h http.Handler, method, path, host string, header map[string]string) *capture {
-	c := newCapture()
-	r, err := http.NewRequestWithContext(ctx, method, "http://"+host+path, http.NoBody)
-	if err != nil {
-		c.code = http.StatusBadRequest
-		return c
-	}
-	for k, v := range header {
-		r.Header.Set(k, v)
-	}
-	h.ServeHTTP(c, r)
-	return c
-}
 
 // page is the HTML of a single-page application.
 func page(title string) string {
