@@ -20,7 +20,10 @@ type webServer struct {
 	srv *http.Server
 	l   *wire.Listener
 	log *slog.Logger
-	wg  sync.WaitGroup
+	wg  sync.WaitGroup // requests in progress
+
+	mu     sync.Mutex // guards closed, and that no request begins once it is set
+	closed bool
 }
 
 type handlerKey struct{}
@@ -57,7 +60,10 @@ func (w *webServer) run() {
 }
 
 func (w *webServer) dispatch(rw http.ResponseWriter, r *http.Request) {
-	w.wg.Add(1)
+	if !w.begin() {
+		http.Error(rw, "the demo fleet is closed", http.StatusServiceUnavailable)
+		return
+	}
 	defer w.wg.Done()
 	h, ok := r.Context().Value(handlerKey{}).(http.Handler)
 	if !ok {
@@ -65,6 +71,17 @@ func (w *webServer) dispatch(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	h.ServeHTTP(rw, r)
+}
+
+// begin counts a request, or refuses it when the server is being closed.
+func (w *webServer) begin() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed {
+		return false
+	}
+	w.wg.Add(1)
+	return true
 }
 
 // take hands a connection over.
@@ -80,6 +97,9 @@ func (w *webServer) take(ctx context.Context, c *wire.Conn, l sim.Listener) {
 
 // close ends all connections and waits for the requests in progress.
 func (w *webServer) close() {
+	w.mu.Lock()
+	w.closed = true
+	w.mu.Unlock()
 	_ = w.l.Close()
 	_ = w.srv.Close()
 	w.wg.Wait()
