@@ -147,10 +147,10 @@ func (x *powernode) live() {
 	often(x.s, "requests", 1.1, x.request)
 	often(x.s, "jobs", 0.7, x.job)
 	often(x.s, "stack", 0.5, x.stackLine)
-	x.docks[2].SetDown(true, true)
 	if x.p.Calm {
 		return
 	}
+	x.docks[2].SetDown(true, true)
 	drop(x.docks[1], 40*time.Second, 3*time.Minute, 45*time.Second, true)
 	// Somebody restarts the heavy worker in quick succession; it drains each time.
 	x.s.Every(x.s.Start().Sub(x.s.Now())+25*time.Second, func(now time.Time) time.Duration {
