@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/http"
 	"strings"
 	"sync"
 	"syscall"
@@ -48,6 +49,11 @@ func (h *host) attach(m *sim.Host) {
 	h.sim = m
 	if m.Spec.Engine != nil {
 		h.engine = engine.New(h.fleet.ctx, m, inside{h})
+		if h.head.Engine {
+			m.Listeners = append(m.Listeners, &sim.Listener{
+				Proto: "tcp", IP: "0.0.0.0", Port: dockerPort, Process: "dockerd", Handler: h.engineOrSilence(), TLS: h.fleet.keys.dockerServer(h.name, h.addr),
+			})
+		}
 	}
 	if h.nfsHangs {
 		for _, d := range m.Spec.Disks {
@@ -64,6 +70,17 @@ func (h *host) attach(m *sim.Host) {
 			h.cutAll(syscall.ECONNRESET)
 		}
 	})
+}
+
+// dockerPort is where an engine listens with TLS.
+const dockerPort = 2376
+
+// engineOrSilence answers for the engine, or never, when Params.Hang says so.
+func (h *host) engineOrSilence() http.Handler {
+	if !h.dockerHangs {
+		return h.engine
+	}
+	return http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 }
 
 func (h *host) each(fn func(*wire.Conn)) {

@@ -24,7 +24,7 @@ environment = "production"
 	for _, s := range f.sites {
 		if !seen[s.world.Name] {
 			seen[s.world.Name] = true
-			b.WriteString(s.world.Groups)
+			b.WriteString(f.section(s, s.world.Groups, dir))
 		}
 		b.WriteString(f.section(s, s.world.Inventory, dir))
 		if s.plan.Copy == 0 {
@@ -51,6 +51,11 @@ func (f *Fleet) Install(dir string) (string, error) {
 		return "", err
 	}
 	files := map[string]string{"hosts.toml": f.Inventory(dir), "known_hosts": known, "id_ed25519": string(key)}
+	ca, cert, dkey, err := f.keys.dockerClient()
+	if err != nil {
+		return "", err
+	}
+	files["docker-ca.pem"], files["docker-cert.pem"], files["docker-key.pem"] = string(ca), string(cert), string(dkey)
 	for _, s := range f.sites {
 		for name, text := range s.world.Secrets {
 			files[name] = text + "\n"

@@ -177,8 +177,9 @@ func (h *host) dial(ctx context.Context, c *sim.Container, who vfs.Cred, network
 	}
 	loop := isLoopback(ip)
 	if c != nil && loop && c.NetMode() != "host" {
-		hd, text := c.Handler(port), c.Spec.Banner[port]
-		box, inside = sim.Listener{Handler: hd, Banner: text, C: c, TLS: c.Spec.TLS[port]}, hd != nil || text != ""
+		hd := c.Handler(port)
+		text, greets := c.Spec.Banner[port]
+		box, inside = sim.Listener{Handler: hd, Banner: text, C: c, TLS: c.Spec.TLS[port]}, hd != nil || greets
 		if !inside {
 			s.Unlock()
 			return nil, opError(network, address, os.NewSyscallError("connect", syscall.ECONNREFUSED))

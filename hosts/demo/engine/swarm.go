@@ -156,12 +156,7 @@ func serviceDoc(v *sim.SwarmService, status bool) map[string]any {
 		m["UpdateStatus"] = d
 	}
 	if status {
-		run, want := 0, v.Replicas
-		for _, t := range v.Tasks {
-			if t.State == "running" && t.Desired == "running" {
-				run++
-			}
-		}
+		run, want := v.Running(), v.Replicas
 		if v.Global {
 			want = run
 		}
@@ -205,7 +200,14 @@ func (s *Server) service(r *http.Request) (any, error) {
 }
 
 func taskDoc(v *sim.SwarmService, t *sim.SwarmTask) map[string]any {
-	status := map[string]any{"Timestamp": stamp(t.At), "State": t.State, "Message": t.Message, "PortStatus": map[string]any{}}
+	message := t.Message
+	if t.Container != nil && t.Desired == "running" {
+		if message = "started"; t.Now() != "running" {
+			message = t.Now()
+		}
+		t.ContainerID, t.PID = t.Container.ID, t.Container.PID
+	}
+	status := map[string]any{"Timestamp": stamp(t.At), "State": t.Now(), "Message": message, "PortStatus": map[string]any{}}
 	if t.Err != "" {
 		status["Err"] = t.Err
 	}

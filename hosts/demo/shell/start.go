@@ -162,7 +162,8 @@ func afterOptions(withValue string) program {
 // nothing.
 func sudoProgram(p *proc) int {
 	args := p.args[1:]
-	as, fromIn, never, check, keep := "root", false, false, false, false
+	as, prompt := "root", "[sudo] password for "+p.user.Name+": "
+	fromIn, never, check, keep := false, false, false, false
 	for len(args) > 0 && strings.HasPrefix(args[0], "-") {
 		a := args[0]
 		args = args[1:]
@@ -181,15 +182,18 @@ func sudoProgram(p *proc) int {
 				keep = true
 			case 'u', 'p', 'g':
 				if len(args) > 0 {
-					if c == 'u' {
+					switch c {
+					case 'u':
 						as = args[0]
+					case 'p':
+						prompt = args[0]
 					}
 					args = args[1:]
 				}
 			}
 		}
 	}
-	if code := p.authorize(fromIn, never); code != 0 {
+	if code := p.authorize(fromIn, never, prompt); code != 0 {
 		return code
 	}
 	u, ok := p.host().User(as)
@@ -220,19 +224,17 @@ func sudoProgram(p *proc) int {
 }
 
 // authorize applies the rule of sudoers and returns the exit status of a refusal.
-func (p *proc) authorize(fromIn, never bool) int {
+func (p *proc) authorize(fromIn, never bool, prompt string) int {
 	switch {
 	case p.root() || p.user.Sudo == sim.SudoNoPasswd:
 		return 0
-	case never && p.user.Sudo == sim.SudoPassword:
-		return p.die(1, "sudo: a password is required")
 	case never:
 		return p.die(1, "sudo: a password is required")
 	case !fromIn:
 		return p.die(1, "sudo: a terminal is required to read the password; either use the -S option to read from standard input or configure an askpass helper\nsudo: a password is required")
 	}
 	for try := range 3 {
-		_, _ = io.WriteString(p.err, "[sudo] password for "+p.user.Name+": ")
+		_, _ = io.WriteString(p.err, prompt)
 		line, err := readLine(p.in)
 		if err != nil {
 			return p.die(1, "\nsudo: no password was provided\nsudo: %d incorrect password attempt%s", try+1, plural(try+1))

@@ -182,6 +182,9 @@ func (c *Container) die(now time.Time, exit int) {
 	}
 	c.Event(now, "die", "execDuration", strconv.Itoa(int(took.Seconds())), "exitCode", strconv.Itoa(exit))
 	c.netEvents(now, "disconnect")
+	if c.Spec.Died != nil {
+		c.Spec.Died(c, now, exit)
+	}
 	again := false
 	switch c.Spec.Restart {
 	case "always", "unless-stopped":

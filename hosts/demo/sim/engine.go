@@ -85,9 +85,10 @@ type ContainerSpec struct {
 	LogDriver  string
 	LogOpts    map[string]string
 	Privileged bool
-	Open       []string // files the main process holds open, as it sees them
-	TTY        bool     // has a terminal: its log is one raw stream
-	ExitCode   int      // when it is ended by SIGTERM
+	Open       []string                                    // files the main process holds open, as it sees them
+	Died       func(c *Container, now time.Time, exit int) // called when the main process has ended
+	TTY        bool                                        // has a terminal: its log is one raw stream
+	ExitCode   int                                         // when it is ended by SIGTERM
 
 	Off      string        // starts as "exited" or "created" instead of running
 	Exit     int           // exit code of an exited one
@@ -370,6 +371,34 @@ type SwarmService struct {
 type UpdateStatus struct {
 	State, Message     string
 	Started, Completed time.Time
+}
+
+// Running counts the tasks that run as wanted.
+func (v *SwarmService) Running() int {
+	n := 0
+	for _, t := range v.Tasks {
+		if t.Now() == "running" && t.Desired == "running" {
+			n++
+		}
+	}
+	return n
+}
+
+// Now is the state of the task: that of its container where this engine has it.
+func (t *SwarmTask) Now() string {
+	c := t.Container
+	switch {
+	case c == nil || t.Desired != "running":
+		return t.State
+	case c.Running() && c.Health == "starting":
+		return "starting"
+	case c.Running():
+		return "running"
+	case c.State == "created":
+		return "preparing"
+	default:
+		return "failed"
+	}
 }
 
 // SwarmTask is one instance of a service.

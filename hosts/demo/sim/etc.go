@@ -68,6 +68,9 @@ func (h *Host) passwd() string {
 	var b strings.Builder
 	b.WriteString("root:x:0:0:root:/root:/bin/bash\nwww-data:x:33:33:www-data:/var/www:/usr/sbin/nologin\n")
 	for _, u := range h.Spec.Users {
+		if u.UID == 0 {
+			continue
+		}
 		sh := u.Shell
 		if sh == "" {
 			sh = "/bin/bash"

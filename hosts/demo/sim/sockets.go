@@ -43,7 +43,7 @@ func (u *Unit) listening() bool {
 	if u.Suffix() == "socket" {
 		return u.Active == "active"
 	}
-	return u.Running()
+	return u.Running() && !u.Deaf
 }
 
 // sockets lists what the engine opens on the host for the container.
@@ -142,8 +142,9 @@ func (h *Host) FindInside(ip string, port int) (Listener, bool) {
 			if a != ip || !c.Running() {
 				continue
 			}
-			hd, banner := c.Handler(port), c.Spec.Banner[port]
-			if hd == nil && banner == "" {
+			hd := c.Handler(port)
+			banner, greets := c.Spec.Banner[port]
+			if hd == nil && !greets {
 				return Listener{}, false
 			}
 			return Listener{Proto: "tcp", IP: ip, Port: port, C: c, CPort: port, PID: c.PID, Process: c.process(), Handler: hd, Banner: banner, TLS: c.Spec.TLS[port]}, true

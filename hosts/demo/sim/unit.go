@@ -66,6 +66,7 @@ type Unit struct {
 	Job                 int
 	JobType             string
 	NeedReload          bool
+	Deaf                bool // runs, and its ports refuse connections
 	Sick                bool // health endpoints of the process answer with an error
 	Busy                int  // calls or jobs in progress, for services that have such
 

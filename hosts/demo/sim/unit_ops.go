@@ -153,7 +153,7 @@ func (u *Unit) begin(now time.Time) {
 }
 
 func (u *Unit) started(now time.Time) {
-	u.Result, u.ExitCode, u.ExitStatus = "success", 0, 0
+	u.Result, u.ExitCode, u.ExitStatus, u.Deaf = "success", 0, 0, false
 	u.set("active", u.activeSub(), now)
 	u.manager(now, Info, "Started "+u.title()+".")
 	if u.Spec.OnStart != nil {

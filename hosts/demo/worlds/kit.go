@@ -39,6 +39,10 @@ func machine(p *Plan, hd Head, os sim.OS, cpus int, mem uint64) sim.HostSpec {
 	if os.ID == "ubuntu" {
 		systemd, kernel = 255, "6.8.0-45-generic"
 	}
+	user := sim.User{Name: hd.User, UID: 1000, Groups: []string{hd.User, "adm", "sudo"}, Home: "/home/" + hd.User, Sudo: sim.SudoNoPasswd}
+	if hd.User == "root" {
+		user = sim.User{Name: "root", Groups: []string{"root"}, Home: "/root"}
+	}
 	return sim.HostSpec{
 		Name: p.Name(hd.Name), Addr: p.Addr(hd.Addr), Port: hd.Port, OS: os, Kernel: kernel, Arch: "x86_64", Virt: "kvm", CPUs: cpus, Mem: mem, Swap: 2 * gib,
 		Systemd: systemd, Load: 0.4, LoadSwing: 0.3, MemUsed: 0.45,
@@ -47,7 +51,7 @@ func machine(p *Plan, hd Head, os sim.OS, cpus int, mem uint64) sim.HostSpec {
 			{Device: "tmpfs", Mount: "/run", Type: "tmpfs", Options: "rw,nosuid,nodev,size=803272k,mode=755", Size: 803272 * kib, Used: 1844 * kib, Inodes: 1004088, InodesUsed: 912},
 			{Device: "/dev/sda15", Mount: "/boot/efi", Type: "vfat", Options: "rw,relatime", Size: 127729664, Used: 12 * mib},
 		},
-		Users: []sim.User{{Name: hd.User, UID: 1000, Groups: []string{hd.User, "adm", "sudo"}, Home: "/home/" + hd.User, Sudo: sim.SudoNoPasswd}},
+		Users: []sim.User{user},
 	}
 }
 

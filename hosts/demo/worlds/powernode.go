@@ -1,172 +1,162 @@
 package worlds
 
-import (
-	"time"
+import "midwatch/hosts/demo/sim"
 
-	"midwatch/hosts/demo/sim"
-)
-
-// Powernode is a platform of templated systemd units beside Docker hosts that another platform
-// manages. What is wrong with it is what its guide warns of:
+// Powernode is a platform under systemd, and the Docker hosts it manages. Its planted faults:
 //
-//   - powernode-worker@ai-heavy drains for longer than the 30 seconds that are allowed, and stays
-//     "deactivating" meanwhile; it is restarted again and again by somebody in a hurry;
-//   - powernode-backend@api2 has the port of the default instance in its configuration and restarts
-//     until systemd gives up (start-limit-hit);
-//   - powernode-worker-web is down, so port 4567 refuses connections;
-//   - of the Docker hosts one answers, one drops off now and then, one has been gone for long, and one
-//     is in maintenance;
-//   - PostgreSQL of the compose stack is published on every address, and the backend's health is
-//     shallow: /health says healthy while /health/detailed says that Redis is slow.
+//   - powernode-backend@api2 wants port 3002, which powernode-frontend@default has in production: it
+//     restarts until systemd gives up (start-limit-hit), and somebody starts it again later;
+//   - powernode-worker@ai-heavy uses Redis database 0 (cache) instead of 1 (queues), drains for longer
+//     than 30 seconds, and is restarted again and again by an impatient operator;
+//   - powernode-worker-web@default is active and port 4567 refuses connections, until that unit is
+//     restarted;
+//   - on pn-app-2 the worker container has no BACKEND_API_URL and dials its default, localhost:3000;
+//     its image is :latest; Redis is published on all addresses; our user may not open Docker's socket;
+//   - the Docker hosts stand in Powernode's states: pn-swarm-1 connected, pn-runner disconnected now
+//     and then (packets vanish), pn-docker-3 in error (nothing answers), pn-docker-4 in maintenance;
+//   - in the Swarm one node is down, powernode_backend runs 2 of 3, and the last update of
+//     powernode_worker was rolled back.
+//
+// Backend requests fail with 500 now and then; the stack trace is in the backend's journal under the
+// request_id that worker and frontend log too.
 func Powernode() World {
 	w := World{
-		Name: "powernode", Title: "systemd target with templated instances, Docker hosts in every state",
+		Name: "powernode", Title: "a systemd target with templated instances, Docker hosts and a Swarm",
 		Hosts: []Head{
-			{Name: "app-1", Addr: "192.168.70.10", User: "deploy"},
-			{Name: "dock-1", Addr: "192.168.70.21", User: "deploy"},
-			{Name: "dock-2", Addr: "192.168.70.22", User: "deploy"},
-			{Name: "dock-3", Addr: "192.168.70.23", User: "deploy"},
-			{Name: "dock-4", Addr: "192.168.70.24", User: "deploy"},
+			{Name: "pn-app-1", Addr: "10.60.0.11", User: "powernode", Port: 2222},
+			{Name: "pn-app-2", Addr: "10.60.0.12", User: "powernode"},
+			{Name: "pn-swarm-1", Addr: "10.60.0.21", User: "root", Engine: true},
+			{Name: "pn-runner", Addr: "10.60.0.31", User: "root", Engine: true},
+			{Name: "pn-docker-3", Addr: "10.60.0.33", User: "powernode"},
+			{Name: "pn-docker-4", Addr: "10.60.0.34", User: "powernode"},
 		},
-		Names: map[string]string{"powernode.example.com": "192.168.70.10"},
-	}
-	w.Groups = `
+		Names: map[string]string{"app.powernode.example": "10.60.0.11", "pn.powernode.example": "10.60.0.12"},
+		Groups: `
 [groups.powernode]
-labels = { team = "platform" }
-sudo = "nopasswd"
+parents = ["production"]
+user = "powernode"
+sudo = "password"
+sudo_password = { file = "DIR/powernode-sudo" }
 
-[groups.powernode-app.systemd]
+[groups.powernode.systemd]
 targets = ["powernode.target"]
 
-[[groups.powernode-app.systemd.units]]
+[[groups.powernode.systemd.units]]
 match = "powernode-backend@*.service"
 ports = [3000]
 restart = "reload"
 reload_with = "SIGUSR2"
-env_file = "/etc/powernode/backend-%i.conf"
+env_file = "/etc/powernode/backend-%%i.conf"
 
-[[groups.powernode-app.systemd.units]]
+[[groups.powernode.systemd.units]]
 match = "powernode-worker@*.service"
 restart = "restart"
 check_after = "30s"
 drain_max = "30s"
 cooldown = "1m"
-env_file = "/etc/powernode/worker-%i.conf"
+env_file = "/etc/powernode/worker-%%i.conf"
 
-[[groups.powernode-app.systemd.units]]
+[[groups.powernode.systemd.units]]
 match = "powernode-worker-web@*.service"
 ports = [4567]
-env_file = "/etc/powernode/worker-web-%i.conf"
-`
-	w.Inventory = `
-[hosts.%app-1%]
-address = "192.168.70.10"
-groups = ["powernode", "powernode-app", "production"]
-user = "deploy"
+env_file = "/etc/powernode/worker-web-%%i.conf"
+
+[[groups.powernode.systemd.units]]
+match = "powernode-frontend@*.service"
+ports = [3002]
+env_file = "/etc/powernode/frontend-%%i.conf"
+`,
+		Inventory: `
+[hosts.%pn-app-1%]
+address = "10.60.0.11"
+port = 2222
+groups = ["powernode"]
 docker = false
-labels = { role = "app" }
 
-[hosts.%dock-1%]
-address = "192.168.70.21"
+[hosts.%pn-app-2%]
+address = "10.60.0.12"
 groups = ["powernode"]
-user = "deploy"
-labels = { role = "docker" }
+[hosts.%pn-app-2%.docker]
+sudo = true
+[hosts.%pn-app-2%.traefik]
+container = "traefik"
+api = "http://127.0.0.1:8080"
 
-[hosts.%dock-2%]
-address = "192.168.70.22"
-groups = ["powernode"]
-user = "deploy"
-labels = { role = "docker" }
+[hosts.%pn-swarm-1%]
+kind = "docker"
+groups = ["production"]
+[hosts.%pn-swarm-1%.docker]
+address = "tcp://10.60.0.21:2376"
+ca = "DIR/docker-ca.pem"
+cert = "DIR/docker-cert.pem"
+key = "DIR/docker-key.pem"
 
-[hosts.%dock-3%]
-address = "192.168.70.23"
-groups = ["powernode"]
-user = "deploy"
-labels = { role = "docker" }
+[hosts.%pn-runner%]
+kind = "docker"
+[hosts.%pn-runner%.docker]
+address = "tcp://10.60.0.31:2376"
+ca = "DIR/docker-ca.pem"
+cert = "DIR/docker-cert.pem"
+key = "DIR/docker-key.pem"
 
-[hosts.%dock-4%]
-address = "192.168.70.24"
+[hosts.%pn-docker-3%]
+address = "10.60.0.33"
 groups = ["powernode"]
-user = "deploy"
-labels = { role = "docker" }
-maintenance = "kernel update, back on Friday"
-`
-	w.Extra = `
+
+[hosts.%pn-docker-4%]
+address = "10.60.0.34"
+groups = ["powernode"]
+maintenance = "disk replacement, ask the data centre"
+`,
+		Extra: `
 [probes.powernode-health]
 service = "powernode"
 kind = "basic"
 url = "http://127.0.0.1:3000/health"
-from = "%app-1%"
+from = "%pn-app-1%"
 
 [probes.powernode-detailed]
 service = "powernode"
 kind = "detailed"
 url = "http://127.0.0.1:3000/health/detailed"
-from = "%app-1%"
+from = "%pn-app-1%"
+expect_json = { status = "ok" }
 
 [probes.powernode-ready]
 service = "powernode"
 kind = "ready"
 url = "http://127.0.0.1:3000/health/ready"
-from = "%app-1%"
+from = "%pn-app-1%"
 
-[probes.powernode-sidekiq-web]
+[probes.powernode-live]
 service = "powernode"
+kind = "live"
+url = "http://127.0.0.1:3000/health/live"
+from = "%pn-app-1%"
+interval = "10s"
+timeout = "2s"
+
+[probes.powernode-sidekiq]
+service = "powernode-worker-web"
 tcp = "127.0.0.1:4567"
-from = "%app-1%"
+from = "%pn-app-1%"
+
+[probes.powernode-docker]
+service = "powernode-docker"
+url = "https://pn.powernode.example/api/v1/status"
+tolerate_bad_cert = true
 
 [logs.powernode]
 sources = [
-  { host = "%app-1%", unit = "powernode-*.service" },
-  { host = "%dock-1%", container = "powernode-*" },
+  { group = "powernode", unit = "powernode-*@*.service" },
+  { host = "%pn-app-1%", journal = true },
 ]
-`
-	w.Build = func(s *sim.Site, p *Plan) {
-		x := &powernode{s: s, p: p, w: w}
-		x.buildApp()
-		x.buildDocks()
-		x.live()
+`,
+		Secrets: map[string]string{"powernode-sudo": powernodePassword},
 	}
+	w.Build = func(s *sim.Site, p *Plan) { buildPowernode(w, s, p) }
 	return w
 }
 
-// powernode is one copy of the world.
-type powernode struct {
-	s   *sim.Site
-	p   *Plan
-	w   World
-	app *sim.Host
-	// units by what the guide calls them
-	backend, api2, worker, heavy *sim.Unit
-	docks                        []*sim.Host
-	stack                        []*sim.Container
-}
-
-// live lets people use the platform and things go wrong.
-func (x *powernode) live() {
-	often(x.s, "requests", 1.1, x.request)
-	often(x.s, "jobs", 0.7, x.job)
-	often(x.s, "stack", 0.5, x.stackLine)
-	if x.p.Calm {
-		return
-	}
-	x.docks[2].SetDown(true, true)
-	drop(x.docks[1], 40*time.Second, 3*time.Minute, 45*time.Second, true)
-	// Somebody restarts the heavy worker in quick succession; it drains each time.
-	x.s.Every(x.s.Start().Sub(x.s.Now())+25*time.Second, func(now time.Time) time.Duration {
-		if x.heavy.Active == "active" {
-			x.app.SystemLog(now, "ssh.service", "sudo", sim.Notice, "deploy : TTY=pts/0 ; PWD=/srv/powernode ; USER=root ; COMMAND=/usr/bin/systemctl restart powernode-worker@ai-heavy")
-			x.heavy.Restart()
-		}
-		return 2*time.Minute + 10*time.Second
-	})
-	// One container of the stack crashes now and then and is started again by its policy.
-	r := x.s.Rand("crash")
-	x.s.Every(90*time.Second, func(now time.Time) time.Duration {
-		if c := x.stack[2]; c.Running() {
-			c.Errout(now, `{"level":"fatal","msg":"could not reach redis","error":"dial tcp: i/o timeout"}`)
-			c.Fail(1)
-		}
-		return 4*time.Minute + time.Duration(r.IntN(120))*time.Second
-	})
-}
+// powernodePassword is what sudo asks for. It opens nothing but the demo.
+const powernodePassword = "demo-sudo-9d1c"

@@ -99,10 +99,14 @@ func (p *Plan) Text(w World, text string) string {
 	return strings.NewReplacer(pairs...).Replace(text)
 }
 
-// Names replaces the names between percent signs.
+// Names replaces the names between percent signs; a doubled sign is one.
 func (p *Plan) Names(text string) string {
 	f := strings.Split(text, "%")
 	for i := 1; i < len(f); i += 2 {
+		if f[i] == "" {
+			f[i] = "%"
+			continue
+		}
 		f[i] = p.Name(f[i])
 	}
 	return strings.Join(f, "")
