@@ -45,7 +45,7 @@ func (x *cortex) buildEdge() {
 	s, p := x.s, x.p
 	sp := machine(p, x.w.Hosts[0], bookworm(), 4, 8*gib)
 	sp.Up, sp.Load, sp.LoadSwing = 61*day, 0.35, 0.25
-	docker(&sp, "27.3.1", "1.47")
+	docker(&sp)
 	sp.Disks = append(sp.Disks, sim.DiskSpec{Device: "/dev/mapper/vg1-volume1", Mount: "/volume1", Type: "ext4", Size: 3600 * gib, Used: 2210 * gib, Inodes: 244 << 20, InodesUsed: 9 << 20, Growth: 40e3})
 	h := s.AddHost(sp)
 	x.edge = h

@@ -17,7 +17,7 @@ func (x *cortex) buildProd() {
 	s, p := x.s, x.p
 	sp := machine(p, x.w.Hosts[1], bookworm(), 8, 32*gib)
 	sp.Up, sp.Load, sp.LoadSwing, sp.MemUsed, sp.Stall = 33*day, 1.7, 1.1, 0.52, 0.8
-	docker(&sp, "27.3.1", "1.47")
+	docker(&sp)
 	edge := p.Addr("192.168.68.90")
 	nfs := sim.DiskSpec{
 		Device: edge + ":/volume1/docker/ai-hub/data", Mount: "/var/lib/docker/volumes/" + hubVolume + "/_data", Type: "nfs4",

@@ -56,8 +56,8 @@ func machine(p *Plan, hd Head, os sim.OS, cpus int, mem uint64) sim.HostSpec {
 }
 
 // docker puts an engine on a machine and its user into the group.
-func docker(sp *sim.HostSpec, version, api string) {
-	sp.Engine = &sim.EngineSpec{Version: version, API: api, MinAPI: "1.24", Compose: "2.29.7"}
+func docker(sp *sim.HostSpec) {
+	sp.Engine = &sim.EngineSpec{Version: "27.3.1", API: "1.47", MinAPI: "1.24", Compose: "2.29.7"}
 	sp.Users[0].Groups = append(sp.Users[0].Groups, "docker")
 }
 

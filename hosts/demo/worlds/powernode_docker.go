@@ -15,7 +15,7 @@ const registry = "git.powernode.example/powernode/"
 func (x *powernode) buildDocker() {
 	sp := x.machine(1, 4, 16*gib)
 	sp.Up, sp.Load, sp.LoadSwing = 12*day, 1.1, 0.6
-	docker(&sp, "27.3.1", "1.47")
+	docker(&sp)
 	sp.Users[0].Groups = sp.Users[0].Groups[:3] // not in the group docker
 	h := x.s.AddHost(sp)
 	base(h)
@@ -242,7 +242,7 @@ func (x *powernode) buildIdle() {
 	for i := 4; i < 6; i++ {
 		sp := x.machine(i, 4, 8*gib)
 		sp.Up = 90 * day
-		docker(&sp, "27.3.1", "1.47")
+		docker(&sp)
 		h := x.s.AddHost(sp)
 		base(h)
 		if i == 4 {
