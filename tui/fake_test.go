@@ -107,21 +107,25 @@ func (f *fakeFleet) Refresh(string)                { f.refreshed++ }
 func (f *fakeFleet) Watch(hosts.Topic) func()      { return func() {} }
 func (f *fakeFleet) SetMaintenance(string, string) {}
 
+// fakeOps is asked by the loop and by commands at the same time, as the real one is.
 type fakeOps struct {
+	mu    sync.Mutex
 	lease hosts.Lease
 	now   func() time.Time
 	err   error
 }
 
-func (o *fakeOps) Lease() hosts.Lease { return o.lease }
+func (o *fakeOps) Lease() hosts.Lease { o.mu.Lock(); defer o.mu.Unlock(); return o.lease }
 func (o *fakeOps) Unlock(reason string, d time.Duration) (hosts.Lease, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	if o.err != nil {
 		return hosts.Lease{}, o.err
 	}
 	o.lease = hosts.Lease{Reason: reason, From: o.now(), Until: o.now().Add(d)}
 	return o.lease, nil
 }
-func (o *fakeOps) Lock() { o.lease = hosts.Lease{} }
+func (o *fakeOps) Lock() { o.mu.Lock(); defer o.mu.Unlock(); o.lease = hosts.Lease{} }
 func (o *fakeOps) Container(context.Context, string, string, string, string) (string, error) {
 	return "", errors.New("not here")
 }

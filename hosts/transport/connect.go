@@ -240,6 +240,9 @@ func handshake(ctx context.Context, nc net.Conn, s Settings, t Target, p Params,
 	stop()
 	if err != nil {
 		_ = nc.Close()
+		if c, ok := nc.(*commandConn); ok {
+			err = c.explain(err)
+		}
 		return nil, handshakeFault(ctx, err, late, s, v, l)
 	}
 	c := newClient(ssh.NewClient(cc, chans, reqs), w, t.MaxSessions)
@@ -251,6 +254,14 @@ func handshake(ctx context.Context, nc net.Conn, s Settings, t Target, p Params,
 		c.facts.HostKey = v.key.Type() + " " + ssh.FingerprintSHA256(v.key)
 	}
 	return c, nil
+}
+
+// brokenOff reports that the other side went away; broken and closed pipes are what our own write
+// meets when it comes after the other side's close.
+func brokenOff(err error) bool {
+	text := err.Error()
+	return errors.Is(err, io.EOF) || strings.HasSuffix(text, "EOF") || strings.Contains(text, "connection reset") ||
+		strings.Contains(text, "broken pipe") || strings.Contains(text, "closed pipe")
 }
 
 // handshakeFault finds out what a failed handshake failed of; ssh's own words are the last resort.
@@ -281,9 +292,7 @@ func handshakeFault(ctx context.Context, err error, late bool, s Settings, v *ve
 		// The server's own way to say no: too many attempts, or a login it closes.
 		return l.wrap(fmt.Sprintf("the server ended the login (%s)", text), hosts.ErrAuth)
 	}
-	if errors.Is(err, io.EOF) || strings.HasSuffix(text, "EOF") || strings.Contains(text, "connection reset") ||
-		strings.Contains(text, "broken pipe") || strings.Contains(text, "closed pipe") {
-		// The last two are what our own write meets when it comes after the other side's close.
+	if brokenOff(err) {
 		text = "it closed the connection during the handshake"
 	}
 	return &connectError{text: fmt.Sprintf("ssh with %s: %s", s.address(), text), kind: hosts.ErrUnreached, cause: err}

@@ -169,6 +169,15 @@ func (c *commandConn) ended() error {
 	return fmt.Errorf("exit %d", st.code)
 }
 
+// explain puts the command's own last words in the place of an error that says only that it went
+// away: whether our write or its end is noticed first is a matter of luck. Call it after Close.
+func (c *commandConn) explain(err error) error {
+	if why := lastLine(c.errs.Bytes()); why != "" && brokenOff(err) {
+		return errors.New(why)
+	}
+	return err
+}
+
 // Close ends the command.
 func (c *commandConn) Close() error {
 	c.once.Do(func() {
