@@ -179,6 +179,9 @@ func (w *world) logSources() logs.Sources {
 		if n, ok := w.nodes[host]; ok {
 			return n, nil
 		}
+		if w.live == nil {
+			return nil, errCapture
+		}
 		return nil, fmt.Errorf("no host %q", host)
 	}
 	return logs.Sources{

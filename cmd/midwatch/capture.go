@@ -200,6 +200,9 @@ func (w *world) secrets(ctx context.Context) []hosts.Secret {
 	return out
 }
 
+// errCapture is the answer to what only a host could tell.
+var errCapture = errors.New("a capture holds facts only, no logs and no details: ask the host itself")
+
 // frozen is the fleet of a capture: it never changes.
 type frozen struct{ snap *hosts.Snapshot }
 

@@ -141,6 +141,9 @@ func (w *world) Tail(ctx context.Context, q hosts.LogQuery) (hosts.LogStream, er
 
 // ContainerDetail reads what is shown of one container.
 func (w *world) ContainerDetail(ctx context.Context, host, id string) (hosts.ContainerDetail, error) {
+	if w.live == nil {
+		return hosts.ContainerDetail{}, errCapture
+	}
 	n, ok := w.nodes[host]
 	if !ok || n.docker == nil {
 		return hosts.ContainerDetail{}, fmt.Errorf("%s has no docker", host)
