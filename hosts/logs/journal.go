@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"midwatch/hosts"
+	"midwatch/hosts/logline"
 )
 
 // JournalEntry is one entry of journalctl -o json, as far as it is shown.
@@ -146,10 +147,10 @@ func (e *JournalEntry) entry(src hosts.LogSource) hosts.Entry {
 	if e.Omitted {
 		text = "(message too large, not printed by journalctl)"
 	}
-	level := LevelOfPriority(e.Priority)
+	level := logline.LevelOfPriority(e.Priority)
 	// Services that print to standard output all get priority 6; what the line itself says counts.
 	if e.Priority < 0 || e.Priority >= 5 {
-		if l := Level(text); l != hosts.LevelNone {
+		if l := logline.Level(text); l != hosts.LevelNone {
 			level = l
 		}
 	}

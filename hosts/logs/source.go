@@ -10,6 +10,7 @@ import (
 
 	"midwatch/hosts"
 	"midwatch/hosts/docker"
+	"midwatch/hosts/logline"
 )
 
 // reader is one source. It remembers the last line it returned, and open goes on behind it.
@@ -167,7 +168,7 @@ func (r *containerReader) next() (hosts.Entry, error) {
 		at = time.Now() // an engine without timestamps; the arrival is the best that is known
 	}
 	return hosts.Entry{
-		Time: at, Host: r.src.Host, Source: r.src, Level: Level(text), Text: text, Stderr: l.Stderr,
+		Time: at, Host: r.src.Host, Source: r.src, Level: logline.Level(text), Text: text, Stderr: l.Stderr,
 		Cursor: l.Cursor.String(),
 	}, nil
 }

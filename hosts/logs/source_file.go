@@ -12,6 +12,7 @@ import (
 
 	"midwatch/hosts"
 	"midwatch/hosts/docker"
+	"midwatch/hosts/logline"
 )
 
 // searchLines is how far back a file is read when lines since a moment are wanted: a file has no
@@ -156,7 +157,7 @@ func (r *fileReader) next() (hosts.Entry, error) {
 		if over > 0 {
 			text += fmt.Sprintf(" … (%d bytes more)", over)
 		}
-		e := r.entry(at, text, Level(text))
+		e := r.entry(at, text, logline.Level(text))
 		if r.search {
 			r.search = false
 			r.notice = fmt.Sprintf("(only the last %d lines of the file were searched)", searchLines)
