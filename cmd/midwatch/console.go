@@ -23,9 +23,9 @@ import (
 // Everything else is made ready meanwhile.
 const answerWait = 50 * time.Millisecond
 
-// framesPerSecond bounds writing to the terminal. The renderer wakes up as often even when nothing
-// changed, and at Bubble Tea's own 60 that is most of what an idle console costs.
-const framesPerSecond = 30
+// libraryFrames is how often a second the library's renderer looks for frames. It has none: ui.Painter
+// paints them.
+const libraryFrames = 1
 
 // runConsole shows the console on the inventory, or on the demo fleet with --demo.
 func (a *app) runConsole(ctx context.Context, _ []string) (err error) {
@@ -76,8 +76,9 @@ func (a *app) loop(ctx context.Context, root *tui.Root, out *ui.Output, answer b
 		in = tty.NewFilter(a.stdin, a.now)
 	}
 	// ctx is not given to the program: its end is one more signal, which the console may ask about.
-	p := tea.NewProgram(root, tea.WithInput(in), tea.WithOutput(out), tea.WithoutSignalHandler(),
-		tea.WithAltScreen(), tea.WithMouseCellMotion(), tea.WithFPS(framesPerSecond))
+	painter := ui.NewPainter(out)
+	p := tea.NewProgram(painter.Model(root), tea.WithInput(in), tea.WithOutput(painter), tea.WithoutSignalHandler(),
+		tea.WithAltScreen(), tea.WithMouseCellMotion(), tea.WithFPS(libraryFrames))
 	release := a.signals.route(func(s os.Signal) {
 		if s == syscall.SIGHUP {
 			go p.Quit() // nobody is there to be asked
