@@ -16,7 +16,11 @@ const (
 
 // Parse reads files; the first is the main one, the others are found by its includes. Relative
 // includes are taken from the main file's folder, as nginx does with its configuration prefix.
-func Parse(files []nginx.File) *nginx.Config {
+func Parse(files []nginx.File) *nginx.Config { return ParseWith(files, nil) }
+
+// ParseWith is Parse where some includes mean other files than their names say: what resolve returns
+// for the argument of an include are names in files. It returns nil for what it does not know.
+func ParseWith(files []nginx.File, resolve func(include string) []string) *nginx.Config {
 	c := &nginx.Config{Files: files, PerFile: map[string][]*nginx.Directive{}}
 	for _, f := range files {
 		ds, faults := parseFile(f)
@@ -27,7 +31,7 @@ func Parse(files []nginx.File) *nginx.Config {
 		c.Faults = append(c.Faults, nginx.Fault{File: "nginx", Text: "no configuration file"})
 		return c
 	}
-	e := &expander{c: c, prefix: path.Dir(files[0].Name)}
+	e := &expander{c: c, prefix: path.Dir(files[0].Name), resolve: resolve}
 	c.Root = e.expand(c.PerFile[files[0].Name], []string{files[0].Name})
 	return c
 }
@@ -35,9 +39,10 @@ func Parse(files []nginx.File) *nginx.Config {
 // expander splices included files in. The copies are shallow: a file included in two places gives
 // two lists of the same directives.
 type expander struct {
-	c      *nginx.Config
-	prefix string
-	count  int
+	c       *nginx.Config
+	prefix  string
+	resolve func(include string) []string
+	count   int
 }
 
 func (e *expander) expand(ds []*nginx.Directive, chain []string) []*nginx.Directive {
@@ -67,6 +72,9 @@ func (e *expander) include(d *nginx.Directive, chain []string) []*nginx.Directiv
 		pattern = path.Join(e.prefix, pattern)
 	}
 	names := e.match(pattern)
+	if len(names) == 0 && e.resolve != nil {
+		names = e.resolve(d.Args[0])
+	}
 	if len(names) == 0 && !strings.ContainsAny(pattern, "*?[") {
 		e.fault(d, "included file "+d.Args[0]+" is not at hand")
 	}

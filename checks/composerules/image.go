@@ -1,0 +1,61 @@
+package composerules
+
+import (
+	"slices"
+	"strings"
+
+	"midwatch/checks"
+)
+
+func latestImage() checks.Check {
+	return checks.Check{
+		ID:       "image-latest-or-untagged",
+		Title:    "the image has no fixed version",
+		Area:     checks.AreaCompose,
+		Severity: checks.Warning,
+		Why: "A moving tag means something else tomorrow: a container made again runs other code than the one before, two hosts run different code under one name, " +
+			"and there is nothing to roll back to.",
+		Fix:       "Name the version, best with its digest: image: NAME:VERSION@sha256:…",
+		Verify:    "docker inspect -f '{{.Image}}' CONTAINER equals docker image inspect -f '{{.Id}}' NAME:VERSION",
+		Sources:   []string{"https://docs.docker.com/reference/compose-file/services/#image"},
+		Diagnoses: []string{"unpinned-image"},
+		Eval:      checks.OnCompose(evalImage),
+	}
+}
+
+// moving are tags that point to whatever is newest of something.
+var moving = []string{"alpine", "stable", "nightly", "edge", "main", "master", "dev", "develop", "beta", "rolling", "current", "lts", "mainline", "slim"}
+
+func evalImage(c *checks.Compose) []checks.Finding {
+	var out []checks.Finding
+	for _, s := range c.Project.Services {
+		if s.Image == nil || s.Image.Str() == "" || strings.Contains(s.Image.Str(), "@sha256:") {
+			continue
+		}
+		f := c.At(s.Image.Pos, "service "+s.Name)
+		name, tag := cutTag(s.Image.Str())
+		switch {
+		case s.Build != nil && (tag == "" || tag == "latest"):
+			f.Title, f.Severity = name+" is built here under a tag that does not tell builds apart", checks.Info
+		case tag == "":
+			f.Title = name + " has no tag, which means latest"
+		case tag == "latest":
+			f.Title = name + " is pulled as latest"
+		case slices.Contains(moving, tag):
+			f.Title, f.Severity = name+":"+tag+" moves with every release", checks.Info
+		default:
+			continue
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+// cutTag splits a reference; a port of a registry is no tag.
+func cutTag(ref string) (name, tag string) {
+	slash := strings.LastIndexByte(ref, '/')
+	if colon := strings.LastIndexByte(ref, ':'); colon > slash {
+		return ref[:colon], ref[colon+1:]
+	}
+	return ref, ""
+}

@@ -1,0 +1,12 @@
+package composerules
+
+import (
+	"testing"
+
+	"midwatch/checks/checktest"
+)
+
+func TestSamples(t *testing.T) {
+	t.Parallel()
+	checktest.Run(t, All(), "testdata")
+}

@@ -1,0 +1,113 @@
+package checks
+
+import (
+	"time"
+
+	"midwatch/hosts"
+)
+
+// Need names a part of a host's facts.
+type Need string
+
+// The parts that a check can need.
+const (
+	NeedSystem     Need = "system"
+	NeedDisks      Need = "disks"
+	NeedUnits      Need = "units"
+	NeedEngine     Need = "engine"
+	NeedContainers Need = "containers"
+	NeedImages     Need = "images"
+	NeedAddresses  Need = "addresses"
+	NeedMounts     Need = "mounts"
+	NeedSockets    Need = "sockets"
+	NeedVolumes    Need = "volumes"
+	NeedNetworks   Need = "networks"
+	NeedCompose    Need = "compose files"
+	NeedNginx      Need = "nginx"
+	NeedEnvoy      Need = "envoy"
+	NeedTraefik    Need = "traefik"
+	NeedSwarm      Need = "swarm"
+	NeedDatabases  Need = "databases"
+	NeedAgents     Need = "agents"
+	NeedProbes     Need = "probes"
+	NeedDokploy    Need = "dokploy"
+)
+
+// PartState is how a part stands, whatever its type.
+type PartState struct {
+	Name   Need
+	Known  bool // there is a value, fresh or old
+	Fresh  bool
+	Reason string
+	Needs  string
+	Source string
+	At     time.Time
+}
+
+// Why says in one line why there is no value.
+func (p PartState) Why() string {
+	if p.Reason == "" {
+		return string(p.Name) + " not read yet"
+	}
+	return string(p.Name) + ": " + p.Reason
+}
+
+func state[T any](name Need, p hosts.Part[T]) PartState {
+	return PartState{Name: name, Known: p.Known(), Fresh: p.Standing() == hosts.Fresh, Reason: p.Reason, Needs: p.Needs, Source: p.Source, At: p.At}
+}
+
+// Part gives the standing of a part of the host.
+func (h *Host) Part(n Need) PartState {
+	f := h.HostFacts
+	switch n {
+	case NeedSystem:
+		return state(n, f.System)
+	case NeedDisks:
+		return state(n, f.Disks)
+	case NeedUnits:
+		return state(n, f.Units)
+	case NeedEngine:
+		return state(n, f.Engine)
+	case NeedContainers:
+		return state(n, f.Containers)
+	case NeedImages:
+		return state(n, f.Images)
+	case NeedAddresses:
+		return state(n, f.Addresses)
+	case NeedMounts:
+		return state(n, f.Mounts)
+	case NeedSockets:
+		return state(n, f.Sockets)
+	case NeedVolumes:
+		return state(n, f.Volumes)
+	case NeedNetworks:
+		return state(n, f.Networks)
+	default:
+		return h.partMore(n)
+	}
+}
+
+func (h *Host) partMore(n Need) PartState {
+	f := h.HostFacts
+	switch n {
+	case NeedCompose:
+		return state(n, f.Compose)
+	case NeedNginx:
+		return state(n, f.Nginx)
+	case NeedEnvoy:
+		return state(n, f.Envoy)
+	case NeedTraefik:
+		return state(n, f.Traefik)
+	case NeedSwarm:
+		return state(n, f.Swarm)
+	case NeedDatabases:
+		return state(n, f.Databases)
+	case NeedAgents:
+		return state(n, f.Agents)
+	case NeedProbes:
+		return state(n, f.Probes)
+	case NeedDokploy:
+		return state(n, f.Dokploy)
+	}
+	return PartState{Name: n, Reason: "nothing collects it"}
+}

@@ -1,0 +1,13 @@
+// Package nginxrules holds the checks about configurations of nginx, whether they come from a host or
+// from a file. One rule is one file; its samples are in testdata/ID.
+package nginxrules
+
+import "midwatch/checks"
+
+// All lists the rules.
+func All() []checks.Check {
+	return []checks.Check{
+		hardcodedUpgrade(),
+		setHeaderDrop(),
+	}
+}

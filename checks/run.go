@@ -1,0 +1,213 @@
+package checks
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Answer is what one check says about one subject.
+type Answer struct {
+	Check   *Check
+	Host    string
+	Subject string
+	Status  Status
+	Reason  string // for unknown and skipped
+	Needs   string // what would make unknown known
+	// Findings are in the order the check gave them; hidden and muted ones among them.
+	Findings []Finding
+}
+
+// Report is all answers of one run.
+type Report struct {
+	At      time.Time
+	Answers []Answer
+}
+
+// Options change how checks are run.
+type Options struct {
+	Mutes []Mute
+	// Hosts limits the answers to these hosts; what others know still counts. Nil means all.
+	Hosts []string
+}
+
+// Run asks the checks about the world.
+func Run(w *World, list []Check, o Options) *Report {
+	r := &Report{At: w.Now}
+	for i := range list {
+		c := &list[i]
+		n := 0
+		for _, k := range c.Eval.cases(w) {
+			if k.Host != nil && !wanted(o.Hosts, k.Host.Name) {
+				continue
+			}
+			n++
+			r.Answers = append(r.Answers, answer(c, k, o))
+		}
+		if n == 0 {
+			r.Answers = append(r.Answers, Answer{Check: c, Status: Skipped, Reason: "nothing here that it is about: no " + c.Eval.on})
+		}
+	}
+	r.mute(o.Mutes)
+	r.hide()
+	return r
+}
+
+func wanted(names []string, name string) bool { return names == nil || slices.Contains(names, name) }
+
+// answer asks one question.
+func answer(c *Check, k Case, o Options) Answer {
+	a := Answer{Check: c, Subject: k.Subject}
+	if k.Host != nil {
+		a.Host = k.Host.Name
+	}
+	if k.Unread != "" {
+		a.Status, a.Reason, a.Needs = Unknown, k.Unread, k.Needs
+		return a
+	}
+	if k.Host != nil {
+		for _, need := range c.Needs {
+			if p := k.Host.Part(need); !p.Known {
+				a.Status, a.Reason, a.Needs = Unknown, p.Why(), p.Needs
+				return a
+			}
+		}
+	}
+	a.Status = OK
+	seen := map[string]int{}
+	for _, f := range k.Ask() {
+		if f.Status == Skipped {
+			if a.Status == OK {
+				a.Status, a.Reason = Skipped, f.Title
+			}
+			continue
+		}
+		fill(&f, c, k)
+		if !wanted(o.Hosts, f.Host) && f.Host != "" {
+			continue
+		}
+		// Findings alike in everything but their line are told apart by their order.
+		id := f.ID()
+		if seen[id]++; seen[id] > 1 {
+			f.Key += fmt.Sprintf("#%d", seen[id])
+		}
+		a.Findings = append(a.Findings, f)
+		switch {
+		case f.Status == Found:
+			a.Status = Found
+		case a.Status == OK || a.Status == Skipped:
+			a.Status, a.Reason = Unknown, f.Title
+		}
+	}
+	return a
+}
+
+// Unsure is a finding that says what could not be told and why.
+func Unsure(object, why string) Finding { return Finding{Status: Unknown, Object: object, Title: why} }
+
+// NotHere says that a check does not apply to its subject, and why.
+func NotHere(why string) []Finding { return []Finding{{Status: Skipped, Title: why}} }
+
+// fill adds what the rule left out.
+func fill(f *Finding, c *Check, k Case) {
+	f.Check = c.ID
+	if f.Title == "" {
+		f.Title = c.Title
+	}
+	if f.Severity == SeverityUnset {
+		f.Severity = c.Severity
+	}
+	if f.Why == "" {
+		f.Why = c.Why
+	}
+	if f.Fix == "" {
+		f.Fix = c.Fix
+	}
+	if f.Verify == "" {
+		f.Verify = c.Verify
+	}
+	if f.Host == "" && k.Host != nil {
+		f.Host = k.Host.Name
+	}
+	for i := range f.Evidence {
+		e := &f.Evidence[i]
+		if e.Host == "" {
+			e.Host = f.Host
+		}
+		if e.At.IsZero() {
+			e.At = k.at
+		}
+		if e.Source == "" {
+			e.Source = k.source
+		}
+	}
+}
+
+// hide puts findings under those that cause them.
+func (r *Report) hide() {
+	byCheck := map[string][]*Finding{}
+	r.each(func(f *Finding) {
+		if f.Status == Found {
+			byCheck[f.Check] = append(byCheck[f.Check], f)
+		}
+	})
+	for i := range r.Answers {
+		a := &r.Answers[i]
+		for j := range a.Findings {
+			f := &a.Findings[j]
+			for _, id := range a.Check.After {
+				if cause := causeOf(f, byCheck[id]); cause != nil && f.Status == Found {
+					f.Under = cause.ID()
+					break
+				}
+			}
+		}
+	}
+}
+
+// causeOf finds the finding that explains f: on the same host, and about the same object, about
+// everything there, or saying that it covers the object.
+func causeOf(f *Finding, causes []*Finding) *Finding {
+	for _, c := range causes {
+		if c.Host != f.Host || c == f {
+			continue
+		}
+		if c.Object == "" && c.File == "" || c.Object == f.Object && c.File == f.File || slices.Contains(c.Covers, f.Object) {
+			return c
+		}
+	}
+	return nil
+}
+
+func (r *Report) each(do func(f *Finding)) {
+	for i := range r.Answers {
+		for j := range r.Answers[i].Findings {
+			do(&r.Answers[i].Findings[j])
+		}
+	}
+}
+
+// Shown are the findings a person has to see, the worst first: not those that are muted or explained
+// by another, and not what is unknown.
+func (r *Report) Shown() []Finding {
+	var out []Finding
+	r.each(func(f *Finding) {
+		if f.Status == Found && f.Under == "" && f.Mute == nil {
+			out = append(out, *f)
+		}
+	})
+	Sort(out)
+	return out
+}
+
+// Sort orders findings for people: the worst first, then by host, file, line and check.
+func Sort(fs []Finding) {
+	slices.SortStableFunc(fs, func(a, b Finding) int {
+		return cmp.Or(
+			cmp.Compare(b.Severity, a.Severity), strings.Compare(a.Host, b.Host), strings.Compare(a.File, b.File),
+			cmp.Compare(a.Line, b.Line), strings.Compare(a.Check, b.Check), strings.Compare(a.Object, b.Object),
+		)
+	})
+}
