@@ -42,6 +42,7 @@ type globals struct {
 	theme               string
 	ascii, noColor      bool
 	json                bool
+	noLast              bool // the console's own
 }
 
 func newApp(stdin, stdout, stderr *os.File, getenv func(string) string) *app {

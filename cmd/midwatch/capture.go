@@ -46,7 +46,7 @@ func (a *app) runCapture(ctx context.Context, path string, only []string, wait t
 	if w.live == nil {
 		return wrong("capture reads hosts; --from is a capture already")
 	}
-	c := w.capture(ctx, a.now(), names)
+	c := w.capture(ctx, a.now(), names, true)
 	if err := capture.Save(path, c, w.secrets(ctx)); err != nil {
 		return &exitError{exitFindings, err}
 	}
@@ -154,8 +154,8 @@ func (w *world) expects(host string) []string {
 	return out
 }
 
-// capture puts together what is known of the named hosts now.
-func (w *world) capture(ctx context.Context, at time.Time, names []string) *capture.Capture {
+// capture puts together what is known of the named hosts now, with or without samples of load.
+func (w *world) capture(ctx context.Context, at time.Time, names []string, samples bool) *capture.Capture {
 	snap := w.Fleet.Snapshot()
 	c := &capture.Capture{At: at, By: versionInfo().Version, Links: map[string]hosts.Link{}, Events: snap.Events}
 	for _, h := range snap.Hosts {
@@ -164,7 +164,7 @@ func (w *world) capture(ctx context.Context, at time.Time, names []string) *capt
 			c.Links[h.Host.Name] = h.Link
 		}
 	}
-	for _, e := range w.live.Capture(ctx) {
+	for _, e := range w.live.Capture(ctx, samples) {
 		if slices.Contains(names, e.Host) {
 			c.Evidence = append(c.Evidence, e)
 		}

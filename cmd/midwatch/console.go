@@ -39,14 +39,17 @@ func (a *app) runConsole(ctx context.Context, _ []string) (err error) {
 	saved := tty.Save(a.stdin, a.stdout)
 	defer saved.Restore()
 	asked := a.askBackground(inv)
+	last := a.remember(inv)
 
 	questions := tui.NewQuestions()
-	w, err := a.open(ctx, inv, opening{watch: true, ask: a.askInside(questions)})
+	early := last.recalled()
+	w, err := a.open(ctx, inv, opening{watch: true, ask: a.askInside(questions), last: early})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, w.Close()) }()
 	notice := a.operate(ctx, w)
+	last.attach(ctx, w, early)
 	answer := <-asked
 	out := ui.NewOutput(a.stdout, a.getenv("TMUX") != "")
 	screensCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -66,11 +69,11 @@ func (a *app) runConsole(ctx context.Context, _ []string) (err error) {
 	if err != nil {
 		return &exitError{exitUsage, err}
 	}
-	return a.loop(ctx, root, out, answer, saved, notice)
+	return a.loop(ctx, root, out, answer, saved, notices{notice, last})
 }
 
 // loop runs the program until it quits, by a key or by a signal.
-func (a *app) loop(ctx context.Context, root *tui.Root, out *ui.Output, answer background, saved *tty.State, notice error) error {
+func (a *app) loop(ctx context.Context, root *tui.Root, out *ui.Output, answer background, saved *tty.State, tell notices) error {
 	var in tty.File = a.stdin
 	if answer.late {
 		in = tty.NewFilter(a.stdin, a.now)
@@ -90,9 +93,7 @@ func (a *app) loop(ctx context.Context, root *tui.Root, out *ui.Output, answer b
 		saved.Restore()
 	})
 	defer release()
-	if notice != nil {
-		go p.Send(ui.ToastMsg{Text: "nothing can be changed: " + notice.Error(), Level: hosts.LevelWarn})
-	}
+	go tell.send(p)
 	for _, k := range tty.Keys(answer.typed) {
 		go p.Send(k)
 	}
@@ -109,6 +110,21 @@ func (a *app) loop(ctx context.Context, root *tui.Root, out *ui.Output, answer b
 		return fmt.Errorf("console: %w", err)
 	}
 	return ctx.Err()
+}
+
+// notices are what is told once the console stands.
+type notices struct {
+	readOnly error // why nothing can be changed
+	last     *memory
+}
+
+func (n notices) send(p *tea.Program) {
+	if n.readOnly != nil {
+		p.Send(ui.ToastMsg{Text: "nothing can be changed: " + n.readOnly.Error(), Level: hosts.LevelWarn})
+	}
+	if t := n.last.trouble(); t != "" {
+		p.Send(ui.ToastMsg{Text: t, Level: hosts.LevelWarn})
+	}
 }
 
 // background is what came of asking the terminal.

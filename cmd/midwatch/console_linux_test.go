@@ -35,6 +35,12 @@ type terminal struct {
 // startTerminal runs the program on a terminal of its own that answers nothing.
 func startTerminal(t *testing.T, args ...string) *terminal {
 	t.Helper()
+	return startTerminalAt(t, t.TempDir(), args...)
+}
+
+// startTerminalAt is startTerminal of a person with this home directory.
+func startTerminalAt(t *testing.T, home string, args ...string) *terminal {
+	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -46,7 +52,6 @@ func startTerminal(t *testing.T, args ...string) *terminal {
 	if err := pty.Setsize(ours, &pty.Winsize{Rows: 24, Cols: 80}); err != nil {
 		t.Fatal(err)
 	}
-	home := t.TempDir()
 	term := &terminal{t: t, ours: ours, hers: hers, more: make(chan struct{}, 1), ended: make(chan error, 1)}
 	// The test binary is the program when it is called by its name.
 	term.cmd = exec.CommandContext(t.Context(), self, args...)

@@ -45,6 +45,7 @@ midwatch status --json`,
 	f.BoolVar(&a.flags.ascii, "ascii", false, "borders and signs from ASCII only")
 	f.BoolVar(&a.flags.noColor, "no-color", false, "no colours; NO_COLOR says the same")
 	f.BoolVar(&a.flags.json, "json", false, "print JSON, where a command has it")
+	root.Flags().BoolVar(&a.flags.noLast, "no-last", false, "neither show nor keep what was known the last time")
 	_ = root.RegisterFlagCompletionFunc("theme", cobra.FixedCompletions([]string{"auto", "dark", "light"}, cobra.ShellCompDirectiveNoFileComp))
 	_ = root.RegisterFlagCompletionFunc("demo", cobra.FixedCompletions(demoWorlds(), cobra.ShellCompDirectiveNoFileComp))
 	root.AddCommand(

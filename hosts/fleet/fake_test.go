@@ -242,7 +242,7 @@ func (d *dock) Events(ctx context.Context, opened func(), emit func(hosts.Event)
 	}
 }
 
-func (d *dock) Evidence(context.Context) []hosts.Evidence { return nil }
+func (d *dock) Evidence(context.Context, bool) []hosts.Evidence { return nil }
 
 // kill makes a container die, as docker kill does.
 func (d *dock) kill(name string) {

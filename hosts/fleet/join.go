@@ -23,9 +23,12 @@ func (e *engine) Events(ctx context.Context, opened func(), emit func(hosts.Even
 	return e.Client.Events(ctx, &e.cursor, opened, emit)
 }
 
-func (e *engine) Evidence(ctx context.Context) []hosts.Evidence {
+func (e *engine) Evidence(ctx context.Context, samples bool) []hosts.Evidence {
 	var out []hosts.Evidence
 	for _, c := range []string{docker.CollectEngine, docker.CollectContainers, docker.CollectImages, docker.CollectStats} {
+		if c == docker.CollectStats && !samples {
+			continue
+		}
 		out = append(out, e.Collect(ctx, c))
 	}
 	return out

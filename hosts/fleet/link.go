@@ -11,20 +11,9 @@ import (
 
 // initial is what is known of a host before anyone asked it.
 func initial(m Member, last *hosts.Snapshot, now time.Time) *hosts.HostFacts {
-	f := &hosts.HostFacts{}
-	if old := last.Host(m.Host.Name); old != nil {
-		*f = *old
-	}
-	f.Host = m.Host
-	f.Link = hosts.Link{State: hosts.StatePending, Since: now, LastSeen: f.Link.LastSeen}
-	if f.Latest.IsZero() {
-		f.System.Value.FailedUnits = -1
-	} else {
-		why := "not asked yet: this is from " + f.Latest.Format("2006-01-02 15:04:05")
-		markAll(shellParts(f), why, false, now)
-		markAll(engineParts(f), why, false, now)
-		markAll(otherParts(f), why, false, now)
-	}
+	f := &hosts.HostFacts{Host: m.Host, Link: hosts.Link{State: hosts.StatePending, Since: now}}
+	f.System.Value.FailedUnits = -1
+	recall(f, last.Host(m.Host.Name))
 	if m.Docker == nil {
 		noEngine(f, "no Docker engine is configured", now)
 	}

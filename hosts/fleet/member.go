@@ -41,6 +41,7 @@ type member struct {
 	mu       sync.Mutex // guards everything below
 	refresh  bool
 	wanted   string                      // the maintenance asked for
+	last     *hosts.HostFacts            // what was known in another run; nil once it was looked at
 	inbox    []hosts.Event               // of the engine
 	lost     int                         // events the inbox had no room for
 	evidence map[string]hosts.Evidence   // the last of each section
@@ -155,9 +156,12 @@ func (m *member) step() time.Duration {
 // obey carries out orders.
 func (m *member) obey(now time.Time) {
 	m.mu.Lock()
-	refresh, wanted := m.refresh, m.wanted
-	m.refresh = false
+	refresh, wanted, last := m.refresh, m.wanted, m.last
+	m.refresh, m.last = false, nil
 	m.mu.Unlock()
+	if recall(&m.facts, last) {
+		m.dirty = true
+	}
 	if wanted != m.paused {
 		m.maintain(wanted, now)
 	}

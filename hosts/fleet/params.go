@@ -87,9 +87,10 @@ type Docker interface {
 	Stats(ctx context.Context, ids []string) (map[string]hosts.Stats, error)
 	// Events calls opened once the stream stands and emit for each event until the stream breaks.
 	Events(ctx context.Context, opened func(), emit func(hosts.Event)) error
-	// Evidence reads engine, containers, images and stats once more, in the raw form of a capture. What
-	// else an engine tells comes from Collectors, a method of Dockers that have them.
-	Evidence(ctx context.Context) []hosts.Evidence
+	// Evidence reads engine, containers and images once more, in the raw form of a capture, and with
+	// samples, which take a while, those too. What else an engine tells comes from Collectors, a
+	// method of Dockers that have them.
+	Evidence(ctx context.Context, samples bool) []hosts.Evidence
 }
 
 // Params is what a Fleet is built with. Members, Now and Logger must be set.
