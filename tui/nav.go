@@ -198,7 +198,7 @@ func (r *Root) leave() tea.Cmd {
 // goBack is esc: what the screen has open first, then the screen itself; it never quits.
 func (r *Root) goBack() tea.Cmd {
 	if b, ok := r.nav.top().(ui.Backer); ok && b.Back() {
-		return nil
+		return r.nav.top().Update(ui.BackMsg{})
 	}
 	if len(r.nav.here().path) > 1 || r.nav.at != 0 {
 		return r.leave()

@@ -60,3 +60,30 @@ func Follow(f Field) string {
 	}
 	return f.Value
 }
+
+// FindID returns the text in a line that looks most like the id of a request, for lines whose format
+// names none: a UUID, or a long hexadecimal word. ok is false when there is none.
+func FindID(text string) (id string, ok bool) {
+	for from := 0; from < len(text); {
+		n := 0
+		for from+n < len(text) && idByte(text[from+n]) {
+			n++
+		}
+		if n == 0 {
+			from++
+			continue
+		}
+		w := text[from : from+n]
+		from += n
+		if isUUID(w) || len(w) == 16 || len(w) == 32 {
+			if hexDigits := strings.Trim(strings.ToLower(w), "0123456789abcdef-"); hexDigits == "" && plausibleID(w) && strings.ContainsAny(w, "0123456789") {
+				return w, true
+			}
+		}
+	}
+	return "", false
+}
+
+func idByte(c byte) bool {
+	return isDigit(c) || c|0x20 >= 'a' && c|0x20 <= 'z' || c == '-'
+}

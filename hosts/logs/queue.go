@@ -69,6 +69,18 @@ func (q *queue) push(e hosts.Entry, now time.Time) {
 	}
 }
 
+// grow joins a line to the newest entry, if that still waits and has come just before.
+func (q *queue) grow(e *hosts.Entry) bool {
+	if q.len() == 0 {
+		return false
+	}
+	last := &q.list[len(q.list)-1].e
+	join(last, e)
+	q.bytes += len(e.Text) + 1
+	q.status.Lines++
+	return true
+}
+
 func (q *queue) pop() hosts.Entry {
 	w := &q.list[q.head]
 	e := w.e

@@ -92,22 +92,66 @@ func (s *stream) readOnce(ctx context.Context, qu *queue, r reader) (lines int, 
 	// when it lasts.
 	settled := time.AfterFunc(settle, func() { s.setState(qu, stateFollowing, "") })
 	defer settled.Stop()
+	records := recorder{s: s, qu: qu}
 	for {
 		e, err := r.next()
 		if err != nil {
-			return lines, err
+			return lines, errors.Join(err, records.flush(ctx))
 		}
 		lines++
 		if lines == 1 && settled.Stop() {
 			s.setState(qu, stateFollowing, "")
 		}
-		if s.q.Grep != "" && !strings.Contains(e.Text, s.q.Grep) {
-			continue
-		}
-		if err := s.push(ctx, qu, e); err != nil {
+		if err := records.take(ctx, e); err != nil {
 			return lines, err
 		}
 	}
+}
+
+// recorder makes records of the lines of one connection and hands them to the queue.
+type recorder struct {
+	s       *stream
+	qu      *queue
+	join    joiner
+	pending *hosts.Entry // a record that may go on; only when nobody waits for it
+}
+
+// take takes a line. While following it is handed on at once, and joins its record where that still
+// waits in the queue; otherwise a record is handed on when the next one begins, so that a text is
+// looked for in the whole of it.
+func (r *recorder) take(ctx context.Context, e hosts.Entry) error {
+	on := r.join.goesOn(&e)
+	if !following(r.s.q) {
+		if on && r.pending != nil {
+			join(r.pending, &e)
+			return nil
+		}
+		err := r.flush(ctx)
+		r.pending = &e
+		return err
+	}
+	if !on || !r.join.passed {
+		r.join.passed = r.wanted(&e)
+		on = false
+	}
+	if !r.join.passed {
+		return nil
+	}
+	return r.s.push(ctx, r.qu, e, on)
+}
+
+// flush hands on the record that was waited with.
+func (r *recorder) flush(ctx context.Context) error {
+	e := r.pending
+	r.pending = nil
+	if e == nil || !r.wanted(e) {
+		return nil
+	}
+	return r.s.push(ctx, r.qu, *e, false)
+}
+
+func (r *recorder) wanted(e *hosts.Entry) bool {
+	return r.s.q.Grep == "" || strings.Contains(e.Text, r.s.q.Grep)
 }
 
 // permanent reports errors that waiting does not mend.

@@ -131,8 +131,9 @@ func where() string {
 }
 
 // push adds one entry. While following, the oldest of the same source make room; otherwise push
-// waits for the reader.
-func (s *stream) push(ctx context.Context, qu *queue, e hosts.Entry) error {
+// waits for the reader. on says that e continues the entry before it, which it joins where nobody has
+// taken that yet.
+func (s *stream) push(ctx context.Context, qu *queue, e hosts.Entry, on bool) error {
 	s.mu.Lock()
 	defer s.poke()
 	defer s.mu.Unlock()
@@ -145,6 +146,9 @@ func (s *stream) push(ctx context.Context, qu *queue, e hosts.Entry) error {
 			}
 			s.room.Wait()
 		}
+	}
+	if on && qu.grow(&e) {
+		return nil
 	}
 	qu.push(e, time.Now())
 	for following(s.q) && qu.over(len(s.queues)) {

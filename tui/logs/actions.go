@@ -33,6 +33,7 @@ func (s *Screen) readActions() []ui.Action {
 		ui.Act("logs.follow", "Log", follow, s.toggleFollow, " "),
 		ui.Act("logs.level", "Log", "level", func() tea.Cmd { return s.nextLevel(1) }, "v"),
 		ui.Act("logs.detail", "Log", "details", s.openDetail, "enter"),
+		ui.Act("logs.request", "Log", "follow the request", s.followRequest, "R"),
 		ui.Act("logs.sources", "Log", "sources", s.openSources, "o"),
 		ui.Act("logs.since", "Log", "since", s.openSince, "T"),
 		ui.Act("logs.copy", "Log", "copy", s.copyLine, "y"),

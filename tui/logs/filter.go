@@ -16,6 +16,7 @@ func filterHelp() [][2]string {
 		{`"no route"`, "a text with spaces"},
 		{`/time.?out/`, "a regular expression"},
 		{`>=warn`, "this level or worse; =warn is this level only"},
+		{`status>=500`, "a field of the line; = != > < >= <= and ~ for a part of it"},
 		{`host:web`, "from hosts with this in their name"},
 		{`src:nginx`, "from containers or units with this in their name"},
 		{`is:stderr`, "written to standard error"},
@@ -47,6 +48,7 @@ type word struct {
 	text  string
 	open  bool // the closing quote is not typed yet
 	field string
+	op    string // of a condition on a field of the line, whose name is field
 }
 
 // splitFilter cuts a filter into words. Quotes and slashes protect spaces; one that is not closed
@@ -68,6 +70,12 @@ func splitFilter(s string) []word {
 				w.field = f[:len(f)-1]
 				i += len(f)
 				break
+			}
+		}
+		if w.field == "" {
+			if name, op, value, ok := splitField(s[i:]); ok {
+				w.field, w.op = name, op
+				i = len(s) - len(value)
 			}
 		}
 		if i < len(s) && (s[i] == '"' || s[i] == '/' && w.field == "") {
@@ -108,8 +116,16 @@ func parseTerm(w word) (t term, ok bool, err error) {
 	t.not = w.not
 	low := strings.ToLower(w.text)
 	switch {
-	case w.text == "":
+	case w.text == "" && (w.op == "" || w.kind == 0):
 		return t, false, nil // half typed
+	case w.op != "" && isLevelName(w.field) && (w.op == "=" || w.op == ">="):
+		return levelTerm(t, low, w.op == "=")
+	case w.op != "":
+		f, err := newFieldTest(w.field, w.op, w.text)
+		if err != nil {
+			return t, false, err
+		}
+		t.text = f
 	case w.field == "host":
 		t.host = low
 	case w.field == "src" || w.field == "source":
@@ -139,6 +155,9 @@ func parseTerm(w word) (t term, ok bool, err error) {
 	}
 	return t, true, nil
 }
+
+// isLevelName reports names that mean the level of a line, whatever its format calls it.
+func isLevelName(s string) bool { return s == "level" || s == "severity" || s == "lvl" }
 
 func levelTerm(t term, name string, only bool) (term, bool, error) {
 	if name == "" {

@@ -169,7 +169,7 @@ func (g *stage) keys(names ...string) {
 		}
 		if k.Type == tea.KeyEsc {
 			g.s.Back()
-			g.run(g.s.Update(ui.TickMsg{At: g.now}))
+			g.run(g.s.Update(ui.BackMsg{}))
 			continue
 		}
 		cmd, ok := ui.Dispatch(g.s.Actions(), k, true)

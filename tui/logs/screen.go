@@ -56,6 +56,9 @@ type Screen struct {
 	picker *picker // nil while logs are shown
 	from   ui.OpenMsg
 
+	request string  // id of the request that is followed, "" for none
+	trail   []visit // the logs that were left to follow a request
+
 	marked      map[uint64]bool // ids of lines the reader marked
 	floorID     uint64          // id of the line before the floor
 	epoch       uint64          // of the buffer when the scans began
@@ -191,6 +194,8 @@ func (s *Screen) Title() string {
 	switch n := len(s.feed.query.Sources); {
 	case s.picker != nil || n == 0:
 		return "Logs"
+	case s.request != "":
+		return "Logs of request " + ui.Trunc(ui.Clean(s.request), 20)
 	case n == 1:
 		src := s.feed.query.Sources[0]
 		return "Logs " + ui.Clean(src.Host) + "/" + sourceName(src)
@@ -215,6 +220,8 @@ func (s *Screen) Back() bool {
 			return true
 		}
 		s.closePane()
+	case s.request != "" && !s.Capturing() && s.filter.text == "":
+		s.later = s.goBack()
 	case s.find.text != "" || s.find.input != nil:
 		s.find.input = nil
 		s.find.set("")

@@ -279,8 +279,13 @@ func TestScreenDetail(t *testing.T) {
 	es[49].Level, es[49].Stderr = hosts.LevelError, true
 	g.feed(hosts.LogBatch{Entries: es})
 	g.keys("enter")
+	g.has("err.code  503")
+	g.has("cannot reach")
+	g.has("2026-03-14 02:00:49.000 UTC, 59m ago, error, standard error, json")
+	g.keys("t")
 	g.has(`    "code": 503`)
-	g.has("2026-03-14 02:00:49.000 UTC, 59m ago, error, standard error")
+	g.keys("t")
+	g.hasNot(`    "code": 503`)
 	g.keys("y")
 	if !strings.HasPrefix(g.copied, `{"level"`) {
 		t.Errorf("copied %q", g.copied)

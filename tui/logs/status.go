@@ -50,6 +50,9 @@ func (s *Screen) head() string {
 	if s.feed.state == feedFailed {
 		left = append(left, piece{st.Glyphs.Failed + " log failed: " + s.feed.reason + "  ", themes.Bad})
 	}
+	if s.request != "" && s.feed.state != feedFailed {
+		return statusLine(st, s.requestSays(), right, s.w)
+	}
 	const few = 6 // more names than this are not read, they are searched
 	if len(s.list.buf.sources) <= few {
 		if named := append(left, s.namedSources()...); width(named)+width(right) < s.w {

@@ -35,7 +35,8 @@ type Screen interface {
 }
 
 // Backer is a Screen that has something of its own to leave before it is left: a detail pane, a
-// filter, marks. Back leaves one of them and reports whether there was one.
+// filter, marks. Back leaves one of them and reports whether there was one. The screen gets a BackMsg
+// right after, to return the work that leaving began.
 type Backer interface{ Back() bool }
 
 // Shower is a Screen that wants to know whether it is the one on display, to watch topics only then.
@@ -139,6 +140,9 @@ func (m OpenMsg) Narrows(host string) bool {
 	}
 	return !slices.Contains(strings.Split(m.Host, ","), host)
 }
+
+// BackMsg follows a Back that left something.
+type BackMsg struct{}
 
 // SnapshotMsg brings a newer snapshot; the root sends it to every screen on the stack.
 type SnapshotMsg struct{ Snapshot *hosts.Snapshot }

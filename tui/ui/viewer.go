@@ -63,6 +63,15 @@ func (v *Viewer) ScrollBy(rows, cols int) {
 	v.clamp()
 }
 
+// Reveal scrolls as little as it takes to show a line.
+func (v *Viewer) Reveal(line int) {
+	if v.h <= 0 {
+		return
+	}
+	v.off = max(min(v.off, line), line-v.h+1)
+	v.clamp()
+}
+
 // Mouse scrolls with the wheel.
 func (v *Viewer) Mouse(msg tea.MouseMsg) {
 	switch msg.Button {

@@ -1,0 +1,190 @@
+package logs
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"midwatch/hosts/logline"
+)
+
+// fieldTest is a condition on a field of a line: status=500, took>=1.5, path~/orders.
+type fieldTest struct {
+	name  string // as it was typed
+	op    string
+	value string
+	num   float64
+	seek  matcher // what the text of every line that can hold has; nil when nothing is promised
+	find  matcher // for ~
+}
+
+// fieldOps are the comparisons, the longer ones first.
+var fieldOps = [...]string{"!=", ">=", "<=", "=", "~", ">", "<"}
+
+// splitField takes "name<op>value" apart; ok is false when the text does not begin with a name and an
+// operator.
+func splitField(s string) (name, op, value string, ok bool) {
+	i := 0
+	for i < len(s) && nameByte(s[i], i == 0) {
+		i++
+	}
+	if i == 0 {
+		return "", "", "", false
+	}
+	for _, o := range fieldOps {
+		if strings.HasPrefix(s[i:], o) {
+			return s[:i], o, s[i+len(o):], true
+		}
+	}
+	return "", "", "", false
+}
+
+func nameByte(c byte, first bool) bool {
+	switch {
+	case c|0x20 >= 'a' && c|0x20 <= 'z', c == '_', c == '@':
+		return true
+	case first:
+		return false
+	}
+	return c >= '0' && c <= '9' || c == '.' || c == '-'
+}
+
+// newFieldTest builds the condition. An order needs a number or a duration.
+func newFieldTest(name, op, value string) (*fieldTest, error) {
+	t := &fieldTest{name: name, op: op, value: value}
+	switch op {
+	case "=", "!=":
+		if !strings.ContainsAny(value, `"\`) { // JSON writes those in another way
+			t.seek = textMatcher(value)
+		}
+	case "~":
+		expr, isRe := strings.CutPrefix(value, "/")
+		if expr = strings.TrimSuffix(expr, "/"); isRe && strings.HasSuffix(value, "/") && len(value) > 2 {
+			p, err := compile(smartCase(expr))
+			if err != nil {
+				return nil, fmt.Errorf("%s~%s is no regular expression: %s", name, value, reError(err))
+			}
+			t.find = p
+			break
+		}
+		t.find = textMatcher(value)
+		t.seek = t.find
+	default:
+		n, ok := number(value)
+		if !ok {
+			return nil, fmt.Errorf("%s%s%s: a number or a duration such as 1.5s stands behind %s", name, op, value, op)
+		}
+		t.num = n
+	}
+	return t, nil
+}
+
+// number reads a number or a duration, the latter in milliseconds, which is what most logs write
+// without a unit.
+func number(s string) (float64, bool) {
+	if f, err := strconv.ParseFloat(s, 64); err == nil {
+		return f, true
+	}
+	if d, err := time.ParseDuration(s); err == nil {
+		return float64(d) / float64(time.Millisecond), true
+	}
+	return 0, false
+}
+
+func (t *fieldTest) match(text string) bool {
+	if t.op == "!=" {
+		return !t.equals(text)
+	}
+	if t.seek != nil && !t.seek.match(text) {
+		return false
+	}
+	if t.op == "=" {
+		return t.equals(text)
+	}
+	r := logline.Parse(text)
+	return t.any(&r, func(v string) bool {
+		if t.op == "~" {
+			return t.find.match(v)
+		}
+		n, ok := number(v)
+		if !ok {
+			return false
+		}
+		switch t.op {
+		case ">=":
+			return n >= t.num
+		case "<=":
+			return n <= t.num
+		case ">":
+			return n > t.num
+		default:
+			return n < t.num
+		}
+	})
+}
+
+// equals also accepts the condition as it stands in the text: what midwatch does not read as a field
+// is still found.
+func (t *fieldTest) equals(text string) bool {
+	if t.seek != nil && !t.seek.match(text) {
+		return false
+	}
+	r := logline.Parse(text)
+	return t.any(&r, func(v string) bool { return strings.EqualFold(v, t.value) }) ||
+		t.value != "" && standsAlone(text, t.name+"="+t.value)
+}
+
+// any reports whether a field of the name holds: by its whole name, or by the last part of it.
+func (t *fieldTest) any(r *logline.Record, holds func(string) bool) bool {
+	if isMessageName(t.name) && holds(r.Message) {
+		return true
+	}
+	for _, f := range r.Fields {
+		if !strings.EqualFold(f.Name, t.name) {
+			i := strings.LastIndexByte(f.Name, '.')
+			if i < 0 || !strings.EqualFold(f.Name[i+1:], t.name) {
+				continue
+			}
+		}
+		if holds(f.Value) {
+			return true
+		}
+	}
+	return false
+}
+
+func isMessageName(s string) bool { return s == "msg" || s == "message" }
+
+// standsAlone finds a text that no word goes on behind.
+func standsAlone(text, what string) bool {
+	for from := 0; ; {
+		i := strings.Index(text[from:], what)
+		if i < 0 {
+			return false
+		}
+		from += i + len(what)
+		if from == len(text) || !nameByte(text[from], false) {
+			return true
+		}
+	}
+}
+
+// spans shows the value where it stands in the text.
+func (t *fieldTest) spans(dst []span, text string, limit int) []span {
+	switch {
+	case t.op == "~":
+		return t.find.spans(dst, text, limit)
+	case t.op == "=" && t.value != "":
+		return textMatcher(t.value).spans(dst, text, limit)
+	}
+	return dst
+}
+
+// fieldText is a field as a condition of a filter, quoted where it must be.
+func fieldText(name, value string) string {
+	if value == "" || strings.ContainsAny(value, ` "`) {
+		return name + `="` + strings.ReplaceAll(value, `"`, `\"`) + `"`
+	}
+	return name + "=" + value
+}

@@ -1,0 +1,77 @@
+package logs
+
+import "testing"
+
+func TestFieldConditions(t *testing.T) {
+	t.Parallel()
+	const (
+		access = `10.1.2.3 - - [29/Nov/2026:04:31:27 +0000] "GET /orders/7 HTTP/1.1" 502 157 "-" "curl/8" rt=1.500 rid=7f3a9c2e`
+		object = `{"level":"error","msg":"no total","request_id":"7f3a9c2e","db":{"took":"250ms","rows":0},"path":"C:\\x","none":""}`
+		plain  = `retry user=ann: attempt=3 left`
+	)
+	for _, c := range []struct {
+		filter string
+		line   string
+		want   bool
+	}{
+		{"status=502", access, true},
+		{"status=50", access, false},
+		{"status!=502", access, false},
+		{"status!=500", access, true},
+		{"!status=502", access, false},
+		{"status>=500", access, true},
+		{"status<500", access, false},
+		{"rt>1", access, true},
+		{"rt>1.5", access, false},
+		{"rt<=1.5", access, true},
+		{"path~orders", access, true},
+		{"path~curl", access, false},
+		{`path~/^.orders/`, access, true},
+		{"rid=7f3a9c2e method=GET", access, true},
+		{"rid=7f3a9c2e method=POST", access, false},
+		{"request_id=7f3a9c2e", object, true},
+		{"REQUEST_ID=7F3A9C2E", object, false}, // capitals in a value make case count
+		{"took>=0.2s", object, true},
+		{"db.took>=300ms", object, false},
+		{"rows=0", object, true},
+		{"level=error", object, true},
+		{"level>=warn", object, true},
+		{"level=warn", object, false},
+		{`msg="no total"`, object, true},
+		{`msg~total`, object, true},
+		{`path="C:\x"`, object, true},
+		{"attempt=3", plain, true},
+		{"attempt=33", plain, false},
+		{"user=an", plain, false},
+		{"status>=500", plain, false},
+		{"http://a/b?c=d", "see http://a/b?c=d", true}, // an address is a text
+	} {
+		terms, err := parseFilter(c.filter)
+		if err != nil || len(terms) == 0 {
+			t.Errorf("%s: %v, %d terms", c.filter, err, len(terms))
+			continue
+		}
+		p := &predicate{terms: terms}
+		l := line{text: c.line}
+		if c.line == object {
+			l.level = 6 // error
+		}
+		if got := p.accepts(&l); got != c.want {
+			t.Errorf("%s: %v on %s", c.filter, got, c.line)
+		}
+		p.spans(c.line, 10)
+	}
+	for _, bad := range []string{"rt>fast", "path~/(/"} {
+		if _, err := parseFilter(bad); err == nil {
+			t.Errorf("%s is accepted", bad)
+		}
+	}
+	for _, half := range []string{"status=", "status>=", "path~"} { // still being typed
+		if terms, err := parseFilter(half); err != nil || len(terms) != 0 {
+			t.Errorf("%s: %v, %d terms", half, err, len(terms))
+		}
+	}
+	if terms, err := parseFilter(fieldText("msg", `say "no"`)); err != nil || len(terms) != 1 || !terms[0].text.match(`{"msg":"say \"no\""}`) {
+		t.Errorf("a quoted value is not found again: %v %v", terms, err)
+	}
+}
