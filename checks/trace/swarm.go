@@ -71,7 +71,7 @@ func (w *walker) service(h *hosts.HostFacts, s *hosts.Swarm, v *hosts.SwarmServi
 	switch {
 	case v.Running == 0:
 		hop.Status = Broken
-		if e := lastTaskError(s, v.ID); e != "" {
+		if e := lastTaskError(s, v); e != "" {
 			hop.Detail += ": " + e
 		}
 	case v.Running < v.Wanted:
@@ -80,7 +80,7 @@ func (w *walker) service(h *hosts.HostFacts, s *hosts.Swarm, v *hosts.SwarmServi
 	w.add(hop)
 	for i := range s.Tasks {
 		t := &s.Tasks[i]
-		if t.Service != v.ID || t.State != "running" {
+		if !taskOf(t, v) || t.State != "running" {
 			continue
 		}
 		for _, x := range w.s.Hosts {
@@ -97,10 +97,16 @@ func (w *walker) service(h *hosts.HostFacts, s *hosts.Swarm, v *hosts.SwarmServi
 	}
 }
 
-func lastTaskError(s *hosts.Swarm, service string) string {
+// taskOf reports whether a task is of a service, which it names by its name, or by its ID when the
+// manager did not list it.
+func taskOf(t *hosts.SwarmTask, v *hosts.SwarmService) bool {
+	return t.Service == v.Name || t.Service == v.ID
+}
+
+func lastTaskError(s *hosts.Swarm, v *hosts.SwarmService) string {
 	last := hosts.SwarmTask{}
 	for _, t := range s.Tasks {
-		if t.Service == service && t.Error != "" && t.At.After(last.At) {
+		if taskOf(&t, v) && t.Error != "" && t.At.After(last.At) {
 			last = t
 		}
 	}

@@ -267,7 +267,7 @@ func TestCXB(t *testing.T) {
 
 func TestTraefikAndSwarm(t *testing.T) {
 	t.Parallel()
-	task := hosts.SwarmTask{ID: "t1", Service: "s1", State: "running", ContainerID: "w9"}
+	task := hosts.SwarmTask{ID: "t1", Service: "studio_web", State: "running", ContainerID: "w9"}
 	s := &hosts.Snapshot{Hosts: []*hosts.HostFacts{
 		{
 			Host: hosts.Host{Name: "m1", Address: "10.0.0.1"}, Sockets: known([]hosts.Socket{}),
@@ -289,7 +289,7 @@ func TestTraefikAndSwarm(t *testing.T) {
 		t.Errorf("%s: %s", got, tr.Verdict)
 	}
 	s.Hosts[0].Swarm.Value.Services[0].Running = 0
-	s.Hosts[0].Swarm.Value.Tasks = []hosts.SwarmTask{{Service: "s1", State: "failed", Error: "task: non-zero exit (1)", At: now}}
+	s.Hosts[0].Swarm.Value.Tasks = []hosts.SwarmTask{{Service: "studio_web", State: "failed", Error: "task: non-zero exit (1)", At: now}}
 	tr = run(t, s, Question{URL: "https://studio.test/", Start: "m1"})
 	if tr.Status() != Broken || !strings.Contains(tr.Verdict, "non-zero exit (1)") {
 		t.Error(tr.Verdict)

@@ -84,6 +84,9 @@ func (w *walker) traefikService(place where, c traefik.Choice) {
 	}
 	target := containerNamed(place.h, s.Container)
 	switch {
+	case s.Container == "":
+		hop.Status, hop.Detail = Broken, "Traefik has no server for it: it answers 503"
+		w.add(hop)
 	case s.Port == 0:
 		hop.Status, hop.Detail = Unknown, "the port is not given by a label and the container exposes none or several"
 		w.add(hop)

@@ -13,7 +13,7 @@ func notManager() error {
 
 // cluster runs fn, or says that this node is not a manager.
 func (s *Server) cluster(fn func(sw *sim.Swarm) (any, error)) (any, error) {
-	if s.h.Swarm == nil {
+	if s.h.Swarm == nil || s.h.Swarm.Worker {
 		return nil, notManager()
 	}
 	return fn(s.h.Swarm)

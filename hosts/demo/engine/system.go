@@ -15,6 +15,9 @@ func (s *Server) ping(w http.ResponseWriter, r *http.Request) error {
 	state := "inactive"
 	if sw := s.h.Swarm; sw != nil {
 		state = "active/manager"
+		if sw.Worker {
+			state = "active/worker"
+		}
 	}
 	s.h.Site.Unlock()
 	w.Header().Set("Swarm", state)
@@ -90,7 +93,14 @@ func Info(h *sim.Host) map[string]any {
 	swarm := map[string]any{
 		"NodeID": "", "NodeAddr": "", "LocalNodeState": "inactive", "ControlAvailable": false, "Error": "", "RemoteManagers": nil,
 	}
-	if sw := h.Swarm; sw != nil {
+	if sw := h.Swarm; sw != nil && sw.Worker {
+		swarm["NodeID"], swarm["NodeAddr"], swarm["LocalNodeState"] = sw.NodeID, h.Spec.Addr, "active"
+		list := []any{}
+		for _, n := range sw.Nodes {
+			list = append(list, map[string]any{"NodeID": n.ID, "Addr": n.Addr + ":2377"})
+		}
+		swarm["RemoteManagers"] = list
+	} else if sw != nil {
 		swarm = map[string]any{
 			"NodeID": sw.NodeID, "NodeAddr": h.Spec.Addr, "LocalNodeState": "active", "ControlAvailable": true, "Error": "",
 			"RemoteManagers": []any{map[string]any{"NodeID": sw.NodeID, "Addr": h.Spec.Addr + ":2377"}},
@@ -121,7 +131,7 @@ func Info(h *sim.Host) map[string]any {
 }
 
 func (s *Server) none(_ *http.Request) (any, error) {
-	if s.h.Swarm == nil {
+	if s.h.Swarm == nil || s.h.Swarm.Worker {
 		return nil, notManager()
 	}
 	return []any{}, nil

@@ -49,6 +49,7 @@ type Network struct {
 	Internal, Attachable    bool
 	Labels                  map[string]string
 	Created                 time.Time
+	First                   int // the first address given, for the parts of one overlay on several hosts; 0 is 2
 	next                    int
 }
 
@@ -252,7 +253,7 @@ func (h *Host) AddNetwork(n Network) *Network {
 		n.Scope = "local"
 	}
 	n.Created = h.Site.start.Add(-h.Spec.Up)
-	n.next = 2
+	n.next = max(2, n.First)
 	p := &n
 	h.Networks = append(h.Networks, p)
 	return p
@@ -319,6 +320,7 @@ func (h *Host) Newest() []*Container {
 // Swarm is what a manager knows of its cluster.
 type Swarm struct {
 	ID       string
+	Worker   bool // this engine is no manager: it knows that it belongs, and no more
 	NodeID   string
 	Nodes    []SwarmNode
 	Services []*SwarmService

@@ -73,12 +73,12 @@ labels = { role = "agent-node" }
 `
 	w.Extra = `
 [agents.cortex]
-url = "https://ai.jerxie.com/api/v1/agent/version"
+url = "http://127.0.0.1:8002/api/v1/agent/version"
 header = "X-Agent-Token"
 key = { file = "DIR/cortex-agent-key" }
 nodes = ["%mac-mini-1%", "%vm-agent-2%"]
 version_file = "/opt/agent_node/VERSION"
-from = "here"
+from = "%prod-113%"
 
 [edges.cortex]
 public = "ai.jerxie.com"

@@ -3,6 +3,7 @@ package worlds
 import (
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"strconv"
 	"time"
 )
@@ -21,6 +22,11 @@ type request struct {
 	bytes  int
 	took   time.Duration
 	up     string // upstream host:port
+
+	peer   string      // who connected to the server that looks at it
+	header http.Header // nil for the world's own traffic
+	sent   string      // body of a request over the wire
+	live   bool        // came over the wire
 }
 
 func newRequest(now time.Time, r *rand.Rand, host, method, path string) request {

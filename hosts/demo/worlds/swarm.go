@@ -10,20 +10,47 @@ import (
 
 // cluster builds a Swarm around a manager.
 type cluster struct {
-	s  *sim.Site
-	h  *sim.Host
-	sw *sim.Swarm
+	s     *sim.Site
+	h     *sim.Host
+	sw    *sim.Swarm
+	nodes map[string]*sim.Host // machines of the world by name; other nodes are known by name only
 }
 
 func newCluster(s *sim.Site, h *sim.Host, age time.Duration) *cluster {
 	sw := &sim.Swarm{ID: s.Hex("cluster "+h.Spec.Name, 25), NodeID: s.Hex("node "+h.Spec.Name, 25), Created: s.Start().Add(-age)}
 	h.Swarm = sw
-	c := &cluster{s, h, sw}
+	c := &cluster{s, h, sw, map[string]*sim.Host{h.Spec.Name: h}}
 	c.node(h.Spec.Name, h.Spec.Addr, "manager", "ready", "active", nil)
 	sw.Nodes[0].Leader = true
-	h.AddNetwork(sim.Network{Name: "ingress", Driver: "overlay", Scope: "swarm", Subnet: "10.0.0.0/24", Gateway: "10.0.0.1"})
-	h.AddNetwork(sim.Network{Name: "docker_gwbridge", Subnet: "172.19.0.0/16", Gateway: "172.19.0.1"})
+	c.mesh(h)
 	return c
+}
+
+func (c *cluster) mesh(h *sim.Host) {
+	h.AddNetwork(sim.Network{Name: "ingress", Driver: "overlay", Scope: "swarm", Subnet: "10.0.0.0/24", Gateway: "10.0.0.1", First: 2 + 20*(len(c.nodes)-1)})
+	h.AddNetwork(sim.Network{Name: "docker_gwbridge", Subnet: "172.19.0.0/16", Gateway: "172.19.0.1"})
+}
+
+// join makes a machine of the world a worker of the cluster.
+func (c *cluster) join(h *sim.Host, labels map[string]string) {
+	c.node(h.Spec.Name, h.Spec.Addr, "worker", "ready", "active", labels)
+	c.nodes[h.Spec.Name] = h
+	h.Swarm = &sim.Swarm{ID: c.sw.ID, NodeID: c.nodeID(h.Spec.Name), Worker: true, Created: c.sw.Created, Nodes: c.sw.Nodes[:1]}
+	c.mesh(h)
+}
+
+// overlay adds a network that reaches over the machines of the world, each with addresses of its own.
+func (c *cluster) overlay(name, subnet, gateway, stack string) {
+	id, i := c.s.Hex("overlay "+c.h.Spec.Name+name, 25), 0
+	for _, n := range c.sw.Nodes {
+		if h := c.nodes[n.Hostname]; h != nil {
+			h.AddNetwork(sim.Network{
+				ID: id, Name: name, Driver: "overlay", Scope: "swarm", Subnet: subnet, Gateway: gateway, First: 3 + 20*i,
+				Labels: map[string]string{"com.docker.stack.namespace": stack},
+			})
+			i++
+		}
+	}
 }
 
 func (c *cluster) node(name, addr, role, state, availability string, labels map[string]string) {
@@ -60,8 +87,8 @@ func (c *cluster) service(v sim.SwarmService, box sim.ContainerSpec, nodes ...st
 			ID: c.s.Hex(fmt.Sprintf("task %s %d", v.Name, i), 25), NodeID: c.nodeID(node), Slot: i + 1, State: "running", Desired: "running", Message: "started",
 			Image: v.Image, At: c.s.Start().Add(-3 * day), ContainerID: c.s.Hex(fmt.Sprintf("task box %s %d", v.Name, i), 64), PID: 4000 + 31*i,
 		}
-		if node == c.h.Spec.Name {
-			t.Container = c.box(p, t, box)
+		if h := c.nodes[node]; h != nil {
+			t.Container = c.box(h, p, t, box)
 			t.ContainerID, t.PID = t.Container.ID, t.Container.PID
 		}
 		p.Tasks = append(p.Tasks, t)
@@ -70,7 +97,7 @@ func (c *cluster) service(v sim.SwarmService, box sim.ContainerSpec, nodes ...st
 	return p
 }
 
-func (c *cluster) box(v *sim.SwarmService, t *sim.SwarmTask, box sim.ContainerSpec) *sim.Container {
+func (c *cluster) box(h *sim.Host, v *sim.SwarmService, t *sim.SwarmTask, box sim.ContainerSpec) *sim.Container {
 	box.Name = v.Name + "." + strconv.Itoa(t.Slot) + "." + t.ID
 	box.Image, box.Service, box.Health = v.Image, v.Name, v.Health
 	if box.Env == nil {
@@ -96,7 +123,7 @@ func (c *cluster) box(v *sim.SwarmService, t *sim.SwarmTask, box sim.ContainerSp
 			}
 		})
 	}
-	return c.h.AddContainer(box)
+	return h.AddContainer(box)
 }
 
 // past adds a task that is over, for the history.

@@ -276,3 +276,28 @@ func merged(sets ...map[string]string) map[string]string {
 	}
 	return out
 }
+
+// through sends a request of the world's own traffic through the proxy; to is what answers for a
+// container. The site is locked.
+func (t *traefik) through(q request, entry string, to func(c *sim.Container) hop) answer {
+	path, _, _ := strings.Cut(q.path, "?")
+	rt := t.find(entry, q.host, path)
+	if rt == nil {
+		q.status, q.bytes = http.StatusNotFound, 19
+		t.note(q, "-", "-")
+		return answer{status: q.status}
+	}
+	srv, _, err := t.upstream(rt.service)
+	if err != nil {
+		q.status, q.bytes = http.StatusServiceUnavailable, 20
+		t.note(q, t.full(rt.name), "-")
+		return answer{status: q.status}
+	}
+	a := to(srv.c)(&q)
+	q.status = a.status
+	t.note(q, t.full(rt.name), srv.url())
+	return a
+}
+
+// full is a name as Traefik shows it.
+func (t *traefik) full(name string) string { return name + "@" + t.provider }

@@ -28,6 +28,7 @@ func reply(w http.ResponseWriter, code int, v any) {
 var (
 	errRefused = errors.New("connect() failed (111: Connection refused)")
 	errTimeout = errors.New("upstream timed out (110: Connection timed out)")
+	errGone    = errors.New("connect() failed (113: Host is unreachable)")
 )
 
 // reachLocked finds what answers at addr:port as a process on host from sees it; addresses of
