@@ -2,6 +2,8 @@ package routes
 
 import (
 	"fmt"
+	"regexp"
+	"strconv"
 	"strings"
 
 	"midwatch/checks/trace"
@@ -47,6 +49,7 @@ func (b *builder) listener(parent string, i int, e hosts.Envoy, l *envoy.Listene
 
 func (b *builder) chain(parent string, j int, e hosts.Envoy, l *envoy.Listener, c *envoy.Chain, def bool) *Node {
 	n := &Node{ID: id(parent, j), Kind: "chain", Host: b.h.Host.Name, Label: c.Label(), Path: c.Path, Detail: chainDetail(c)}
+	n.about = func() About { return chainAbout(c) }
 	if def {
 		n.Label, n.Detail = "default chain", "when no other matches; "+n.Detail
 	}
@@ -86,24 +89,26 @@ func chainDetail(c *envoy.Chain) string {
 
 func (b *builder) vhost(parent string, k int, e hosts.Envoy, l *envoy.Listener, c *envoy.Chain, v *envoy.VHost) *Node {
 	n := &Node{ID: id(parent, k, v.Name), Kind: "vhost", Host: b.h.Host.Name, Label: v.Name, Path: v.Path, Detail: strings.Join(v.Domains, ", ")}
+	n.about = func() About { return About{Match: []string{"domains " + strings.Join(v.Domains, ", ")}} }
 	base := ""
 	for _, d := range v.Domains {
-		if !strings.Contains(d, "*") {
-			base = "http://" + d
-			if c.TLS {
-				base = "https://" + d
-			}
-			if (!c.TLS && l.Port != 80 || c.TLS && l.Port != 443) && !strings.Contains(d, ":") {
-				base += fmt.Sprintf(":%d", l.Port)
-			}
-			break
+		if strings.Contains(d, "*") {
+			continue
 		}
+		if name, text, ok := strings.Cut(d, ":"); ok {
+			port, _ := strconv.ParseUint(text, 10, 16)
+			base = urlBase(name, uint16(port), c.TLS)
+		} else {
+			base = b.base(d, b.hostPort(e.Container, uint16(l.Port)), c.TLS) //nolint:gosec // a port
+		}
+		break
 	}
 	for i, r := range v.Routes {
 		x := &Node{ID: id(n.ID, i), Kind: "route", Host: n.Host, Path: r.Path, Label: r.Match.String()}
 		if p := r.Match.Prefix + r.Match.Exact + r.Match.Separated; base != "" && p != "" {
 			x.URL = base + p
 		}
+		x.about = func() About { return routeAbout(c, r) }
 		b.route(x, e, r)
 		n.Children = append(n.Children, x)
 	}
@@ -150,6 +155,7 @@ func (b *builder) cluster(parent string, e hosts.Envoy, name string) *Node {
 		n.Status, n.Behind = trace.Broken, "there is no such cluster: Envoy answers 503"
 		return n
 	}
+	n.about = func() About { return clusterAbout(c) }
 	n.Path, n.Detail = c.Path, fmt.Sprintf("%s %s", c.Type, c.State)
 	for i, ep := range c.Endpoints {
 		x := &Node{ID: id(n.ID, i), Kind: "endpoint", Host: n.Host, Label: ep.Label(), Path: ep.Path, Detail: strings.ToLower(ep.Health)}
@@ -204,6 +210,7 @@ func (b *builder) traefik(parent string, t hosts.Traefik) *Node {
 		if len(r.EntryPoints) > 0 {
 			x.Detail += " on " + strings.Join(r.EntryPoints, ", ")
 		}
+		x.about, x.URL = func() About { return routerAbout(&t, r) }, routerURL(r)
 		if len(r.Errors) > 0 {
 			x.Status, x.Behind = trace.Broken, strings.Join(r.Errors, "; ")
 		} else {
@@ -213,6 +220,27 @@ func (b *builder) traefik(parent string, t hosts.Traefik) *Node {
 	}
 	n.Status = worst(n.Children)
 	return n
+}
+
+var (
+	ruleHost = regexp.MustCompile("\\bHost\\(`([^`]+)`")
+	rulePath = regexp.MustCompile("\\bPath(?:Prefix)?\\(`([^`]+)`")
+)
+
+// routerURL is a request for the first host and path that a rule names.
+func routerURL(r hosts.Router) string {
+	m := ruleHost.FindStringSubmatch(r.Rule)
+	if m == nil {
+		return ""
+	}
+	u := "http://" + m[1] + "/"
+	if r.TLS {
+		u = "https://" + m[1] + "/"
+	}
+	if p := rulePath.FindStringSubmatch(r.Rule); p != nil {
+		u += strings.TrimPrefix(p[1], "/")
+	}
+	return u
 }
 
 func (b *builder) routerTarget(x *Node, t *hosts.Traefik, r hosts.Router) {
@@ -234,6 +262,7 @@ func (b *builder) routerTarget(x *Node, t *hosts.Traefik, r hosts.Router) {
 		x.Status = worst(x.Children)
 	case s.Container != "":
 		x.Status, x.Behind = b.container(s.Container)
+		x.Way = []trace.Hop{{Kind: "container", Host: x.Host, Object: s.Container, Status: x.Status, Detail: x.Behind}}
 	default:
 		x.Status, x.Behind = trace.Unknown, "its servers are not known"
 	}

@@ -45,41 +45,47 @@ func (b *builder) server(parent string, i int, x hosts.Nginx, s *nginx.Server) *
 	if len(names) > 1 {
 		n.Detail += "; " + strings.Join(names[1:], " ")
 	}
-	base := baseURL(s, tls)
+	n.about = func() About { return About{Match: serverMatch(s), Lines: around(x.Config, s.D)} }
+	base := b.serverURL(x, s, tls)
 	for j, l := range s.Locs {
-		n.Children = append(n.Children, b.location(n.ID, j, x, l, base))
+		n.Children = append(n.Children, b.location(n.ID, j, x, s, l, base))
 	}
 	if len(s.Locs) == 0 {
 		b.action(n, x, s.Scope, s.D.Block)
+		if n.passes {
+			n.about = func() About {
+				return About{Match: serverMatch(s), Lines: around(x.Config, s.D), Passes: nginxPasses(x, s, s.Scope)}
+			}
+		}
 	}
 	n.Status, n.URL = worst(append(n.Children, &Node{Status: n.Status})), base
 	return n
 }
 
-// baseURL forms "https://name:port" of a server that has a plain name.
-func baseURL(s *nginx.Server, tls bool) string {
+// serverURL forms "https://name:port" of a server that has a plain name; "" where nobody can say.
+func (b *builder) serverURL(x hosts.Nginx, s *nginx.Server, tls bool) string {
 	name := s.Name()
 	if strings.ContainsAny(name, "*~_( ") || strings.HasPrefix(name, ".") || len(s.Listens) == 0 || s.Listens[0].Unix != "" {
 		return ""
 	}
-	scheme, std := "http", uint16(80)
-	if tls {
-		scheme, std = "https", 443
-	}
-	if p := s.Listens[0].Port; p != std {
-		name = fmt.Sprintf("%s:%d", name, p)
-	}
-	return scheme + "://" + name
+	return b.base(name, b.hostPort(x.Container, s.Listens[0].Port), tls)
 }
 
-func (b *builder) location(parent string, i int, x hosts.Nginx, l *nginx.Location, base string) *Node {
+func (b *builder) location(parent string, i int, x hosts.Nginx, s *nginx.Server, l *nginx.Location, base string) *Node {
 	n := &Node{ID: id(parent, i, l.Label()), Kind: "location", Host: b.h.Host.Name, Label: strings.Join(l.D.Args, " "), File: l.D.File, Line: l.D.Line}
 	if base != "" && l.Kind != "~" && l.Kind != "~*" && l.Kind != "@" {
 		n.URL = base + l.Path
 	}
 	b.action(n, x, l.Scope, l.D.Block)
+	n.about = func() About {
+		a := About{Match: []string{locationMatch(l)}, Lines: around(x.Config, l.D)}
+		if n.passes {
+			a.Passes = nginxPasses(x, s, l.Scope)
+		}
+		return a
+	}
 	for j, c := range l.Locs {
-		n.Children = append(n.Children, b.location(n.ID, j, x, c, base))
+		n.Children = append(n.Children, b.location(n.ID, j, x, s, c, base))
 	}
 	n.Status = worst(append(n.Children, &Node{Status: n.Status}))
 	return n
@@ -91,6 +97,7 @@ func (b *builder) action(n *Node, x hosts.Nginx, scope nginx.Scope, body []*ngin
 		switch {
 		case strings.HasSuffix(d.Name, "_pass") && len(d.Args) > 0:
 			n.Detail = strings.TrimSuffix(d.String(), ";")
+			n.passes = true
 			b.pass(n, x, d)
 			return
 		case d.Name == "return" || d.Name == "rewrite" && len(d.Args) > 2 && (d.Args[2] == "permanent" || d.Args[2] == "redirect"):
@@ -126,6 +133,9 @@ func (b *builder) pass(n *Node, x hosts.Nginx, d *nginx.Directive) {
 	if u := x.HTTP.Upstreams[target]; u != nil {
 		for i, m := range u.Members {
 			c := &Node{ID: id(n.ID, u.Name, i), Kind: "member", Host: n.Host, Label: m.Address, File: m.D.File, Line: m.D.Line, Detail: strings.Join(m.D.Args[1:], " ")}
+			c.about = func() About {
+				return About{Match: []string{fmt.Sprintf("%s of %d servers of upstream %s (%s)", u.Method, len(u.Members), u.Name, u.D.At())}, Lines: around(x.Config, u.D)}
+			}
 			if m.Down {
 				c.Behind = "marked down"
 			} else {

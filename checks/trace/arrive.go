@@ -228,7 +228,9 @@ func (w *walker) near(h *hosts.HostFacts, port uint16) string {
 			case p.HostPort == port:
 				return fmt.Sprintf("container %s wants it and is %s", c.Name, state(&c))
 			case p.HostPort != 0 && p.Proto == "tcp" && c.State == "running":
-				others = append(others, fmt.Sprintf("%s publishes %d", c.Name, p.HostPort))
+				if t := fmt.Sprintf("%s publishes %d", c.Name, p.HostPort); !slices.Contains(others, t) { // IPv4 and IPv6
+					others = append(others, t)
+				}
 			}
 		}
 	}

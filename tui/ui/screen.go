@@ -9,6 +9,7 @@ import (
 	"github.com/charmbracelet/bubbles/key"
 	tea "github.com/charmbracelet/bubbletea"
 
+	"midwatch/checks/trace"
 	"midwatch/hosts"
 	"midwatch/themes"
 )
@@ -78,6 +79,8 @@ type Deps struct {
 	Ops    Operator
 	Detail Detailer
 	Shell  Sheller
+	// Edges are the forwards in front of the fleet, which nothing in it can tell.
+	Edges []trace.Edge
 	// Copy puts a text on the clipboard of the person's terminal (Output.Copy); nil where there is
 	// none. It writes, so it is called from a command only: see Copy.
 	Copy func(text string) error

@@ -59,6 +59,9 @@ type Row[T any] struct {
 	Group   string
 	Version uint64
 	Value   T
+	// Parent is the ID of the row this one hangs below in a tree: a filter keeps what is above a
+	// match, because nobody can read a branch without its stem.
+	Parent string
 }
 
 // Table shows rows in columns. It renders only what is seen, keeps its selection by ID, sorts,
@@ -200,7 +203,6 @@ func (t *Table[T]) inherit(rows []Row[T]) {
 // rebuild derives the items from rows, filter, sort and groups.
 func (t *Table[T]) rebuild() {
 	order := t.order()
-	t.shown = len(order)
 	t.items = t.items[:0]
 	groups := map[string][]int{}
 	var names []string
@@ -247,17 +249,7 @@ func (t *Table[T]) sortGroups(names []string) {
 
 // order returns the indexes of the rows that pass the filter, sorted.
 func (t *Table[T]) order() []int {
-	order := make([]int, 0, len(t.rows))
-	var fields []Field
-	for i := range t.rows {
-		if !t.filter.Empty() {
-			fields = t.fields(fields[:0], t.rows[i].Value)
-			if !t.filter.Match(fields) {
-				continue
-			}
-		}
-		order = append(order, i)
-	}
+	order := t.matching()
 	c := t.column(t.sortBy)
 	if c == nil || c.Compare == nil {
 		return order
@@ -277,6 +269,38 @@ func (t *Table[T]) order() []int {
 		}
 		return c.Compare(x, y)
 	})
+	return order
+}
+
+// matching returns the indexes of the rows that pass the filter and of those above them in a tree,
+// and counts the former.
+func (t *Table[T]) matching() []int {
+	t.shown = 0
+	order := make([]int, 0, len(t.rows))
+	var fields []Field
+	var keep map[string]bool                 // rows above a match
+	for i := range slices.Backward(t.rows) { // a parent stands before its children
+		r := &t.rows[i]
+		if !t.filter.Empty() {
+			fields = t.fields(fields[:0], r.Value)
+			if !t.filter.Match(fields) {
+				if keep[r.ID] {
+					keep[r.Parent] = true
+					order = append(order, i)
+				}
+				continue
+			}
+			if r.Parent != "" {
+				if keep == nil {
+					keep = map[string]bool{}
+				}
+				keep[r.Parent] = true
+			}
+		}
+		t.shown++
+		order = append(order, i)
+	}
+	slices.Reverse(order)
 	return order
 }
 

@@ -420,3 +420,24 @@ func BenchmarkTable(b *testing.B) {
 		})
 	}
 }
+
+func TestFilterKeepsTheStemOfATree(t *testing.T) {
+	t.Parallel()
+	tab := ui.NewTable(uitest.Plain(), []ui.Column[string]{{ID: "name", Title: "NAME", Filter: true, Cell: func(s string) ui.Cell { return ui.Cell{Text: s} }}})
+	var rows []ui.Row[string]
+	for _, r := range [][2]string{{"a", ""}, {"ab", "a"}, {"abc", "ab"}, {"abd", "ab"}, {"x", ""}, {"xy", "x"}} {
+		rows = append(rows, ui.Row[string]{ID: r[0], Parent: r[1], Value: "-" + r[0] + "-"})
+	}
+	tab.SetRows(rows)
+	tab.SetSize(30, 10)
+	tab.SetFilter("-abd-")
+	v := strings.Join(tab.Lines(), "\n")
+	for name, want := range map[string]bool{"-a-": true, "-ab-": true, "-abd-": true, "-abc-": false, "-x-": false} {
+		if strings.Contains(strings.ReplaceAll(v, "/-abd-", ""), name) != want {
+			t.Errorf("%s is shown: %v\n%s", name, !want, v)
+		}
+	}
+	if all, shown := tab.Len(); all != 6 || shown != 1 {
+		t.Errorf("%d of %d match", shown, all)
+	}
+}

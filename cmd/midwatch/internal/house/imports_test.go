@@ -88,7 +88,7 @@ func rules() []rule {
 		{name: "checks knows no ops, no screen", layers: []string{"checks"}, deny: []string{"midwatch/tui...", "midwatch/ops...", "midwatch/themes...", "midwatch/cmd..."}, deep: true},
 		{name: "ops knows no checks, no screen", layers: []string{"ops"}, deny: []string{"midwatch/tui...", "midwatch/checks...", "midwatch/themes...", "midwatch/cmd..."}, deep: true},
 		{name: "nothing below the screens shows anything", layers: []string{"hosts", "checks", "ops"}, deny: shows, deep: true},
-		{name: "the screens join nothing", layers: []string{"tui"}, deny: []string{"midwatch/cmd...", "midwatch/hosts/"}, allow: []string{"midwatch/hosts/nginx", "midwatch/hosts/envoy", "midwatch/hosts/logline"}, deep: true},
+		{name: "the screens join nothing", layers: []string{"tui"}, deny: []string{"midwatch/cmd...", "midwatch/hosts/"}, allow: []string{"midwatch/hosts/nginx", "midwatch/hosts/envoy", "midwatch/hosts/traefik", "midwatch/hosts/logline"}, deep: true},
 		{name: "the screens know no network, no process, no configuration", layers: []string{"tui"}, deny: []string{"os/exec", "net", "net/http...", "net/rpc...", "golang.org/x/crypto...", "github.com/docker/docker...", "github.com/BurntSushi/toml...", "github.com/nginxinc/nginx-go-crossplane..."}},
 		{name: "the screens pull in no client", layers: []string{"tui"}, deny: []string{"golang.org/x/crypto/ssh...", "github.com/docker/docker...", "github.com/BurntSushi/toml...", "github.com/nginxinc/nginx-go-crossplane..."}, deep: true},
 		{name: "themes stand apart", layers: []string{"themes"}, deny: []string{"midwatch/hosts...", "midwatch/checks...", "midwatch/ops...", "midwatch/tui...", "midwatch/cmd...", "github.com/charmbracelet/bubbletea...", "github.com/charmbracelet/bubbles..."}, deep: true},
