@@ -14,11 +14,11 @@ import (
 
 // Screen shows the tree of routes.
 type Screen struct {
-	d     ui.Deps
-	from  ui.OpenMsg
-	ctx   context.Context //nolint:containedctx // a screen lives as long as its context does
-	stop  context.CancelFunc
-	w, h  int
+	d    ui.Deps
+	from ui.OpenMsg
+	ctx  context.Context //nolint:containedctx // a screen lives as long as its context does
+	stop context.CancelFunc
+	w, h int
 
 	snap *hosts.Snapshot // the newest that came
 	tree laid            // what is shown

@@ -42,8 +42,8 @@ func TestGolden(t *testing.T) {
 }
 
 func TestGoldenDetail(t *testing.T) {
-	for _, object := range []string{"/etc/nginx/conf.d/shop.conf:11", "10.0.0.2:3000", "admin@docker"} {
-		t.Run(object[strings.LastIndexByte(object, '/')+1:], func(t *testing.T) {
+	for name, object := range map[string]string{"location": "/etc/nginx/conf.d/shop.conf:11", "endpoint": "10.0.0.2:3000", "router": "admin@docker"} {
+		t.Run(name, func(t *testing.T) {
 			r, _ := screen(t, night(t), ui.OpenMsg{Screen: "routes"})
 			press(t, r, "/")
 			for _, c := range object {
