@@ -8,8 +8,10 @@ type Snapshot struct {
 	Gen   uint64 // grows with every published snapshot
 	At    time.Time
 	Hosts []*HostFacts // in the order of the inventory
-	// Events are the latest events of the fleet, oldest first, bounded.
-	Events []Event
+	// Events are the latest events of the fleet, in the order they became known, bounded; Forgotten
+	// counts those that had to go.
+	Events    []Event
+	Forgotten uint64
 }
 
 // Host returns the facts of the named host, or nil.

@@ -123,7 +123,11 @@ func set[T any](d *differ, kind string, a, b hosts.Part[T], of func(T) map[strin
 		d.out = append(d.out, Change{Host: d.host, Kind: kind, Object: kind, Op: NotComparable, After: side + ": " + why})
 		return
 	}
-	x, y := of(a.Value), of(b.Value)
+	d.objects(kind, of(a.Value), of(b.Value))
+}
+
+// objects compares the fields of objects by their names.
+func (d *differ) objects(kind string, x, y map[string]fields) {
 	for _, name := range keys(x, y) {
 		old, had := x[name]
 		now, has := y[name]

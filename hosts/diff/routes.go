@@ -155,7 +155,11 @@ func (d *differ) nginxFiles(a, b hosts.Part[[]hosts.Nginx]) {
 	if !a.Known() || !b.Known() {
 		return
 	}
-	x, y := filesOf(a.Value), filesOf(b.Value)
+	d.texts(filesOf(a.Value), filesOf(b.Value))
+}
+
+// texts compares files by their lines.
+func (d *differ) texts(x, y map[string]string) {
 	for _, name := range keys(x, y) {
 		old, had := x[name]
 		now, has := y[name]

@@ -17,6 +17,7 @@ type board struct {
 
 	mu     sync.Mutex // guards everything below and the order of stores to cur
 	events []hosts.Event
+	lost   uint64        // events that are no longer kept
 	shown  uint64        // Gen at the last wake
 	woke   time.Time     // when that was
 	armed  bool          // a wake is planned
@@ -37,10 +38,17 @@ func (b *board) publish(i int, facts *hosts.HostFacts, events []hosts.Event) {
 	next := &hosts.Snapshot{Gen: old.Gen + 1, At: b.now(), Hosts: make([]*hosts.HostFacts, len(old.Hosts))}
 	copy(next.Hosts, old.Hosts)
 	next.Hosts[i] = facts
-	b.events = appendBounded(b.events, events, eventsKept)
-	next.Events = b.events
+	b.add(next, events)
 	b.cur.Store(next)
 	b.arm()
+}
+
+// add puts events into a snapshot behind those that are kept.
+func (b *board) add(s *hosts.Snapshot, events []hosts.Event) {
+	had := len(b.events) + len(events)
+	b.events = appendBounded(b.events, events, eventsKept)
+	b.lost += uint64(had - len(b.events)) //nolint:gosec // never more than there were
+	s.Events, s.Forgotten = b.events, b.lost
 }
 
 // arm plans the wake of those who wait in Next: now, or at the end of the frame.

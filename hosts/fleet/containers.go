@@ -9,6 +9,7 @@ import (
 	"midwatch/hosts"
 	"midwatch/hosts/collect"
 	"midwatch/hosts/docker"
+	"midwatch/hosts/history"
 )
 
 // The API calls behind the parts, for people.
@@ -85,11 +86,15 @@ func (m *member) listed(list []hosts.Container, err error, now time.Time) {
 	}
 	if err == nil {
 		m.missing = ""
-		if old := m.facts.Containers; old.Known() && !m.stream.open {
-			for _, e := range containerEvents(old.Value, list, now) {
-				m.note(e)
-			}
+		old := m.facts.Containers
+		look := history.Look{Before: old.At, At: now}
+		if old.Known() && !m.stream.open {
+			m.noteAll(history.Containers(old.Value, list, look))
 		}
+		if len(m.deployed) == 0 {
+			m.deployed.Next(old.Value, look) // what another run knew
+		}
+		m.noteAll(m.deployed.Next(list, look))
 		m.facts.Containers = hosts.Read(list, sourceList, now)
 		m.facts.Latest = now
 		m.patchAll(m.unlisted)

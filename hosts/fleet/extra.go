@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"midwatch/hosts"
+	"midwatch/hosts/history"
 )
 
 // readExtra asks collector number i when that is due.
@@ -69,12 +70,13 @@ func (m *member) extraDone(i int, got []hosts.Evidence) {
 func (m *member) applyExtra(c Collector, ev hosts.Evidence) {
 	m.dirty = true
 	err := m.f.guard("facts of "+c.ID, func() {
-		next := m.facts
+		before, next := m.facts, m.facts
 		if err := c.Apply(&next, ev); err != nil {
 			m.f.p.Logger.Warn("evidence not understood", "host", m.Host.Name, "collector", c.ID, "err", err)
 			return
 		}
 		m.facts = next
+		m.noteAll(history.Between(&before, &next, m.f.p.Now()))
 	})
 	if err != nil {
 		m.f.p.Logger.Error("collector", "host", m.Host.Name, "collector", c.ID, "err", err)

@@ -8,6 +8,7 @@ import (
 
 	"midwatch/hosts"
 	"midwatch/hosts/collect"
+	"midwatch/hosts/history"
 )
 
 // member supervises one host. Everything that is not behind mu belongs to the supervise goroutine.
@@ -30,6 +31,7 @@ type member struct {
 	extra                              []read        // of Collectors, in their order
 	unlisted                           []hosts.Event // that came since the list on its way was asked for
 	missing                            string        // why there is no engine, while there is none
+	deployed                           history.Images
 
 	ctx     context.Context //nolint:containedctx // the supervisor's, for what it starts
 	live    context.Context //nolint:containedctx // of reads; ends with a maintenance
@@ -53,6 +55,7 @@ func newMember(f *Fleet, i int, from Member, facts hosts.HostFacts) *member {
 		Member: from, f: f, index: i, facts: facts, wanted: from.Host.Maintenance,
 		sections: append(collect.All(), from.Sections...),
 		results:  make(chan func()), kick: make(chan struct{}, 1),
+		deployed: history.Images{},
 		evidence: map[string]hosts.Evidence{}, gathered: map[string][]hosts.Evidence{},
 		shell:  read{what: "shell", late: shellLate},
 		list:   read{what: "list of containers", late: dockerLate},
@@ -239,6 +242,12 @@ func (m *member) note(e hosts.Event) {
 	e.Host = m.Host.Name
 	m.events = append(m.events, e)
 	m.dirty = true
+}
+
+func (m *member) noteAll(events []hosts.Event) {
+	for _, e := range events {
+		m.note(e)
+	}
 }
 
 // publish shows the facts as they are now, when they changed.

@@ -122,7 +122,7 @@ const (
 
 // Bounds.
 const (
-	eventsKept  = 1000                   // events of the fleet in a snapshot
+	eventsKept  = 4000                   // events of the fleet in a snapshot
 	burstKept   = 256                    // events of one engine that wait for their supervisor
 	frame       = 50 * time.Millisecond  // how often Next wakes at most
 	lazyPause   = 250 * time.Millisecond // routine news wait so long for the rest of their batch

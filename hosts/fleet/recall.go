@@ -1,10 +1,6 @@
 package fleet
 
-import (
-	"slices"
-
-	"midwatch/hosts"
-)
+import "midwatch/hosts"
 
 // Recall shows what was known in another run, wherever nothing is known yet: the late form of
 // Params.Last, for a memory that takes a while to read.
@@ -29,8 +25,9 @@ func (b *board) recall(events []hosts.Event) {
 	defer b.mu.Unlock()
 	old := b.cur.Load()
 	next := &hosts.Snapshot{Gen: old.Gen + 1, At: b.now(), Hosts: old.Hosts}
-	b.events = appendBounded(slices.Clip(events), b.events, eventsKept)
-	next.Events = b.events
+	since := b.events
+	b.events = appendBounded(nil, events, eventsKept)
+	b.add(next, since)
 	b.cur.Store(next)
 	b.arm()
 }

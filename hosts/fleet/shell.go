@@ -9,6 +9,7 @@ import (
 
 	"midwatch/hosts"
 	"midwatch/hosts/collect"
+	"midwatch/hosts/history"
 )
 
 // faster names the sections that are read more often while somebody looks at what they tell.
@@ -151,7 +152,7 @@ func (m *member) answer(a collect.Answer) {
 
 // parse puts the answer of one section into the facts.
 func (m *member) parse(a collect.Answer, now time.Time) {
-	before := m.facts.Units
+	before := m.facts
 	err := m.f.guard("parser of "+a.Section.ID, func() {
 		next := m.facts // a panic leaves the facts as they were
 		a.Section.Apply(&next, a.Evidence)
@@ -164,13 +165,9 @@ func (m *member) parse(a collect.Answer, now time.Time) {
 		return
 	}
 	m.settleEngine(now)
-	if before.Known() && m.facts.Units.Standing() == hosts.Fresh {
-		changed := unitEvents(before.Value, m.facts.Units.Value, now)
-		for _, e := range changed {
-			m.note(e)
-		}
-		if len(changed) > 0 && a.Section.ID == "unitstates" {
-			m.schedule.Sooner("units")
-		}
+	changed := history.Between(&before, &m.facts, now)
+	m.noteAll(changed)
+	if a.Section.ID == "unitstates" && slices.ContainsFunc(changed, func(e hosts.Event) bool { return e.Kind == history.KindUnit }) {
+		m.schedule.Sooner("units")
 	}
 }

@@ -141,3 +141,11 @@ func (v Verdict) unknownHosts() int {
 	}
 	return n
 }
+
+// plural is "1 event" or "3 events".
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return strconv.Itoa(n) + " " + what + "s"
+}

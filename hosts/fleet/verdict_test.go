@@ -127,58 +127,6 @@ func TestSummary(t *testing.T) {
 	}
 }
 
-func TestUnitEvents(t *testing.T) {
-	t.Parallel()
-	at := time.Unix(1, 0)
-	old := []hosts.Unit{
-		{Name: "a", Active: "active", Sub: "running"},
-		{Name: "b", Active: "active", Sub: "running", Restarts: 1},
-		{Name: "c", Active: "activating", Sub: "start"},
-		{Name: "same", Active: "active"},
-		{Name: "gone", Active: "active"},
-	}
-	now := []hosts.Unit{
-		{Name: "a", Active: "failed", Sub: "failed"},
-		{Name: "b", Active: "active", Sub: "running", Restarts: 3},
-		{Name: "c", Active: "activating", Sub: "auto-restart"},
-		{Name: "same", Active: "active", Sub: "other"},
-		{Name: "new", Active: "active"},
-		{Name: "worse", Active: "failed", Result: "signal"},
-	}
-	var got []string
-	for _, e := range unitEvents(old, now, at) {
-		got = append(got, e.Object+" "+e.Action)
-	}
-	if diff := cmp.Diff([]string{"a failed", "b restarted", "c auto-restart", "worse failed"}, got); diff != "" {
-		t.Error(diff)
-	}
-}
-
-func TestContainerEvents(t *testing.T) {
-	t.Parallel()
-	at := time.Unix(1, 0)
-	old := []hosts.Container{
-		{ID: "1", Name: "a", State: "running", Health: hosts.HealthHealthy},
-		{ID: "2", Name: "b", State: "running"},
-		{ID: "3", Name: "c", State: "running"},
-		{ID: "4", Name: "d", State: "exited"},
-	}
-	now := []hosts.Container{
-		{ID: "1", Name: "a", State: "running", Health: hosts.HealthUnhealthy},
-		{ID: "2", Name: "b", State: "exited", Exit: 3},
-		{ID: "3", Name: "c", State: "running", Restarts: 1},
-		{ID: "5", Name: "e", State: "running"},
-	}
-	var got []string
-	for _, e := range containerEvents(old, now, at) {
-		got = append(got, e.Object+" "+e.Action+" "+e.Detail)
-	}
-	want := []string{"a health_status: unhealthy was healthy", "b die exit 3", "c restart restarted 1 times", "e create ", "d destroy "}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Error(diff)
-	}
-}
-
 func TestAppendBounded(t *testing.T) {
 	t.Parallel()
 	var list []int

@@ -1,16 +1,29 @@
-package fleet
+package history
 
 import (
-	"fmt"
 	"strconv"
 	"time"
 
 	"midwatch/hosts"
 )
 
-// unitEvents returns what happened to units between two looks. Sub-states come and go all the time
-// and count only when the unit failed or is being restarted.
-func unitEvents(old, now []hosts.Unit, at time.Time) []hosts.Event {
+// Look is when a host was looked at, and when it was before: what changed happened in between.
+type Look struct{ Before, At time.Time }
+
+// when is the moment a host gives for a change, when that can be, and else that of the look.
+func (l Look) when(said time.Time) time.Time {
+	if said.IsZero() || said.After(l.At) || said.Before(l.Before.Add(-clocks)) {
+		return l.At
+	}
+	return said
+}
+
+// clocks may differ by so much.
+const clocks = 10 * time.Second
+
+// Units returns what happened to units between two looks. Sub-states come and go all the time and
+// count only when the unit failed or is being restarted.
+func Units(old, now []hosts.Unit, at Look) []hosts.Event {
 	was := make(map[string]*hosts.Unit, len(old))
 	for i := range old {
 		was[old[i].Name] = &old[i]
@@ -35,20 +48,29 @@ func unitEvents(old, now []hosts.Unit, at time.Time) []hosts.Event {
 	return out
 }
 
-func unitEvent(u *hosts.Unit, at time.Time, action, detail string) hosts.Event {
-	return hosts.Event{At: at, Kind: "unit", Object: u.Name, Action: action, Detail: detail}
+func unitEvent(u *hosts.Unit, at Look, action, detail string) hosts.Event {
+	return hosts.Event{At: at.when(u.Since), Kind: "unit", Object: u.Name, Action: action, Detail: detail}
 }
 
-// containerEvents returns what happened to containers between two lists, for when there are no
-// events to be had.
-func containerEvents(old, now []hosts.Container, at time.Time) []hosts.Event {
+// Containers returns what happened to containers between two lists, for when there are no events to
+// be had.
+func Containers(old, now []hosts.Container, at Look) []hosts.Event {
 	was := make(map[string]*hosts.Container, len(old))
 	for i := range old {
 		was[old[i].ID] = &old[i]
 	}
 	var out []hosts.Event
 	add := func(c *hosts.Container, action, detail string) {
-		out = append(out, hosts.Event{At: at, Kind: "container", Object: c.Name, ID: c.ID, Action: action, Detail: detail})
+		when := at.At
+		switch action {
+		case "start", "restart":
+			when = at.when(c.Started)
+		case "die":
+			when = at.when(c.Finished)
+		case "create":
+			when = at.when(c.Created)
+		}
+		out = append(out, hosts.Event{At: when, Kind: "container", Object: c.Name, ID: c.ID, Action: action, Detail: detail})
 	}
 	for i := range now {
 		c := &now[i]
@@ -60,7 +82,7 @@ func containerEvents(old, now []hosts.Container, at time.Time) []hosts.Event {
 		case o.State != c.State:
 			add(c, stateAction(c), stateDetail(c))
 		case c.Restarts > o.Restarts || c.Started.After(o.Started):
-			add(c, "restart", fmt.Sprintf("restarted %d times", c.Restarts))
+			add(c, "restart", plural(c.Restarts, "restart")+" so far")
 		case o.Health != c.Health && c.Health != hosts.HealthUnknown && o.Health != hosts.HealthUnknown:
 			add(c, "health_status: "+c.Health.String(), "was "+o.Health.String())
 		}
