@@ -1,7 +1,7 @@
 # midwatch. `make help` lists the targets; README.md tells what they need.
 
 .DEFAULT_GOAL := help
-.PHONY: help build run demo test race lint lint-install fmt golden docs bench cover lab-up lab-test lab-down lab ci clean
+.PHONY: help build run demo test race lint lint-install fmt golden docs bench cover corpus lab-up lab-test lab-down lab ci clean
 
 GO       ?= go
 CACHE    := $(shell printf %s "$${XDG_CACHE_HOME:-$${HOME:-/tmp}/.cache}")/midwatch
@@ -65,6 +65,9 @@ cover: ## test coverage, total and per function, in bin/cover.out
 	mkdir -p bin
 	$(GO) test -coverprofile=bin/cover.out ./...
 	$(GO) tool cover -func=bin/cover.out | tail -1
+
+corpus: ## how well the checks agree with the labelled files of MIDWATCH_CORPUS
+	$(GO) test -count=1 -v -run TestCorpus ./cmd/midwatch
 
 lab-up: ## start the lab: real hosts as containers (root, Docker, debootstrap)
 	testdata/lab/lab.sh up

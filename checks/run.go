@@ -202,6 +202,29 @@ func (r *Report) Shown() []Finding {
 	return out
 }
 
+// Unknowns are what could not be told, each with the reason as its title: what rules said themselves,
+// and the answers of checks whose facts are missing.
+func (r *Report) Unknowns() []Finding {
+	var out []Finding
+	for i := range r.Answers {
+		a := &r.Answers[i]
+		if a.Status == Unknown && len(a.Findings) == 0 {
+			f := Finding{Check: a.Check.ID, Severity: a.Check.Severity, Status: Unknown, Host: a.Host, Object: a.Subject, Title: a.Reason, Why: a.Check.Why}
+			if a.Needs != "" {
+				f.Title += "; needs " + a.Needs
+				f.Fix = "needs " + a.Needs
+			}
+			out = append(out, f)
+		}
+		for j := range a.Findings {
+			if a.Findings[j].Status == Unknown {
+				out = append(out, a.Findings[j])
+			}
+		}
+	}
+	return out
+}
+
 // Sort orders findings for people: the worst first, then by host, file, line and check.
 func Sort(fs []Finding) {
 	slices.SortStableFunc(fs, func(a, b Finding) int {

@@ -8,6 +8,8 @@ import "midwatch/checks"
 func All() []checks.Check {
 	return []checks.Check{
 		latestImage(),
+		networkVolume(),
+		portCollision(),
 		weakDependsOn(),
 	}
 }

@@ -36,13 +36,13 @@ func evalImage(c *checks.Compose) []checks.Finding {
 		name, tag := cutTag(s.Image.Str())
 		switch {
 		case s.Build != nil && (tag == "" || tag == "latest"):
-			f.Title, f.Severity = name+" is built here under a tag that does not tell builds apart", checks.Info
+			f.Title, f.Severity, f.Key = name+" is built here under a tag that does not tell builds apart", checks.Info, "built"
 		case tag == "":
-			f.Title = name + " has no tag, which means latest"
+			f.Title, f.Key = name+" has no tag, which means latest", "untagged"
 		case tag == "latest":
-			f.Title = name + " is pulled as latest"
+			f.Title, f.Key = name+" is pulled as latest", "latest"
 		case slices.Contains(moving, tag):
-			f.Title, f.Severity = name+":"+tag+" moves with every release", checks.Info
+			f.Title, f.Severity, f.Key = name+":"+tag+" moves with every release", checks.Info, "floating"
 		default:
 			continue
 		}

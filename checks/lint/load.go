@@ -21,7 +21,7 @@ type File struct {
 type Looked struct {
 	Path  string `json:"path"`
 	Kind  Kind   `json:"kind"`
-	Error string `json:"error,omitempty"`
+	Error string `json:"error"`
 }
 
 // Options say how files belong together.

@@ -49,7 +49,7 @@ midwatch status --json`,
 	_ = root.RegisterFlagCompletionFunc("theme", cobra.FixedCompletions([]string{"auto", "dark", "light"}, cobra.ShellCompDirectiveNoFileComp))
 	_ = root.RegisterFlagCompletionFunc("demo", cobra.FixedCompletions(demoWorlds(), cobra.ShellCompDirectiveNoFileComp))
 	root.AddCommand(
-		a.demoCommand(), a.statusCommand(), a.logsCommand(), a.hostsCommand(), a.auditCommand(), a.captureCommand(), a.diffCommand(), a.traceCommand(), a.versionCommand(),
+		a.demoCommand(), a.statusCommand(), a.logsCommand(), a.hostsCommand(), a.auditCommand(), a.captureCommand(), a.diffCommand(), a.traceCommand(), a.lintCommand(), a.versionCommand(),
 		&cobra.Command{Use: "exit-codes", Short: "What the exit codes mean", Long: exitCodesText},
 		&cobra.Command{Use: "json", Short: "The documents that --json prints", Long: jsonText},
 	)
