@@ -163,16 +163,18 @@ type ContainerDetail struct {
 
 // Unit is a systemd unit (systemctl show).
 type Unit struct {
-	Name         string // powernode-worker@default.service
-	Description  string
-	Load         string    // loaded, not-found, masked, …
-	Active       string    // active, inactive, failed, activating, deactivating, reloading
-	Sub          string    // running, exited, dead, stop-sigterm, auto-restart, …
-	Result       string    // success, exit-code, signal, start-limit-hit, …
-	Enabled      string    // enabled, disabled, static, …
-	Since        time.Time // StateChangeTimestamp
-	MainPID      int
-	Restarts     int // NRestarts
+	Name        string // powernode-worker@default.service
+	Description string
+	Load        string    // loaded, not-found, masked, …
+	Active      string    // active, inactive, failed, activating, deactivating, reloading
+	Sub         string    // running, exited, dead, stop-sigterm, auto-restart, …
+	Result      string    // success, exit-code, signal, start-limit-hit, …
+	Enabled     string    // enabled, disabled, static, …
+	Since       time.Time // StateChangeTimestamp
+	MainPID     int
+	Restarts    int // NRestarts
+	// Counts is Restarts as it was first seen and at each change since, oldest first, bounded.
+	Counts       []RestartCount
 	Memory       uint64
 	Fragment     string // FragmentPath
 	DropIns      []string
@@ -208,6 +210,29 @@ func (u Unit) Instance() (template, instance string) {
 		return "", ""
 	}
 	return u.Name[:at+1] + u.Name[dot:], u.Name[at+1 : dot]
+}
+
+// RestartCount is a restart counter as it stood at a moment.
+type RestartCount struct {
+	At time.Time
+	N  int
+}
+
+// RestartsSince is how often the unit was restarted after a moment, as far as its counter was
+// watched. A counter that fell was set back by a start by hand and counts from zero again.
+func (u Unit) RestartsSince(at time.Time) int {
+	n := 0
+	for i := 1; i < len(u.Counts); i++ {
+		was, is := u.Counts[i-1].N, u.Counts[i]
+		if !is.At.After(at) {
+			continue
+		}
+		if is.N < was {
+			was = 0
+		}
+		n += is.N - was
+	}
+	return n
 }
 
 // Draining reports that the unit was told to stop and has not yet.

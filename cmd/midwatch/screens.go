@@ -10,6 +10,7 @@ import (
 	tuifleet "midwatch/tui/fleet"
 	"midwatch/tui/logs"
 	"midwatch/tui/routes"
+	"midwatch/tui/services"
 	"midwatch/tui/ui"
 )
 
@@ -18,6 +19,7 @@ func screens() []tui.ScreenFactory {
 	return []tui.ScreenFactory{
 		{ID: "fleet", Title: "Fleet", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return tuifleet.New(d, o, judge) }},
 		{ID: "containers", Title: "Containers", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return containers.New(d, o) }},
+		{ID: "services", Title: "Services", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return services.New(d, o) }},
 		{ID: "routes", Title: "Routes", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return routes.New(d, o) }},
 		{ID: "logs", Title: "Logs", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return logs.New(d, o) }},
 	}

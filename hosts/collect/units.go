@@ -72,6 +72,7 @@ func unitsSection() Section {
 			}
 			keepEnv(got, f.Units.Value)
 			keepJobs(got, f.Units.Value)
+			keepCounts(got, f.Units.Value, ev.At)
 			// Failed units of other kinds are known from their states only.
 			for _, u := range f.Units.Value {
 				if !shownUnit(u.Name) && !slices.ContainsFunc(got, func(g hosts.Unit) bool { return g.Name == u.Name }) {
@@ -84,6 +85,27 @@ func unitsSection() Section {
 			return nil
 		},
 		Fail: failUnits,
+	}
+}
+
+// restartCounts bounds how many changes of a restart counter are remembered.
+const restartCounts = 32
+
+// keepCounts brings over how the restart counters went, and notes where they stand now.
+func keepCounts(units, old []hosts.Unit, at time.Time) {
+	was := make(map[string][]hosts.RestartCount, len(old))
+	for i := range old {
+		if c := old[i].Counts; len(c) > 0 {
+			was[old[i].Name] = c
+		}
+	}
+	for i := range units {
+		u := &units[i]
+		c := was[u.Name]
+		if n := len(c); n == 0 && strings.HasSuffix(u.Name, ".service") || n > 0 && c[n-1].N != u.Restarts {
+			c = append(slices.Clone(c[max(0, n-restartCounts+1):]), hosts.RestartCount{At: at, N: u.Restarts})
+		}
+		u.Counts = c
 	}
 }
 

@@ -41,7 +41,7 @@ func Units(old, now []hosts.Unit, at Look) []hosts.Event {
 			out = append(out, unitEvent(u, at, u.Active, "was "+o.Active+", now "+u.Sub))
 		case o.Sub != u.Sub && u.Sub == "auto-restart":
 			out = append(out, unitEvent(u, at, u.Sub, "was "+o.Sub))
-		case u.Restarts > o.Restarts:
+		case u.Restarts > o.Restarts && len(o.Counts) > 0: // before that the counter was not read
 			out = append(out, unitEvent(u, at, "restarted", plural(u.Restarts, "restart")+" since it was started"))
 		}
 	}

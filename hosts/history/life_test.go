@@ -14,7 +14,8 @@ func TestUnitEvents(t *testing.T) {
 	at := Look{At: time.Unix(1, 0)}
 	old := []hosts.Unit{
 		{Name: "a", Active: "active", Sub: "running"},
-		{Name: "b", Active: "active", Sub: "running", Restarts: 1},
+		{Name: "b", Active: "active", Sub: "running", Restarts: 1, Counts: []hosts.RestartCount{{N: 1}}},
+		{Name: "unread", Active: "active"}, // its counter was not read yet
 		{Name: "c", Active: "activating", Sub: "start"},
 		{Name: "same", Active: "active"},
 		{Name: "gone", Active: "active"},
@@ -22,6 +23,7 @@ func TestUnitEvents(t *testing.T) {
 	now := []hosts.Unit{
 		{Name: "a", Active: "failed", Sub: "failed"},
 		{Name: "b", Active: "active", Sub: "running", Restarts: 3},
+		{Name: "unread", Active: "active", Restarts: 7},
 		{Name: "c", Active: "activating", Sub: "auto-restart"},
 		{Name: "same", Active: "active", Sub: "other"},
 		{Name: "new", Active: "active"},
