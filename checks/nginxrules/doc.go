@@ -7,7 +7,14 @@ import "midwatch/checks"
 // All lists the rules.
 func All() []checks.Check {
 	return []checks.Check{
+		xfpOverwritten(),
+		xfpMissing(),
+		xfpPassthrough(),
 		hardcodedUpgrade(),
+		missingUpgrade(),
+		websocketHTTP10(),
 		setHeaderDrop(),
+		sseBuffered(),
+		staleDNS(),
 	}
 }

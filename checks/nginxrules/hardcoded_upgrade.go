@@ -1,10 +1,10 @@
 package nginxrules
 
 import (
-	"regexp"
 	"strings"
 
 	"midwatch/checks"
+	"midwatch/hosts/nginx"
 )
 
 func hardcodedUpgrade() checks.Check {
@@ -28,25 +28,60 @@ func hardcodedUpgrade() checks.Check {
 	}
 }
 
-// wsPath is a path that names a WebSocket endpoint and serves nothing else.
-var wsPath = regexp.MustCompile(`(?i)(^|[/_.-])(ws|wss|websockets?|socket\.io|sockjs|cable|webpack-hmr|hmr|signalr|hubs?)([/_.?$)|*-]|\\|$)|websocket`)
-
 func evalHardcodedUpgrade(n *checks.Nginx) []checks.Finding {
 	var out []checks.Finding
-	for _, l := range passes(n) {
-		raw, d := l.header("Connection")
-		if d == nil || strings.Contains(raw, "$") || !hasToken(raw, "upgrade") {
-			continue
+	for _, only := range []bool{false, true} {
+		for _, g := range groups(passes(n), func(l level) *nginx.Directive {
+			_, d := l.header("Connection")
+			if d == nil || !l.alwaysUpgrades() || l.webSocketOnly() != only {
+				return nil
+			}
+			return d
+		}) {
+			f := g.find(n)
+			up, d := g.at[0].header("Upgrade")
+			switch {
+			case only:
+				f.Severity = checks.Info
+				f.Title = "Connection: upgrade is a constant on a WebSocket path"
+				f.Key = "websocket"
+			case d != nil && up != "" && !strings.Contains(up, "$"):
+				// Most servers refuse a request that asks for a WebSocket and is none.
+				f.Severity = checks.Error
+				f.Title = "every request is sent on as a WebSocket handshake"
+				f.Evidence = append(f.Evidence, n.Line(d))
+			}
+			if m := unusedMap(n); m != nil {
+				f.Evidence = append(f.Evidence, n.Line(m.D))
+			}
+			out = append(out, f)
 		}
-		f := n.At(d, l.object())
-		f.Evidence = append(f.Evidence, n.Line(l.pass()))
-		if wsPath.MatchString(l.path()) {
-			f.Severity = checks.Info
-			f.Title = "Connection: upgrade is a constant on a WebSocket path"
-		}
-		out = append(out, f)
 	}
 	return out
+}
+
+// alwaysUpgrades reports that a request without an Upgrade header is sent on with Connection: upgrade.
+func (l level) alwaysUpgrades() bool {
+	v, known := l.sent("Connection", false, nil)
+	return known && hasToken(v, "upgrade")
+}
+
+// unusedMap is a map from $http_upgrade that no header uses: the right thing, forgotten.
+func unusedMap(n *checks.Nginx) *nginx.Map {
+	for name, m := range n.HTTP.Maps {
+		if m.Source != "$http_upgrade" {
+			continue
+		}
+		used := false
+		for _, l := range passes(n) {
+			v, _ := l.header("Connection")
+			used = used || v == name
+		}
+		if !used {
+			return m
+		}
+	}
+	return nil
 }
 
 // hasToken reports that a comma list holds a word.

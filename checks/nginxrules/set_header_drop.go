@@ -49,6 +49,10 @@ func evalSetHeaderDrop(n *checks.Nginx) []checks.Finding {
 			continue
 		}
 		f := n.At(set[0], l.object())
+		if host, d := l.header("Host"); l.besides() || d != nil && !strings.Contains(host, "$") && !among(lost, "Host") {
+			// Files and states need no headers, and somebody else's server is better off without ours.
+			f.Severity = checks.Info
+		}
 		f.Title = "this level loses " + strings.Join(lost, ", ") + " of the level above"
 		f.Evidence = append(f.Evidence, n.Line(first))
 		out = append(out, f)

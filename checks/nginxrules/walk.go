@@ -1,6 +1,8 @@
 package nginxrules
 
 import (
+	"cmp"
+	"maps"
 	"slices"
 	"strings"
 
@@ -26,25 +28,34 @@ func (l level) object() string {
 	return s
 }
 
-// path is what the location matches, "/" at the level of the server.
-func (l level) path() string {
-	if l.loc == nil {
-		return "/"
-	}
-	return l.loc.Path
-}
-
 // pass is the proxy_pass of the level itself, or nil.
 func (l level) pass() *nginx.Directive { return nginx.Last(l.scope.Inner().Body, "proxy_pass") }
 
-// ssl reports that every socket of the server takes TLS; some reports that one does.
-func (l level) ssl() (every, some bool) {
-	every = true
-	for _, x := range l.server.Listens {
-		on := x.SSL || x.QUIC || l.scope.Value("ssl") != nil && l.scope.Value("ssl").Arg(0) == "on"
-		every, some = every && on, some || on
+// value is the setting in force of a directive that is inherited singly, or other when no level sets it.
+func (l level) value(name, other string) string {
+	if d := l.scope.Value(name); d != nil {
+		return d.Arg(0)
 	}
-	return every, some
+	return other
+}
+
+// written reports that the server stands in the files. A snippet of locations gets one that does not,
+// and nothing is known of its sockets.
+func (l level) written() bool {
+	return !l.n.HTTP.Fragment || len(nginx.Find(l.n.Config.Root, "server")) > 0
+}
+
+// tls tells the sockets of a server that take TLS from those that do not.
+func (l level) tls() (ssl, plain []nginx.Listen) {
+	on := l.value("ssl", "off") == "on"
+	for _, x := range l.server.Listens {
+		if on || x.SSL || x.QUIC {
+			ssl = append(ssl, x)
+		} else {
+			plain = append(plain, x)
+		}
+	}
+	return ssl, plain
 }
 
 // header gives what the level sends upstream as a header: the raw value and its line, or nil when no
@@ -57,6 +68,18 @@ func (l level) header(name string) (raw string, d *nginx.Directive) {
 		}
 	}
 	return "", nil
+}
+
+// sent works out the value of a header for a request that brings the given headers. known is false
+// when it depends on what only a request tells.
+func (l level) sent(name string, tls bool, headers map[string]string) (text string, known bool) {
+	r := nginx.Request{TLS: tls, Headers: headers}
+	o := &nginx.Outcome{Scope: l.scope, Location: l.loc, Choice: nginx.ServerChoice{Server: l.server}}
+	h, ok := l.n.HTTP.Passed(r, o).Get(name)
+	if !ok {
+		return "", false
+	}
+	return h.Value.Text, h.Value.Known
 }
 
 // levels lists all places of a configuration, in the order of the files.
@@ -96,4 +119,70 @@ func ifs(l level) []level {
 // passes lists the places that hand requests on by proxy_pass.
 func passes(n *checks.Nginx) []level {
 	return slices.DeleteFunc(levels(n), func(l level) bool { return l.pass() == nil })
+}
+
+// group is one line of a server with the places where it counts.
+type group struct {
+	d  *nginx.Directive
+	at []level
+}
+
+// object is the place when there is one, else their server.
+func (g group) object() string {
+	if len(g.at) == 1 {
+		return g.at[0].object()
+	}
+	return "server " + g.at[0].server.Name()
+}
+
+// find gives a finding at the line, with the proxy_pass of the first places as evidence.
+func (g group) find(n *checks.Nginx) checks.Finding {
+	f := n.At(g.d, g.object())
+	for i, l := range g.at {
+		if i == 3 {
+			break
+		}
+		if p := l.pass(); p != nil && p != g.d {
+			f.Evidence = append(f.Evidence, n.Line(p))
+		}
+	}
+	for _, l := range g.at {
+		f.Covers = append(f.Covers, l.object())
+	}
+	return f
+}
+
+// groups collects places by the line that pick names for each; places with none are left out. One line
+// at the level of the server is one finding then, however many locations inherit it.
+func groups(ls []level, pick func(l level) *nginx.Directive) []group {
+	type key struct {
+		s *nginx.Server
+		d *nginx.Directive
+	}
+	var out []group
+	where := map[key]int{}
+	for _, l := range ls {
+		d := pick(l)
+		if d == nil {
+			continue
+		}
+		k := key{l.server, d}
+		i, ok := where[k]
+		if !ok {
+			i = len(out)
+			where[k] = i
+			out = append(out, group{d: d})
+		}
+		out[i].at = append(out[i].at, l)
+	}
+	return out
+}
+
+// upstreams lists the upstream groups in the order of the files.
+func upstreams(n *checks.Nginx) []*nginx.Upstream {
+	out := slices.Collect(maps.Values(n.HTTP.Upstreams))
+	slices.SortFunc(out, func(a, b *nginx.Upstream) int {
+		return cmp.Or(strings.Compare(a.D.File, b.D.File), cmp.Compare(a.D.Line, b.D.Line))
+	})
+	return out
 }
