@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -39,19 +40,32 @@ func TestConsoleShowsTheFleet(t *testing.T) {
 		frame.Sub(start).Round(time.Millisecond), first.Sub(start).Round(time.Millisecond), all.Sub(start).Round(time.Millisecond))
 }
 
+// Ten kills, since one may be lucky or not. The hosts are asked so rarely that what is seen was told.
 func TestConsoleShowsAKill(t *testing.T) {
+	const kills = 10
 	l := Open(t)
 	l.NeedEngine(t, "h1")
 	p := l.Program(t, l.Inventory(engineHosts...)+slowly)
 	term := p.Terminal(t, 160, 50)
 	term.Tab("Containers")
-	term.Wait(60*time.Second, "victim runs on h1", func(s string) bool { return Row(s, "victim", " h1 ", "● running") != "" })
 	after(t, l.execArgv(t, "h1", "docker", "start", "victim")...)
-	l.Exec(t, "h1", "docker", "kill", "victim")
-	seen := term.Wait(15*time.Second, "victim is shown dead", func(s string) bool { return Row(s, "victim", " h1 ", "exited") != "" })
-	t.Logf("console: a killed container is shown %s after its end (goal: 1 s)", seen.Sub(finished(t, l, "h1", "victim")).Round(time.Millisecond))
-	if s := term.Screen(); Row(s, "victim", " h2 ", "● running") == "" {
-		t.Errorf("victim of h2 does not run:\n%s", s)
+	var lags []time.Duration
+	for range kills {
+		term.Wait(60*time.Second, "victim runs on h1", func(s string) bool { return Row(s, "victim", " h1 ", "● running") != "" })
+		l.Exec(t, "h1", "docker", "kill", "victim")
+		seen := term.Wait(15*time.Second, "victim is shown dead", func(s string) bool { return Row(s, "victim", " h1 ", "exited") != "" })
+		lags = append(lags, seen.Sub(finished(t, l, "h1", "victim")).Round(time.Millisecond))
+		if s := term.Screen(); Row(s, "victim", " h2 ", "● running") == "" {
+			t.Errorf("victim of h2 does not run:\n%s", s)
+		}
+		l.Exec(t, "h1", "docker", "start", "victim")
+	}
+	t.Logf("in their order: %v", lags)
+	slices.Sort(lags)
+	median, most := lags[kills/2], lags[kills-1]
+	t.Logf("console: a killed container is shown %s after its end in the middle, %s at most, of %d (goal: 1 s)", median, most, kills)
+	if median > time.Second {
+		t.Errorf("half of %d kills were shown after %s or more", kills, median)
 	}
 }
 
