@@ -18,9 +18,12 @@ const (
 // The times of merging.
 const (
 	// frame is the least time between two batches: one message a frame, never one a line.
-	frame = 50 * time.Millisecond
-	// hold is how long a line waits for an older one of another source.
+	frame = 33 * time.Millisecond
+	// hold is how long a line waits at most for an older one of another source: so long for one of
+	// which nothing is known.
 	hold = 100 * time.Millisecond
+	// slack is added to how late the lines of a source usually come.
+	slack = 10 * time.Millisecond
 	// warmup is how long the lines of others wait for a source that was just opened and has not
 	// delivered its first.
 	warmup = time.Second
@@ -43,7 +46,9 @@ type queue struct {
 	bytes  int
 	last   time.Time // at of the newest entry
 	opened time.Time
-	lively bool   // has delivered since it was opened
+	lively bool // has delivered since it was opened
+	timed  bool // late is known: a line was written while we were reading
+	late   time.Duration
 	ended  bool   // delivers nothing more, or nothing for now
 	note   string // what is to be known while it is read, shown as the reason
 	status hosts.LogStatus
@@ -66,6 +71,7 @@ func (q *queue) push(e hosts.Entry, now time.Time) {
 	q.status.Lines++
 	if e.Time.After(q.opened) {
 		q.status.Lag = max(0, now.Sub(e.Time))
+		q.learn(now.Sub(e.Time))
 	}
 }
 
@@ -79,6 +85,17 @@ func (q *queue) grow(e *hosts.Entry) bool {
 	q.bytes += len(e.Text) + 1
 	q.status.Lines++
 	return true
+}
+
+// learn notes how long after its time a line came. late follows the worst of these at once and
+// forgets it slowly: journald gathers a quarter of a second before it wakes its readers, a container's
+// line is here after some milliseconds, and the clock of a host may be off in either direction.
+func (q *queue) learn(lag time.Duration) {
+	if !q.timed || lag > q.late {
+		q.timed, q.late = true, lag
+		return
+	}
+	q.late -= (q.late - lag) / 16
 }
 
 func (q *queue) pop() hosts.Entry {
@@ -109,8 +126,9 @@ func (q *queue) over(n int) bool {
 	return q.len() > 1 && (q.len() > max(minEntries, maxEntries/n) || q.bytes > max(minBytes, maxBytes/n))
 }
 
-// excused is the moment from which an empty queue no longer holds up a line that arrived then.
-func (q *queue) excused(arrived time.Time, follow bool) time.Time {
+// excused is the moment from which an empty queue no longer holds up a line that was written at that
+// time and arrived then.
+func (q *queue) excused(at, arrived time.Time, follow bool) time.Time {
 	switch {
 	case q.ended:
 		return arrived
@@ -118,6 +136,9 @@ func (q *queue) excused(arrived time.Time, follow bool) time.Time {
 		return arrived.Add(patience)
 	case !q.lively && !q.opened.IsZero() && arrived.Sub(q.opened) < warmup:
 		return q.opened.Add(warmup)
+	case q.timed:
+		// What it wrote before that line would be here by then.
+		return minTime(at.Add(q.late+slack), arrived.Add(hold))
 	default:
 		return arrived.Add(hold)
 	}
@@ -138,7 +159,7 @@ func take(queues []*queue, follow bool, now time.Time, out []hosts.Entry) ([]hos
 			return out, time.Time{}
 		}
 		// A newer entry may have waited longer than the oldest one, and must not wait anew.
-		arrived, due := best.list[best.head].arrived, now
+		at, arrived, due := best.list[best.head].at, best.list[best.head].arrived, now
 		for _, q := range queues {
 			if q.len() > 0 {
 				arrived = minTime(arrived, q.list[q.head].arrived)
@@ -148,7 +169,7 @@ func take(queues []*queue, follow bool, now time.Time, out []hosts.Entry) ([]hos
 			if q.len() > 0 {
 				continue
 			}
-			if t := q.excused(arrived, follow); t.After(due) {
+			if t := q.excused(at, arrived, follow); t.After(due) {
 				due = t
 			}
 		}
