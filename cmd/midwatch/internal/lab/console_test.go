@@ -49,24 +49,54 @@ func TestConsoleShowsAKill(t *testing.T) {
 	term := p.Terminal(t, 160, 50)
 	term.Tab("Containers")
 	after(t, l.execArgv(t, "h1", "docker", "start", "victim")...)
-	var lags []time.Duration
+	var lags, own []time.Duration // since the container's end, and since the engine told of it
+	var shown []time.Time
+	start := time.Now()
 	for range kills {
 		term.Wait(60*time.Second, "victim runs on h1", func(s string) bool { return Row(s, "victim", " h1 ", "● running") != "" })
 		l.Exec(t, "h1", "docker", "kill", "victim")
 		seen := term.Wait(15*time.Second, "victim is shown dead", func(s string) bool { return Row(s, "victim", " h1 ", "exited") != "" })
+		shown = append(shown, seen)
 		lags = append(lags, seen.Sub(finished(t, l, "h1", "victim")).Round(time.Millisecond))
 		if s := term.Screen(); Row(s, "victim", " h2 ", "● running") == "" {
 			t.Errorf("victim of h2 does not run:\n%s", s)
 		}
 		l.Exec(t, "h1", "docker", "start", "victim")
 	}
-	t.Logf("in their order: %v", lags)
+	for i, at := range deaths(t, l, "h1", "victim", start) {
+		if i < kills {
+			own = append(own, shown[i].Sub(at).Round(time.Millisecond))
+		}
+	}
+	if len(own) != kills {
+		t.Fatalf("the engine tells of %d ends, want %d", len(own), kills)
+	}
+	t.Logf("in their order: %v; since the engine's event: %v", lags, own)
 	slices.Sort(lags)
+	slices.Sort(own)
 	median, most := lags[kills/2], lags[kills-1]
-	t.Logf("console: a killed container is shown %s after its end in the middle, %s at most, of %d (goal: 1 s)", median, most, kills)
+	t.Logf("console: a killed container is shown %s after its end in the middle, %s at most, of %d (goal: 1 s); %s and %s after the engine's own event",
+		median, most, kills, own[kills/2], own[kills-1])
 	if median > time.Second {
 		t.Errorf("half of %d kills were shown after %s or more", kills, median)
 	}
+}
+
+// deaths is when the engine reported the ends of a container. On a busy machine it is slower to say so
+// than to end it, which no console can help.
+func deaths(t *testing.T, l *Lab, host, container string, since time.Time) []time.Time {
+	t.Helper()
+	out := l.Exec(t, host, "docker", "events", "--since", strconv.FormatInt(since.Unix(), 10), "--until", "0s",
+		"--filter", "event=die", "--filter", "container="+container, "--format", "{{.TimeNano}}")
+	var all []time.Time
+	for _, f := range strings.Fields(out) {
+		n, err := strconv.ParseInt(f, 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, time.Unix(0, n))
+	}
+	return all
 }
 
 func TestConsoleShowsALostHost(t *testing.T) {
