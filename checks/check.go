@@ -2,6 +2,7 @@ package checks
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -215,6 +216,21 @@ func OnFleet(ask func(w *World) []Finding) Eval {
 			return nil
 		}
 		return []Case{{Subject: "fleet", at: w.Now, Ask: func() []Finding { return ask(w) }}}
+	}}
+}
+
+// AnyOf asks the same check about several kinds of subjects: what a file promises and what a host shows.
+func AnyOf(evals ...Eval) Eval {
+	on := make([]string, len(evals))
+	for i, e := range evals {
+		on[i] = e.on
+	}
+	return Eval{strings.Join(on, ", "), func(w *World) []Case {
+		var out []Case
+		for _, e := range evals {
+			out = append(out, e.cases(w)...)
+		}
+		return out
 	}}
 }
 

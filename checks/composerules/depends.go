@@ -2,6 +2,7 @@ package composerules
 
 import (
 	"regexp"
+	"strings"
 
 	"midwatch/checks"
 	"midwatch/checks/compose"
@@ -24,17 +25,26 @@ func weakDependsOn() checks.Check {
 }
 
 // datastore are images that take a while until they answer.
-var datastore = regexp.MustCompile(`(?i)(postgres|postgis|timescale|pgvector|mysql|mariadb|percona|mongo|redis|valkey|keydb|dragonfly|rabbitmq|kafka|zookeeper|elasticsearch|opensearch|cassandra|scylla|clickhouse|mssql|influxdb|neo4j|couchdb|etcd|minio|qdrant|weaviate|milvus|temporal|memcached|nats|oceanbase|infinity)`)
+var datastore = regexp.MustCompile(`(?i)(postgres|postgis|timescale|pgvector|mysql|mariadb|percona|mongo|redis|valkey|keydb|dragonfly|rabbitmq|kafka|zookeeper|elasticsearch|opensearch|cassandra|scylla|clickhouse|mssql|influxdb|neo4j|couchdb|etcd|minio|qdrant|weaviate|milvus|memcached|nats|serenedb|seekdb|oceanbase|infinity)`)
+
+// besides are programs that are named after a data store and are none.
+var besides = regexp.MustCompile(`(?i)(exporter|commander|express|insight|phpmyadmin|pgadmin|adminer|backup|migrate|-ui$|console|client|proxy|bouncer)`)
 
 func isDatastore(s *compose.Service) bool {
-	return s != nil && (s.Image != nil && datastore.MatchString(s.Image.Str()) || s.Image == nil && datastore.MatchString(s.Name))
+	if s == nil {
+		return false
+	}
+	name := imagePath(s)
+	return datastore.MatchString(name) && !besides.MatchString(name[strings.LastIndexByte(name, '/')+1:])
 }
 
 func evalWeakDependsOn(c *checks.Compose) []checks.Finding {
 	var out []checks.Finding
 	for _, s := range c.Project.Services {
 		for _, d := range s.DependsOn {
-			if d.Condition == "service_started" && isDatastore(c.Project.Service(d.Service)) {
+			to := c.Project.Service(d.Service)
+			// An empty cache at the start is an empty cache: nothing waits for memcached.
+			if d.Condition == "service_started" && isDatastore(to) && !strings.Contains(imagePath(to), "memcached") {
 				f := c.At(d.Pos, "service "+s.Name)
 				f.Title = s.Name + " does not wait until " + d.Service + " is ready"
 				f.Key = d.Service

@@ -8,8 +8,14 @@ import "midwatch/checks"
 func All() []checks.Check {
 	return []checks.Check{
 		latestImage(),
+		internalPublished(),
+		dependsUndefined(),
+		missingHealthcheck(),
 		networkVolume(),
 		portCollision(),
+		sqliteOnNetFS(),
+		embeddedOnNetFS(),
+		serverOnNetFS(),
 		weakDependsOn(),
 	}
 }
