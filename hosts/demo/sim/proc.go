@@ -217,12 +217,13 @@ func (c *Container) MountInfo() string {
 		dev, root, fstype, source, opts := "8:1", m.Source, "ext4", "/dev/sda1", "rw"
 		if d, ok := c.Host.diskOf(m.Source); ok {
 			fstype, source, opts = d.Type, d.Device, d.Options
+			dev = c.Host.deviceOf(d.Mount)
 			if d.Mount != "/" {
 				root = "/" + strings.TrimPrefix(strings.TrimPrefix(m.Source, d.Mount), "/")
 			}
 		}
 		if m.FSType != "" {
-			dev, root, fstype, source, opts = "0:71", "/", m.FSType, m.Device, m.Options
+			root, fstype, source, opts = "/", m.FSType, m.Device, m.Options
 		}
 		if opts == "" {
 			opts = "rw"
@@ -234,6 +235,16 @@ func (c *Container) MountInfo() string {
 		fmt.Fprintf(&b, "%d 612 %s %s %s %s,relatime - %s %s %s\n", 620+i, dev, octal(root), octal(m.Target), access, fstype, source, opts)
 	}
 	return b.String()
+}
+
+// deviceOf is the number of the device that is mounted at a place.
+func (h *Host) deviceOf(mount string) string {
+	for _, r := range h.mountRows() {
+		if r.target == mount {
+			return r.dev
+		}
+	}
+	return "0:71"
 }
 
 // diskOf is the file system a path lies on.

@@ -112,7 +112,7 @@ func (r procRouter) Route(name string) (*vfs.FS, string, bool) {
 			if p.C != nil {
 				return p.C.FS, "/" + file, true
 			}
-			return r.h.FS, "/" + file, true
+			return r.h.FS, p.outside("/" + file), true
 		}
 		return r.h.procOf(p), "/" + inside, true
 	}
@@ -146,6 +146,9 @@ func (h *Host) procOf(p Process) *vfs.FS {
 	put("/status", fmt.Sprintf("Name:\t%s\nState:\tS (sleeping)\nPid:\t%d\nPPid:\t%d\nVmRSS:\t%8d kB\n", p.Comm(), p.PID, p.PPID, p.Mem/1024), 0o444)
 	put("/limits", "Limit                     Soft Limit           Hard Limit           Units     \nMax open files            1024                 524288               files     \n", 0o444)
 	mounts := h.MountInfo()
+	if p.Unit != nil {
+		mounts += h.privateMounts(p.Unit.Spec.Mounts)
+	}
 	if p.C != nil {
 		mounts = p.C.MountInfo()
 	}
@@ -156,4 +159,35 @@ func (h *Host) procOf(p Process) *vfs.FS {
 	}
 	f.Put("/root", vfs.Node{Mode: fs.ModeDir | 0o500, Owner: p.User})
 	return f
+}
+
+// outside is where the host has a file that the process sees under name.
+func (p Process) outside(name string) string {
+	if p.Unit == nil {
+		return name
+	}
+	for _, m := range p.Unit.Spec.Mounts {
+		if rest, ok := strings.CutPrefix(name, m.Target+"/"); ok {
+			return m.Source + "/" + rest
+		}
+	}
+	return name
+}
+
+// privateMounts are the lines of mountinfo that only the processes of a unit have.
+func (h *Host) privateMounts(list []MountSpec) string {
+	var b strings.Builder
+	for i, m := range list {
+		d, ok := h.diskOf(m.Source)
+		if !ok {
+			continue
+		}
+		for _, r := range h.mountRows() {
+			if r.target == d.Mount {
+				root := "/" + strings.TrimPrefix(strings.TrimPrefix(m.Source, d.Mount), "/")
+				fmt.Fprintf(&b, "%d 24 %s %s %s rw,relatime - %s %s %s\n", 400+i, r.dev, octal(root), octal(m.Target), r.fstype, octal(r.source), r.options)
+			}
+		}
+	}
+	return b.String()
 }

@@ -45,7 +45,8 @@ type UnitSpec struct {
 	OnReload          func(u *Unit, now time.Time)
 	Trigger           string // of timers: the unit
 	Next              time.Duration
-	Files             []string // files the main process holds open
+	Files             []string    // files the main process holds open, as it sees them
+	Mounts            []MountSpec // what only the unit sees: PrivateTmp=, StateDirectory= of a DynamicUser=
 }
 
 // Unit is a systemd unit.
