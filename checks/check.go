@@ -64,6 +64,7 @@ type Finding struct {
 	Severity Severity
 	Status   Status // Found, or Unknown
 	Host     string
+	Subject  string // what was judged: "nginx[gateway]", "project shop", "host a"; filled by Run
 	Object   string // "container gateway", "unit x.service", "server a.example.com location /ws"
 	File     string
 	Line     int
@@ -84,7 +85,12 @@ type Finding struct {
 
 // ID names a finding in the same way run after run.
 func (f *Finding) ID() string {
-	return f.Check + "|" + f.Host + "|" + f.Object + "|" + f.File + "|" + f.Key
+	id := f.Check + "|" + f.Host + "|" + f.Object + "|" + f.File + "|" + f.Key
+	if !strings.HasPrefix(f.Subject, "nginx[") && !strings.HasPrefix(f.Subject, "envoy") {
+		return id
+	}
+	// Every container has its own /etc/nginx/nginx.conf; a compose file is the same in every project.
+	return id + "|" + f.Subject
 }
 
 // Area groups checks for people.
@@ -142,6 +148,15 @@ type Eval struct {
 
 // On names what the check is asked about: nginx, compose, envoy, host or fleet.
 func (e Eval) On() string { return e.on }
+
+// Reads lists the parts of a host that the check wants: its needs, and what its subject comes from.
+func (c *Check) Reads() []Need {
+	from := map[string]Need{"nginx": NeedNginx, "compose": NeedCompose, "envoy": NeedEnvoy}
+	if n, ok := from[c.Eval.on]; ok {
+		return append([]Need{n}, c.Needs...)
+	}
+	return c.Needs
+}
 
 // Case is a question about one subject, ready to be asked.
 type Case struct {
@@ -239,7 +254,7 @@ func AnyOf(evals ...Eval) Eval {
 func unreadable(w *World, need Need) []Case {
 	var out []Case
 	for _, h := range w.Hosts {
-		if p := h.Part(need); !p.Known {
+		if p := h.Part(need); !p.Known && !p.unconfigured() {
 			out = append(out, Case{Host: h, Subject: "host " + h.Name, Unread: p.Why(), Needs: p.Needs})
 		}
 	}

@@ -44,6 +44,16 @@ type PartState struct {
 	At     time.Time
 }
 
+// unconfigured reports a part that is only read where the inventory names it, on a host where it does
+// not: nobody will ask.
+func (p PartState) unconfigured() bool {
+	switch p.Name {
+	case NeedEnvoy, NeedTraefik, NeedAgents, NeedProbes, NeedDokploy:
+		return !p.Known && p.Reason == ""
+	}
+	return false
+}
+
 // Why says in one line why there is no value.
 func (p PartState) Why() string {
 	if p.Reason == "" {

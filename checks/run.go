@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"midwatch/hosts"
 )
 
 // Answer is what one check says about one subject.
@@ -50,9 +52,26 @@ func Run(w *World, list []Check, o Options) *Report {
 			r.Answers = append(r.Answers, Answer{Check: c, Status: Skipped, Reason: "nothing here that it is about: no " + c.Eval.on})
 		}
 	}
+	r.once()
 	r.mute(o.Mutes)
 	r.hide()
 	return r
+}
+
+// once drops what was said before: two projects that share a file both find what is wrong in it.
+func (r *Report) once() {
+	seen := map[string]bool{}
+	for i := range r.Answers {
+		a := &r.Answers[i]
+		a.Findings = slices.DeleteFunc(a.Findings, func(f Finding) bool {
+			id := f.ID()
+			if f.Status != Found || !seen[id] {
+				seen[id] = true
+				return false
+			}
+			return true
+		})
+	}
 }
 
 func wanted(names []string, name string) bool { return names == nil || slices.Contains(names, name) }
@@ -62,6 +81,10 @@ func answer(c *Check, k Case, o Options) Answer {
 	a := Answer{Check: c, Subject: k.Subject}
 	if k.Host != nil {
 		a.Host = k.Host.Name
+		if k.Host.Link.State == hosts.StateMaintenance {
+			a.Status, a.Reason = Skipped, "in maintenance: "+k.Host.Link.Reason
+			return a
+		}
 	}
 	if k.Unread != "" {
 		a.Status, a.Reason, a.Needs = Unknown, k.Unread, k.Needs
@@ -69,13 +92,24 @@ func answer(c *Check, k Case, o Options) Answer {
 	}
 	if k.Host != nil {
 		for _, need := range c.Needs {
-			if p := k.Host.Part(need); !p.Known {
+			p := k.Host.Part(need)
+			switch {
+			case p.unconfigured():
+				a.Status, a.Reason = Skipped, "no "+string(need)+" is configured for this host"
+				return a
+			case !p.Known:
 				a.Status, a.Reason, a.Needs = Unknown, p.Why(), p.Needs
 				return a
 			}
 		}
 	}
 	a.Status = OK
+	a.judge(c, k, o)
+	return a
+}
+
+// judge asks the rule and takes what it says.
+func (a *Answer) judge(c *Check, k Case, o Options) {
 	seen := map[string]int{}
 	for _, f := range k.Ask() {
 		if f.Status == Skipped {
@@ -101,7 +135,6 @@ func answer(c *Check, k Case, o Options) Answer {
 			a.Status, a.Reason = Unknown, f.Title
 		}
 	}
-	return a
 }
 
 // Unsure is a finding that says what could not be told and why.
@@ -112,7 +145,7 @@ func NotHere(why string) []Finding { return []Finding{{Status: Skipped, Title: w
 
 // fill adds what the rule left out.
 func fill(f *Finding, c *Check, k Case) {
-	f.Check = c.ID
+	f.Check, f.Subject = c.ID, k.Subject
 	if f.Title == "" {
 		f.Title = c.Title
 	}
@@ -195,6 +228,18 @@ func (r *Report) Shown() []Finding {
 	var out []Finding
 	r.each(func(f *Finding) {
 		if f.Status == Found && f.Under == "" && f.Mute == nil {
+			out = append(out, *f)
+		}
+	})
+	Sort(out)
+	return out
+}
+
+// MutedFindings are those that would be shown and are muted.
+func (r *Report) MutedFindings() []Finding {
+	var out []Finding
+	r.each(func(f *Finding) {
+		if f.Status == Found && f.Under == "" && f.Mute != nil {
 			out = append(out, *f)
 		}
 	})

@@ -17,7 +17,11 @@ func Place(f *checks.Finding) string {
 	case f.File == "" && f.Path != "":
 		at = f.Path
 	}
-	return hosts.CleanLine(strings.Join(nonEmpty(f.Host, at, f.Object), " "))
+	subject := ""
+	if strings.Contains(f.Subject, "[") {
+		subject = f.Subject // which of several on the host
+	}
+	return hosts.CleanLine(strings.Join(nonEmpty(f.Host, subject, at, f.Object), " "))
 }
 
 // Copy gives one finding in Markdown, for a ticket.

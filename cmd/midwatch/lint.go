@@ -112,17 +112,10 @@ func (a *app) lintFile(name string) lint.File {
 func (a *app) printLint(o outputFlags, list []checks.Check, looked []lint.Looked, found, unknown []checks.Finding) error {
 	switch {
 	case a.flags.json:
-		doc := struct {
+		return a.printJSON(struct {
 			Files    []lint.Looked    `json:"files"`
 			Findings []report.Finding `json:"findings"`
-		}{looked, []report.Finding{}}
-		for i := range found {
-			doc.Findings = append(doc.Findings, report.JSON(&found[i]))
-		}
-		for i := range unknown {
-			doc.Findings = append(doc.Findings, report.JSON(&unknown[i]))
-		}
-		return a.printJSON(doc)
+		}{looked, append(jsonFindings(found), jsonFindings(unknown)...)})
 	case o.sarif:
 		return a.printJSON(report.SARIF(versionInfo().Version, list, found))
 	}

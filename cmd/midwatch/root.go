@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"midwatch/checks/catalog"
 )
 
 const about = `midwatch is the operations console for the engineer on call.
@@ -49,8 +51,9 @@ midwatch status --json`,
 	_ = root.RegisterFlagCompletionFunc("theme", cobra.FixedCompletions([]string{"auto", "dark", "light"}, cobra.ShellCompDirectiveNoFileComp))
 	_ = root.RegisterFlagCompletionFunc("demo", cobra.FixedCompletions(demoWorlds(), cobra.ShellCompDirectiveNoFileComp))
 	root.AddCommand(
-		a.demoCommand(), a.statusCommand(), a.logsCommand(), a.hostsCommand(), a.auditCommand(), a.captureCommand(), a.diffCommand(), a.traceCommand(), a.lintCommand(), a.versionCommand(),
+		a.demoCommand(), a.statusCommand(), a.logsCommand(), a.hostsCommand(), a.auditCommand(), a.captureCommand(), a.diffCommand(), a.traceCommand(), a.lintCommand(), a.checkCommand(), a.versionCommand(),
 		&cobra.Command{Use: "exit-codes", Short: "What the exit codes mean", Long: exitCodesText},
+		&cobra.Command{Use: "checks", Short: "Every check, with its fix", Long: pages(catalog.All())},
 		&cobra.Command{Use: "json", Short: "The documents that --json prints", Long: jsonText},
 	)
 	return root
