@@ -82,6 +82,10 @@ func orAll(a string) string {
 // will fail when they are started.
 func (r *Row) willCollide() {
 	for _, w := range r.Wanted {
+		if taken(w.Error) {
+			r.fault("collision", Critical, "container %s (%s) could not start: %s", w.Container, w.State, w.Error)
+			continue
+		}
 		want := Bind{Addr: w.Addr, Port: r.Port, Proto: r.Proto, V6Only: true}
 		for _, p := range r.Published {
 			if p.Container != w.Container && Collide(want, Bind{Addr: p.Addr, Port: r.Port, Proto: r.Proto, V6Only: true}) != Apart {
@@ -106,6 +110,11 @@ func (r *Row) willCollide() {
 			}
 		}
 	}
+}
+
+// taken reports the engine's words for a port that somebody else has.
+func taken(err string) bool {
+	return strings.Contains(err, "port is already allocated") || strings.Contains(err, "address already in use")
 }
 
 func orUnknown(s string) string {

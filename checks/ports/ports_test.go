@@ -98,3 +98,30 @@ func TestUnknownIsNotMissing(t *testing.T) {
 		}
 	}
 }
+
+// A stopped container has no ports in the engine's list, only the bindings it was made with; and one
+// that could not start for a port says so.
+func TestStoppedContainers(t *testing.T) {
+	t.Parallel()
+	bind := []hosts.Port{{HostIP: "0.0.0.0", HostPort: 8080, ContainerPort: 80, Proto: "tcp"}}
+	h := &hosts.HostFacts{Host: hosts.Host{Name: "a"}, Containers: known([]hosts.Container{
+		{Name: "old", State: "running", Ports: bind},
+		{Name: "new", State: "exited", Bindings: bind},
+		{Name: "loser", State: "created", Bindings: bind, Error: "driver failed: Bind for 0.0.0.0:8080 failed: port is already allocated"},
+	})}
+	rows := Table(&hosts.Snapshot{Hosts: []*hosts.HostFacts{h}})
+	if len(rows) != 1 || len(rows[0].Wanted) != 2 {
+		t.Fatalf("%+v", rows)
+	}
+	var got []string
+	for _, f := range rows[0].Faults {
+		got = append(got, f.Kind+" "+f.Text)
+	}
+	want := []string{
+		"will-collide container new (exited) wants 0.0.0.0:8080, which container old has",
+		"collision container loser (created) could not start: driver failed: Bind for 0.0.0.0:8080 failed: port is already allocated",
+	}
+	if strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}

@@ -26,7 +26,8 @@ type Row struct {
 type Published struct {
 	Container, ID, State, Addr string
 	ContainerPort              uint16
-	Swarm                      bool // by the routing mesh of a service
+	Swarm                      bool   // by the routing mesh of a service
+	Error                      string // the engine's, why it could not start the container
 }
 
 // Listener is a listening socket.
@@ -111,12 +112,17 @@ func (b *builder) row(host, proto string, port uint16) *Row {
 
 func (b *builder) published(h *hosts.HostFacts) {
 	for _, c := range h.Containers.Value {
-		for _, p := range c.Ports {
+		holds := c.State == "running" || c.State == "paused" || c.State == "restarting"
+		list := c.Ports
+		if !holds && len(list) == 0 { // an engine lists the ports of what runs only
+			list = c.Bindings
+		}
+		for _, p := range list {
 			if p.HostPort == 0 {
 				continue
 			}
-			r, x := b.row(h.Host.Name, p.Proto, p.HostPort), Published{Container: c.Name, ID: c.ID, State: c.State, Addr: p.HostIP, ContainerPort: p.ContainerPort}
-			if c.State == "running" || c.State == "paused" || c.State == "restarting" {
+			r, x := b.row(h.Host.Name, p.Proto, p.HostPort), Published{Container: c.Name, ID: c.ID, State: c.State, Addr: p.HostIP, ContainerPort: p.ContainerPort, Error: c.Error}
+			if holds {
 				r.Published = append(r.Published, x)
 				continue
 			}
@@ -186,14 +192,29 @@ func bridge(h *hosts.HostFacts, addr string) bool {
 	return false
 }
 
+// asked is the host and port that a probe kept with h asks; nil where its address belongs to none.
+func (b *builder) asked(h *hosts.HostFacts, p hosts.Probe) (*hosts.HostFacts, uint16) {
+	addr, port := probeTarget(p)
+	if port == 0 {
+		return nil, 0
+	}
+	o := b.owner(h, addr)
+	if o == h && p.From == "" && parse(addr).IsLoopback() {
+		return nil, 0
+	}
+	return o, port
+}
+
+// Probes reports whether a probe that is kept with the facts of h asks a port of a host.
+func Probes(s *hosts.Snapshot, h *hosts.HostFacts, p hosts.Probe, host string, port uint16) bool {
+	o, n := (&builder{s: s}).asked(h, p)
+	return o != nil && o.Host.Name == host && n == port
+}
+
 func (b *builder) probes(h *hosts.HostFacts) {
 	for _, p := range h.Probes.Value {
-		addr, port := probeTarget(p)
-		if port == 0 || len(p.Results) == 0 {
-			continue
-		}
-		o := b.owner(h, addr)
-		if o == nil || o == h && p.From == "" && parse(addr).IsLoopback() {
+		o, port := b.asked(h, p)
+		if o == nil || len(p.Results) == 0 {
 			continue
 		}
 		r := b.row(o.Host.Name, "tcp", port)

@@ -9,6 +9,7 @@ import (
 	"midwatch/tui/containers"
 	tuifleet "midwatch/tui/fleet"
 	"midwatch/tui/logs"
+	"midwatch/tui/ports"
 	"midwatch/tui/routes"
 	"midwatch/tui/services"
 	"midwatch/tui/ui"
@@ -20,6 +21,7 @@ func screens() []tui.ScreenFactory {
 		{ID: "fleet", Title: "Fleet", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return tuifleet.New(d, o, judge) }},
 		{ID: "containers", Title: "Containers", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return containers.New(d, o) }},
 		{ID: "services", Title: "Services", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return services.New(d, o) }},
+		{ID: "ports", Title: "Ports", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return ports.New(d, o) }},
 		{ID: "routes", Title: "Routes", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return routes.New(d, o) }},
 		{ID: "logs", Title: "Logs", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return logs.New(d, o) }},
 	}
