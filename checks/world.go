@@ -1,6 +1,7 @@
 package checks
 
 import (
+	"sync"
 	"time"
 
 	"midwatch/checks/compose"
@@ -22,6 +23,14 @@ type World struct {
 	Live []*Compose
 
 	byName map[string]*Host
+	once   sync.Map
+}
+
+// Once gives what make gives, made one time for this world: for joins over the whole fleet that
+// several checks or subjects need. The key is a type of the caller's own.
+func (w *World) Once(key any, make func() any) any {
+	f, _ := w.once.LoadOrStore(key, sync.OnceValue(make))
+	return f.(func() any)()
 }
 
 // Host is one host of the snapshot.
