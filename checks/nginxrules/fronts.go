@@ -244,4 +244,3 @@ func orElse(s, other string) string {
 	}
 	return s
 }
-
