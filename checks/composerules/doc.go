@@ -16,6 +16,16 @@ func All() []checks.Check {
 		sqliteOnNetFS(),
 		embeddedOnNetFS(),
 		serverOnNetFS(),
+		envUnset(),
+		loopbackDefault(),
+		outboxEphemeral(),
+		logNoRotation(),
+		dockerSocket(),
+		swarmStateful(),
+		swarmMigrations(),
+		swarmNoHealthcheck(),
+		swarmIgnored(),
+		swarmRestart(),
 		weakDependsOn(),
 	}
 }

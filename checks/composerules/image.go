@@ -1,7 +1,6 @@
 package composerules
 
 import (
-	"slices"
 	"strings"
 
 	"midwatch/checks"
@@ -23,14 +22,18 @@ func latestImage() checks.Check {
 	}
 }
 
-// moving are tags that point to whatever is newest of something.
-var moving = []string{"alpine", "stable", "nightly", "edge", "main", "master", "dev", "develop", "beta", "rolling", "current", "lts", "mainline", "slim"}
+// moves reports a tag that points to whatever is newest of something: stable, alpine, nightly. What
+// stays names a version, and a version has a digit.
+func moves(tag string) bool { return !strings.ContainsAny(tag, "0123456789") }
 
 func evalImage(c *checks.Compose) []checks.Finding {
 	var out []checks.Finding
 	for _, s := range c.Project.Services {
 		if s.Image == nil || s.Image.Str() == "" || strings.Contains(s.Image.Str(), "@sha256:") {
 			continue
+		}
+		if ref := s.Image.Str(); strings.HasSuffix(ref, ":") || strings.Contains(ref[strings.LastIndexByte(ref, '/')+1:], "${") {
+			continue // its tag is a variable that nobody has said: compose-env-unset speaks of it
 		}
 		f := c.At(s.Image.Pos, "service "+s.Name)
 		name, tag := cutTag(s.Image.Str())
@@ -41,7 +44,7 @@ func evalImage(c *checks.Compose) []checks.Finding {
 			f.Title, f.Key = name+" has no tag, which means latest", "untagged"
 		case tag == "latest":
 			f.Title, f.Key = name+" is pulled as latest", "latest"
-		case slices.Contains(moving, tag):
+		case moves(tag):
 			f.Title, f.Severity, f.Key = name+":"+tag+" moves with every release", checks.Info, "floating"
 		default:
 			continue

@@ -41,8 +41,8 @@ var kept = []int{
 var publicOn = regexp.MustCompile(`(?i)(^|/)(portainer|sonarqube|php-?fpm|cockpit|registry|synapse)`)
 
 // tools are images that no visitor is meant to reach, whatever their port.
-var tools = regexp.MustCompile(`(?i)(^|/|-|_)(prometheus|alertmanager|pushgateway|blackbox|node-exporter|[a-z-]+-exporter|cadvisor|loki|promtail|tempo|jaeger|all-in-one|zipkin|` +
-	`otel|opentelemetry-collector[a-z-]*|kibana|opensearch-dashboards|consul|vault|etcd|zookeeper|temporal[a-z-]*|auto-setup|admin-tools|` +
+var tools = regexp.MustCompile(`(?i)(^|/|-|_)(prometheus|alertmanager|pushgateway|blackbox|node-exporter|[a-z0-9_-]+[_-]exporter|cadvisor|loki|promtail|tempo|jaeger|all-in-one|zipkin|` +
+	`otel|opentelemetry-collector[a-z-]*|kibana|opensearch-dashboards|consul|vault|etcd|zookeeper|temporal[a-z-]*|temporalio/[a-z-]+|` +
 	`text-embeddings-inference|tei|docker-socket-proxy|dind)($|[:@/]|-(cpu|gpu|server|ui))`)
 
 func evalInternalPublished(c *checks.Compose) []checks.Finding {
@@ -80,7 +80,7 @@ func internalPort(s *compose.Service, p compose.Port) (why string, store bool) {
 			return "Kong's admin interface", false
 		}
 		return "", false
-	case tools.MatchString(image):
+	case tools.MatchString(imagePath(s)):
 		return "for operators", false
 	case isDatastore(s):
 		return "a data store", true
