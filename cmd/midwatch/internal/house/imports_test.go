@@ -93,6 +93,8 @@ func rules() []rule {
 		{name: "the screens pull in no client", layers: []string{"tui"}, deny: []string{"golang.org/x/crypto/ssh...", "github.com/docker/docker...", "github.com/BurntSushi/toml...", "github.com/nginxinc/nginx-go-crossplane..."}, deep: true},
 		{name: "themes stand apart", layers: []string{"themes"}, deny: []string{"midwatch/hosts...", "midwatch/checks...", "midwatch/ops...", "midwatch/tui...", "midwatch/cmd...", "github.com/charmbracelet/bubbletea...", "github.com/charmbracelet/bubbles..."}, deep: true},
 		{name: "checks are pure", layers: []string{"checks"}, deny: []string{"os/exec", "net/http...", "golang.org/x/crypto...", "github.com/docker/docker..."}},
+		{name: "checks read nothing but what they are asked about", layers: []string{"checks"}, deny: []string{"os...", "io/fs", "syscall...", "log...", "math/rand...", "midwatch/hosts/"}, allow: []string{"midwatch/hosts/nginx", "midwatch/hosts/envoy", "midwatch/hosts/traefik", "midwatch/hosts/logline"}, except: []string{"midwatch/checks/checktest", "midwatch/checks/lint"}},
+		{name: "lint parses and opens nothing", layers: []string{"checks"}, deny: []string{"os...", "io/fs", "syscall...", "net...", "midwatch/hosts/"}, allow: []string{"midwatch/hosts/nginx", "midwatch/hosts/nginx/read", "midwatch/hosts/envoy", "midwatch/hosts/traefik", "midwatch/hosts/logline", "net", "net/netip", "net/url"}, except: []string{"midwatch/checks/checktest"}},
 		{name: "the Docker client stays behind hosts/docker", layers: []string{"cmd", "tui", "ops", "checks", "hosts", "themes"}, deny: []string{"github.com/docker/docker..."}, except: []string{"midwatch/hosts/docker...", "midwatch/hosts/demo..."}},
 		{name: "the demo speaks Docker's API with its types, not its client", layers: []string{"hosts"}, deny: []string{"github.com/docker/docker/client..."}, except: []string{"midwatch/hosts/docker..."}},
 	}
@@ -167,6 +169,10 @@ func TestRulesCanFail(t *testing.T) {
 		{"Docker elsewhere", pkg{ImportPath: "midwatch/hosts/fleet", Imports: []string{"github.com/docker/docker/client"}}, true},
 		{"Docker at home", pkg{ImportPath: "midwatch/hosts/docker", Imports: []string{"github.com/docker/docker/client"}}, false},
 		{"the demo takes the client", pkg{ImportPath: "midwatch/hosts/demo", Imports: []string{"github.com/docker/docker/client"}}, true},
+		{"a check reads a file", pkg{ImportPath: "midwatch/checks/nginxrules", Imports: []string{"os"}}, true},
+		{"a check takes a transport", pkg{ImportPath: "midwatch/checks/hostrules", Imports: []string{"midwatch/hosts/transport"}}, true},
+		{"a check knows nginx", pkg{ImportPath: "midwatch/checks/nginxrules", Imports: []string{"midwatch/hosts/nginx", "net/netip"}}, false},
+		{"lint opens a file", pkg{ImportPath: "midwatch/checks/lint", Imports: []string{"os"}}, true},
 		{"cmd joins", pkg{ImportPath: "midwatch/cmd/midwatch", Deps: []string{"midwatch/tui", "midwatch/ops", "midwatch/checks", "midwatch/hosts/fleet"}}, false},
 	}
 	for _, c := range cases {

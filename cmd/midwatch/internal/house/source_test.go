@@ -44,6 +44,9 @@ func faults(fset *token.FileSet, file *ast.File, layer string, lines int) []stri
 			if ok && x.Name == "lipgloss" && layer != "themes" && slices.Contains(style, n.Sel.Name) {
 				say(n, "lipgloss.%s: colours and styles come from themes", n.Sel.Name)
 			}
+			if ok && layer == "checks" && x.Name == "time" && (n.Sel.Name == "Now" || n.Sel.Name == "Since" || n.Sel.Name == "Until") {
+				say(n, "time.%s: a check is asked about the moment of its snapshot", n.Sel.Name)
+			}
 		case *ast.BasicLit:
 			if n.Kind != token.STRING || layer == "themes" {
 				break
@@ -95,6 +98,8 @@ func TestFaultsAreSeen(t *testing.T) {
 		{"hex", "tui", "package a\n\nvar x = \"#ff00aa\"\n", 1},
 		{"a heading is no colour", "tui", "package a\n\nvar x = \"# add\"\n", 0},
 		{"init", "hosts", "package a\n\nfunc init() {}\n", 1},
+		{"a check looks at the clock", "checks", "package a\n\nvar x = time.Now()\n", 1},
+		{"a screen's clock", "tui", "package a\n\nvar x = time.Now()\n", 0},
 		{"a method named init", "hosts", "package a\n\nfunc (T) init() {}\n", 0},
 	}
 	for _, c := range cases {
