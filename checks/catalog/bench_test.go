@@ -3,6 +3,7 @@ package catalog
 import (
 	"fmt"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -77,22 +78,33 @@ func runAll(tb testing.TB, s *hosts.Snapshot) *checks.Report {
 	return checks.Run(checks.FromSnapshot(s), All(), checks.Options{})
 }
 
-// All checks on 200 hosts take under a second.
+// All checks on 200 hosts take under a second of the processor: what else runs on the machine is not
+// counted.
 func TestTwoHundredHosts(t *testing.T) {
 	s := fleet(t, 200)
 	runAll(t, s) // warm
 	best := time.Hour
 	for range 3 {
-		began := time.Now()
+		began := processorTime(t)
 		if len(runAll(t, s).Answers) < 200 {
 			t.Fatal("hardly any answers")
 		}
-		best = min(best, time.Since(began))
+		best = min(best, processorTime(t)-began)
 	}
 	t.Logf("%d checks on 200 hosts: %s", len(All()), best)
 	if limit := time.Second * raceFactor; best > limit {
 		t.Errorf("%d checks on 200 hosts take %s, want under %s", len(All()), best, limit)
 	}
+}
+
+// processorTime is what this process has used.
+func processorTime(t *testing.T) time.Duration {
+	t.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 func BenchmarkAllChecks200Hosts(b *testing.B) {

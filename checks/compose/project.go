@@ -1,6 +1,7 @@
 package compose
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 )
@@ -261,10 +262,16 @@ func (p *Project) Line(at Pos) string {
 		if f.Name != at.File {
 			continue
 		}
-		lines := strings.Split(string(f.Text), "\n")
-		if at.Line >= 1 && at.Line <= len(lines) {
-			return strings.TrimRight(lines[at.Line-1], "\r")
+		text := f.Text
+		for i := 1; i < at.Line; i++ {
+			_, rest, ok := bytes.Cut(text, []byte("\n"))
+			if !ok {
+				return ""
+			}
+			text = rest
 		}
+		line, _, _ := bytes.Cut(text, []byte("\n"))
+		return strings.TrimRight(string(line), "\r")
 	}
 	return ""
 }

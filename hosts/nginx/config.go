@@ -1,6 +1,7 @@
 package nginx
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 )
@@ -100,12 +101,25 @@ func (c *Config) Line(file string, n int) string {
 		if f.Name != file {
 			continue
 		}
-		lines := strings.Split(string(f.Text), "\n")
-		if n >= 1 && n <= len(lines) {
-			return strings.TrimRight(lines[n-1], "\r")
-		}
+		return lineOf(f.Text, n)
 	}
 	return ""
+}
+
+// lineOf finds a line without making a list of all of them: evidence is asked for often.
+func lineOf(text []byte, n int) string {
+	for i := 1; i < n; i++ {
+		_, rest, ok := bytes.Cut(text, []byte("\n"))
+		if !ok {
+			return ""
+		}
+		text = rest
+	}
+	if n < 1 {
+		return ""
+	}
+	line, _, _ := bytes.Cut(text, []byte("\n"))
+	return strings.TrimRight(string(line), "\r")
 }
 
 // maxNesting is far above what nginx accepts and far below what would hurt our stack.
