@@ -16,5 +16,10 @@ func All() []checks.Check {
 		setHeaderDrop(),
 		sseBuffered(),
 		staleDNS(),
+		maxConns(),
+		workerCount(),
+		socketUnusable(),
+		keepaliveIneffective(),
+		websocketIdle(),
 	}
 }

@@ -1,0 +1,162 @@
+package nginxrules
+
+import (
+	"fmt"
+	"strings"
+
+	"midwatch/checks"
+	"midwatch/hosts"
+	"midwatch/hosts/nginx"
+)
+
+func workerCount() checks.Check {
+	return checks.Check{
+		ID:       "worker-count-consistency",
+		Title:    "workers, upstream and health do not agree on how many there are",
+		Area:     checks.AreaCapacity,
+		Severity: checks.Warning,
+		Why: "The servers of the upstream, the units that run, those that start with the machine and the number that health reports must be the same. " +
+			"More in the upstream than run: calls fail first. More that run than in the upstream: some never get a call. " +
+			"Health that reports more than there are promises room that is not there. Units that are not enabled are gone after a reboot.",
+		Fix:       "One number in all places: the instances of the unit that are enabled and started, one server line for each, and the number of workers in the environment.",
+		Verify:    "systemctl list-units 'NAME@*' --state=active | wc -l equals the server lines of nginx -T and the workers of /health/fleet",
+		Sources:   []string{"https://nginx.org/en/docs/http/ngx_http_upstream_module.html#server", "https://www.freedesktop.org/software/systemd/man/latest/systemd.unit.html"},
+		Diagnoses: []string{"worker-count"},
+		Eval:      checks.OnNginx(evalWorkerCount),
+	}
+}
+
+// pool is an upstream whose servers are instances of one unit.
+type pool struct {
+	u         *nginx.Upstream
+	template  string // "core@.service"
+	members   int    // server lines that take requests
+	listening int    // of them, those somebody listens on
+	active    []string
+	enabled   []string
+	unlisted  []string // units that run and whose socket is in no line
+}
+
+func evalWorkerCount(n *checks.Nginx) []checks.Finding {
+	if n.Host == nil {
+		return checks.NotHere("a file does not tell what runs")
+	}
+	if len(unixSockets(n)) == 0 {
+		return checks.NotHere("no upstream of unix sockets")
+	}
+	for _, need := range []checks.Need{checks.NeedSockets, checks.NeedUnits} {
+		if p := n.Host.Part(need); !p.Known {
+			return []checks.Finding{checks.Unsure("", p.Why())}
+		}
+	}
+	var out []checks.Finding
+	pools := 0
+	for _, u := range upstreams(n) {
+		p := poolOf(n, u)
+		if p == nil {
+			continue
+		}
+		pools++
+		out = append(out, p.judge(n)...)
+	}
+	if pools == 0 {
+		return checks.NotHere("no upstream belongs to the instances of one unit")
+	}
+	return out
+}
+
+func poolOf(n *checks.Nginx, u *nginx.Upstream) *pool {
+	p := &pool{u: u}
+	for _, m := range u.Members {
+		file, ok := strings.CutPrefix(m.Address, "unix:")
+		if !ok || m.Down {
+			continue
+		}
+		p.members++
+		at, known := onHost(n, file)
+		if s := listener(n.Host, at); known && s != nil {
+			p.listening++
+			if t, _ := (hosts.Unit{Name: s.Unit}).Instance(); t != "" {
+				p.template = t
+			}
+		}
+	}
+	if p.template == "" {
+		return nil
+	}
+	// A worker may be in another group: one for each kind of call.
+	listed := map[string]bool{}
+	for _, x := range unixSockets(n) {
+		if at, known := onHost(n, x.path); known {
+			if s := listener(n.Host, at); s != nil {
+				listed[s.Unit] = true
+			}
+		}
+	}
+	for _, x := range n.Host.Units.Value {
+		if t, _ := x.Instance(); t != p.template {
+			continue
+		}
+		if x.Active == "active" || x.Active == "reloading" {
+			p.active = append(p.active, x.Name)
+			if !listed[x.Name] {
+				p.unlisted = append(p.unlisted, x.Name)
+			}
+		}
+		if x.Enabled == "enabled" || x.Enabled == "enabled-runtime" {
+			p.enabled = append(p.enabled, x.Name)
+		}
+	}
+	return p
+}
+
+func (p *pool) judge(n *checks.Nginx) []checks.Finding {
+	var out []checks.Finding
+	add := func(key, title string, more ...checks.Evidence) {
+		f := n.At(p.u.D, "upstream "+p.u.Name)
+		f.Key, f.Title = key, title
+		f.Evidence = append(f.Evidence, n.Host.Find("", checks.NeedUnits, fmt.Sprintf("%s: %d active, %d enabled", p.template, len(p.active), len(p.enabled))).Evidence...)
+		f.Evidence = append(f.Evidence, more...)
+		out = append(out, f)
+	}
+	if p.members > p.listening {
+		add("upstream", fmt.Sprintf("%d servers in the upstream, and somebody listens on %d of them", p.members, p.listening))
+	}
+	if len(p.unlisted) > 0 {
+		add("idle", strings.Join(p.unlisted, ", ")+" runs and is in no server line: it never gets a call")
+	}
+	if missing := without(p.active, p.enabled); len(missing) > 0 && len(p.enabled) > 0 {
+		add("boot", strings.Join(missing, ", ")+" runs and is not enabled: gone after a reboot")
+	}
+	if down := without(p.enabled, p.active); len(down) > 0 {
+		add("down", strings.Join(down, ", ")+" is enabled and does not run")
+	}
+	for _, h := range n.World.Hosts {
+		for _, x := range h.Probes.Value {
+			if len(x.Results) == 0 || x.Kind != "fleet" || !probes(n, h, x) {
+				continue
+			}
+			r := x.Results[len(x.Results)-1]
+			said := r.Workers
+			if said < 0 {
+				said = r.Capacity
+			}
+			if said >= 0 && r.OK && said != len(p.active) {
+				e := checks.Evidence{Source: x.Target, Text: fmt.Sprintf("workers %d, capacity %d", r.Workers, r.Capacity), Host: h.Name, At: r.At}
+				add("health", fmt.Sprintf("health says %d workers, and %d run", said, len(p.active)), e)
+			}
+		}
+	}
+	return out
+}
+
+// without lists what is in a and not in b.
+func without(a, b []string) []string {
+	var out []string
+	for _, x := range a {
+		if !among(b, x) {
+			out = append(out, x)
+		}
+	}
+	return out
+}
