@@ -93,6 +93,10 @@ func (w *walker) proxyAt(place where, addr netip.Addr, port uint16, ours func(co
 			return true
 		}
 	}
+	if t := h.Traefik; !t.Known() && place.c != nil && isTraefik(place.c) {
+		w.add(Hop{Kind: "router", Host: h.Host.Name, Object: w.r.host, Status: Unknown, Detail: "Traefik goes on with the request; its routers are " + missing(t.Standing(), t.Reason)})
+		return true
+	}
 	if t := h.Traefik; t.Known() && place.c != nil && isTraefik(place.c) {
 		for i := range t.Value {
 			w.traefik(place, &t.Value[i], port)

@@ -20,7 +20,8 @@ var missing = map[string]map[string]string{
 		"mac-mini-1 *docker": "no engine", "vm-agent-2 *docker": "no engine",
 	},
 	"studio": {},
-	"cxb":    {"*docker": "no containers", "cxb-bastion Databases": "no sudo"},
+	"cxb":    {"*docker": "no containers"},
+	"stack":  {},
 }
 
 // dockerParts are those that need an engine, shellParts those that need a shell.
@@ -91,11 +92,21 @@ func worldSnapshot(t *testing.T, world string) *hosts.Snapshot {
 
 func settledWorld(snap *hosts.Snapshot) bool {
 	for _, h := range snap.Hosts {
-		if h.Link.State == hosts.StateConnected && h.Host.Kind == hosts.KindSSH && (h.Containers.Known() && !asked(h.Compose) || !asked(h.Databases)) {
+		if h.Link.State == hosts.StateConnected && h.Host.Kind == hosts.KindSSH && (h.Containers.Known() && !asked(h.Compose) || !asked(h.Databases) || unanswered(h)) {
 			return false
 		}
 	}
 	return true
+}
+
+// unanswered reports whether a probe has not been made yet.
+func unanswered(h *hosts.HostFacts) bool {
+	for _, p := range h.Probes.Value {
+		if len(p.Results) == 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // unread lists the parts of a host that are not known, with the reason. Parts that nobody asks for on
@@ -125,6 +136,36 @@ func unread(h *hosts.HostFacts) map[string]string {
 
 // planted are facts that a world shows of its faults, where a check would look for them.
 var planted = map[string]map[string]func(s *hosts.Snapshot) bool{
+	"stack": {
+		"a deployment that failed": func(s *hosts.Snapshot) bool {
+			a := application(s, "opencode-sanne")
+			return a.Status == "error" && a.Deployments[0].Status == "error" && strings.Contains(a.Deployments[0].Error, "manifest unknown") && a.Deployments[1].Status == "done"
+		},
+		"the history of the portal, and its tag": func(s *hosts.Snapshot) bool {
+			a := application(s, "deployer")
+			return strings.HasSuffix(a.Image, ":latest") && len(a.Deployments) == 4 && a.Domains[0].Host == "deploy.ai.flexinit.nl" && a.Domains[0].HTTPS
+		},
+		"a project without applications, whose domain is still routed": func(s *hosts.Snapshot) bool {
+			for _, r := range s.Host("dokploy").Traefik.Value[0].Routers {
+				if strings.Contains(r.Rule, "smoke-test.ai.flexinit.nl") {
+					return application(s, "opencode-smoke-test").ID == ""
+				}
+			}
+			return false
+		},
+		"a certificate that is tolerated, and one that ends soon": func(s *hosts.Snapshot) bool {
+			self, soon := false, false
+			for _, h := range s.Hosts {
+				for _, p := range h.Probes.Value {
+					for _, r := range p.Results {
+						self = self || p.Name == "portal-direct" && r.Tolerated != "" && r.Cert.Subject == "TRAEFIK DEFAULT CERT"
+						soon = soon || p.Name == "portal" && r.Cert != nil && time.Until(r.Cert.Until) < 7*24*time.Hour
+					}
+				}
+			}
+			return self && soon
+		},
+	},
 	"cortex": {
 		"SQLite on NFS": func(s *hosts.Snapshot) bool {
 			d, ok := database(s, "prod-113", "ai_hub.db")
@@ -265,4 +306,15 @@ func hasDirective(list []*nginx.Directive, name string, args []string) bool {
 		}
 	}
 	return false
+}
+
+func application(s *hosts.Snapshot, name string) hosts.DokployApp {
+	for _, p := range s.Host("dokploy").Dokploy.Value.Projects {
+		for _, a := range p.Apps {
+			if a.Name == name {
+				return a
+			}
+		}
+	}
+	return hosts.DokployApp{}
 }

@@ -22,7 +22,7 @@ import (
 type cert struct {
 	names []string
 	days  int    // until it ends, from the site's start
-	by    string // issuer
+	by    string // issuer; "" is the certificate itself
 }
 
 // certs makes certificates when they are first asked for; the keys follow from the site's seed.
@@ -83,6 +83,11 @@ func (d cert) make(s *sim.Site) (*tls.Certificate, error) {
 		if ip := net.ParseIP(n); ip != nil {
 			leaf.IPAddresses = append(leaf.IPAddresses, ip)
 		}
+	}
+	if d.by == "" {
+		leaf.IsCA, leaf.BasicConstraintsValid = true, true
+		der, err := x509.CreateCertificate(rand.Reader, leaf, leaf, key.Public(), key)
+		return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, err
 	}
 	der, err := x509.CreateCertificate(rand.Reader, leaf, ca, key.Public(), caKey)
 	if err != nil {

@@ -67,6 +67,7 @@ outboxes = ["/var/lib/cxbcore"]
 address = "10.40.0.5"
 user = "jump"
 docker = false
+sudo = "nopasswd"
 labels = { role = "bastion" }
 
 [hosts.%cxb-fleet-1%]

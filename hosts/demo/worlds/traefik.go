@@ -3,6 +3,7 @@ package worlds
 import (
 	"fmt"
 	"net/http"
+	"regexp"
 	"sort"
 	"strconv"
 	"strings"
@@ -14,35 +15,71 @@ import (
 // traefikRouter sends a host and path to a service.
 type traefikRouter struct {
 	name, host, prefix string
+	pattern            string // in place of host: HostRegexp
+	provider           string // "" is the proxy's
 	entry              string
 	service            string
 	resolver           string // certificate resolver, "" without TLS
 	middlewares        []string
 	failed             string // why Traefik does not use it
+	priority           int    // 0 is the length of the rule
 }
 
 func (r traefikRouter) rule() string {
 	s := "Host(`" + r.host + "`)"
+	if r.pattern != "" {
+		s = "HostRegexp(`" + r.pattern + "`)"
+	}
 	if r.prefix != "" {
 		s += " && PathPrefix(`" + r.prefix + "`)"
 	}
 	return s
 }
 
+func (r traefikRouter) weight() int {
+	if r.priority > 0 {
+		return r.priority
+	}
+	return len(r.rule())
+}
+
+// takes reports whether the router takes a request.
+func (r traefikRouter) takes(entry, host, path string) bool {
+	if r.failed != "" || r.entry != entry || !strings.HasPrefix(path, r.prefix) {
+		return false
+	}
+	if r.pattern == "" {
+		return r.host == host
+	}
+	ok, err := regexp.MatchString(r.pattern, host)
+	return ok && err == nil
+}
+
 // traefikServer is one server of a service: a container of this host, or an address.
 type traefikServer struct {
 	c    *sim.Container
+	name string // the container is named by this, not by its address
 	addr string
 	port int
+	tls  bool
 }
 
 func (s traefikServer) url() string {
-	addr := s.addr
+	addr, scheme := s.addr, "http"
 	if s.c != nil {
 		addr = s.c.IP()
 	}
-	return "http://" + addr + ":" + strconv.Itoa(s.port)
+	if s.name != "" {
+		addr = s.name
+	}
+	if s.tls {
+		scheme = "https"
+	}
+	return scheme + "://" + addr + ":" + strconv.Itoa(s.port)
 }
+
+// gone reports that the name of a server means nothing.
+func (s traefikServer) gone() bool { return s.c == nil && s.addr == "" }
 
 // traefik is a Traefik proxy with its API. Its fields are guarded by the site's lock.
 type traefik struct {
@@ -64,7 +101,7 @@ func (t *traefik) find(entry, host, path string) *traefikRouter {
 	var best *traefikRouter
 	for i := range t.routers {
 		r := &t.routers[i]
-		if r.failed == "" && r.entry == entry && r.host == host && strings.HasPrefix(path, r.prefix) && (best == nil || len(r.rule()) > len(best.rule())) {
+		if r.takes(entry, host, path) && (best == nil || r.weight() > best.weight()) {
 			best = r
 		}
 	}
@@ -78,7 +115,7 @@ func (t *traefik) upstream(service string) (traefikServer, sim.Listener, error) 
 	for i := range list {
 		t.n++
 		s := list[(t.n+i)%len(list)]
-		if s.c != nil && (s.c.Health == "unhealthy" || !s.c.Running()) {
+		if s.gone() || s.c != nil && (s.c.Health == "unhealthy" || !s.c.Running()) {
 			continue
 		}
 		addr := s.addr
@@ -131,14 +168,19 @@ func (t *traefik) entryPoint(entry string) http.Handler {
 			out.code = http.StatusNotFound
 			_, _ = out.Write([]byte("404 page not found\n"))
 		case err != nil:
-			name = rt.name + "@" + t.provider
+			name = t.full(rt)
 			out.code = http.StatusServiceUnavailable
 			_, _ = out.Write([]byte("no available server\n"))
+			if len(t.services[rt.service]) > 0 && t.services[rt.service][0].name != "" {
+				out.code = http.StatusBadGateway
+				out.body.Reset()
+				_, _ = out.Write([]byte("Bad Gateway"))
+			}
 		case rt.resolver == "" && entry == "web" && contains(rt.middlewares, "redirect-to-https"):
 			out.header.Set("Location", "https://"+r.Host+r.URL.RequestURI())
 			out.code = http.StatusMovedPermanently
 		default:
-			name, url = rt.name+"@"+t.provider, srv.url()
+			name, url = t.full(rt), srv.url()
 			pass(out, r, l.Handler, t.c.IP(), func(r *http.Request) {
 				proto := "http"
 				if entry == "websecure" {
@@ -198,7 +240,7 @@ func (t *traefik) api() http.Handler {
 		list := []any{}
 		for _, r := range t.routers {
 			x := t.routerDoc(r)
-			x["name"], x["provider"] = r.name+"@"+t.provider, t.provider
+			x["name"], x["provider"] = t.full(&r), t.of(&r)
 			list = append(list, x)
 		}
 		return list
@@ -211,11 +253,11 @@ func (t *traefik) api() http.Handler {
 }
 
 func (t *traefik) routerDoc(r traefikRouter) map[string]any {
-	x := map[string]any{"entryPoints": []string{r.entry}, "service": r.service, "rule": r.rule(), "priority": len(r.rule()), "status": "enabled", "using": []string{r.entry}}
+	x := map[string]any{"entryPoints": []string{r.entry}, "service": r.service, "rule": r.rule(), "priority": r.weight(), "status": "enabled", "using": []string{r.entry}}
 	if len(r.middlewares) > 0 {
 		var list []string
 		for _, m := range r.middlewares {
-			list = append(list, m+"@"+t.provider)
+			list = append(list, m+"@"+t.of(&r))
 		}
 		x["middlewares"] = list
 	}
@@ -229,23 +271,27 @@ func (t *traefik) routerDoc(r traefikRouter) map[string]any {
 }
 
 func (t *traefik) rawData() any {
-	routers, services, mids := map[string]any{}, map[string]any{}, map[string]any{}
+	routers, services, mids, of := map[string]any{}, map[string]any{}, map[string]any{}, map[string]string{}
 	for _, r := range t.routers {
-		routers[r.name+"@"+t.provider] = t.routerDoc(r)
+		routers[t.full(&r)] = t.routerDoc(r)
+		of[r.service] = t.of(&r)
 		for _, m := range r.middlewares {
-			mids[m+"@"+t.provider] = map[string]any{"redirectScheme": map[string]any{"scheme": "https", "permanent": true}, "status": "enabled", "usedBy": []string{r.name + "@" + t.provider}}
+			mids[m+"@"+t.of(&r)] = map[string]any{"redirectScheme": map[string]any{"scheme": "https", "permanent": true}, "status": "enabled", "usedBy": []string{t.full(&r)}}
 		}
 	}
 	for name, list := range t.services {
+		if of[name] == "" {
+			of[name] = t.provider
+		}
 		servers, status := []any{}, map[string]string{}
 		for _, s := range list {
-			if s.c != nil && (!s.c.Running() || s.c.Health == "unhealthy") {
+			if s.name == "" && s.c != nil && (!s.c.Running() || s.c.Health == "unhealthy") {
 				continue // the Docker provider leaves out what is not healthy
 			}
 			servers = append(servers, map[string]string{"url": s.url()})
 			status[s.url()] = "UP"
 		}
-		services[name+"@"+t.provider] = map[string]any{"loadBalancer": map[string]any{"servers": servers, "passHostHeader": true}, "status": "enabled", "serverStatus": status}
+		services[name+"@"+of[name]] = map[string]any{"loadBalancer": map[string]any{"servers": servers, "passHostHeader": true}, "status": "enabled", "serverStatus": status}
 	}
 	return map[string]any{"routers": routers, "services": services, "middlewares": mids}
 }
@@ -290,14 +336,22 @@ func (t *traefik) through(q request, entry string, to func(c *sim.Container) hop
 	srv, _, err := t.upstream(rt.service)
 	if err != nil {
 		q.status, q.bytes = http.StatusServiceUnavailable, 20
-		t.note(q, t.full(rt.name), "-")
+		t.note(q, t.full(rt), "-")
 		return answer{status: q.status}
 	}
 	a := to(srv.c)(&q)
 	q.status = a.status
-	t.note(q, t.full(rt.name), srv.url())
+	t.note(q, t.full(rt), srv.url())
 	return a
 }
 
-// full is a name as Traefik shows it.
-func (t *traefik) full(name string) string { return name + "@" + t.provider }
+// of is the provider that a router came from.
+func (t *traefik) of(r *traefikRouter) string {
+	if r.provider != "" {
+		return r.provider
+	}
+	return t.provider
+}
+
+// full is a router's name as Traefik shows it.
+func (t *traefik) full(r *traefikRouter) string { return r.name + "@" + t.of(r) }

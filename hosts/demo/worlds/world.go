@@ -37,7 +37,7 @@ type Head struct {
 func (h Head) SSH() bool { return !h.Engine }
 
 // All lists the worlds.
-func All() []World { return []World{Cortex(), Studio(), CXB(), Powernode()} }
+func All() []World { return []World{Cortex(), Studio(), CXB(), Stack(), Powernode()} }
 
 // Plan gives the copies of a world names and addresses of their own.
 type Plan struct {
