@@ -40,6 +40,26 @@ func TestConsoleShowsTheFleet(t *testing.T) {
 		frame.Sub(start).Round(time.Millisecond), first.Sub(start).Round(time.Millisecond), all.Sub(start).Round(time.Millisecond))
 }
 
+// How long the console takes to its first frame, on a terminal that says what its background is, as
+// most do, and without the time tmux takes. Measured; the bound is one that only something wrong exceeds.
+func TestFirstFrame(t *testing.T) {
+	l := Open(t)
+	p := l.Program(t, l.Inventory(engineHosts...))
+	for name, args := range map[string][]string{"demo": {"demo"}, "three hosts": {"--config", p.Config}} {
+		var all []time.Duration
+		for range 20 {
+			all = append(all, p.FirstFrame(t, "read-only", args...))
+		}
+		slices.Sort(all)
+		median := all[len(all)/2]
+		t.Logf("%s: first frame after %s in the middle, %s to %s, of %d starts (goal: 100 ms)",
+			name, median.Round(time.Millisecond), all[0].Round(time.Millisecond), all[len(all)-1].Round(time.Millisecond), len(all))
+		if median > 5*time.Second {
+			t.Errorf("%s: first frame after %s", name, median)
+		}
+	}
+}
+
 // Ten kills, since one may be lucky or not. The hosts are asked so rarely that what is seen was told.
 func TestConsoleShowsAKill(t *testing.T) {
 	const kills = 10

@@ -3,14 +3,18 @@
 package lab
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os/exec"
 	"regexp"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
+
+	"github.com/creack/pty"
 )
 
 // Terminal is the program in a terminal of its own, which tmux plays.
@@ -53,6 +57,48 @@ func (p *Program) terminal(t *testing.T, w, h int, program ...string) *Terminal 
 	}
 	term.Pid = pid
 	return term
+}
+
+// FirstFrame starts the program with args and no others on a terminal without tmux, ends it, and returns how long it took to show
+// text.
+func (p *Program) FirstFrame(t *testing.T, text string, args ...string) time.Duration {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, p.bin, args...)
+	cmd.Env = append(p.env, "TERM=xterm-256color")
+	start := time.Now()
+	tty, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 50, Cols: 160})
+	if err != nil {
+		t.Skipf("no pseudo-terminal: %v", err)
+	}
+	defer tty.Close()
+	var shown []byte
+	var took time.Duration
+	answered := false
+	buf := make([]byte, 64<<10)
+	for {
+		n, err := tty.Read(buf)
+		shown = append(shown, buf[:n]...)
+		if !answered && bytes.Contains(shown, []byte("\x1b]11;?")) {
+			answered = true
+			if _, err := tty.WriteString("\x1b]11;rgb:0000/0000/0000\x1b\\\x1b[?62c"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if took == 0 && bytes.Contains(shown, []byte(text)) {
+			took = time.Since(start)
+			_ = cmd.Process.Signal(syscall.SIGTERM) // its end is read below
+		}
+		if err != nil { // the terminal's end, once nobody has it open
+			break
+		}
+	}
+	_ = cmd.Wait() // ended by a signal
+	if took == 0 {
+		t.Fatalf("the console did not show %q; it wrote %q", text, shown)
+	}
+	return took
 }
 
 // Screen is what the terminal shows.
