@@ -74,7 +74,7 @@ func (a *app) newNode(ctx context.Context, inv *inventory.Inventory, h *inventor
 		return nil, fmt.Errorf("%s:%d: host %s: %w", inv.File, h.Line, h.Name, err)
 	}
 	if t.Kind == hosts.KindDocker {
-		t.Address = strings.TrimPrefix(engine.Address, "tcp://")
+		t.Address, t.TLS = strings.TrimPrefix(engine.Address, "tcp://"), config
 	}
 	n := &node{host: h, bell: fleet.NewBell()}
 	p := a.params(d)
@@ -128,7 +128,8 @@ func tlsConfig(e inventory.Docker) (*tls.Config, error) {
 	if e.Address == "" || e.CA == "" && e.Cert == "" {
 		return nil, nil //nolint:nilnil // no configuration is what net/http knows as no TLS
 	}
-	c := &tls.Config{MinVersion: tls.VersionTLS12}
+	// The cache spares both sides most of a handshake: every followed log is a connection of its own.
+	c := &tls.Config{MinVersion: tls.VersionTLS12, ClientSessionCache: tls.NewLRUClientSessionCache(4)}
 	if u, err := url.Parse(e.Address); err == nil {
 		c.ServerName = u.Hostname()
 	}

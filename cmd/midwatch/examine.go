@@ -131,7 +131,7 @@ func (n *node) test(ctx context.Context) hostTest {
 	state := n.link.State()
 	t.Via = state.Via
 	if err != nil {
-		t.Reason = hosts.CleanLine(err.Error())
+		t.Reason = strings.TrimPrefix(hosts.CleanLine(err.Error()), h.Name+": ")
 		return t
 	}
 	t.Reached, t.Seconds = true, time.Since(began).Seconds()
@@ -272,7 +272,7 @@ func (x *ability) String() string {
 		s = "yes: "
 	}
 	s += x.Detail
-	if x.Needs != "" {
+	if x.Needs != "" && !strings.HasSuffix(s, x.Needs) { // a reason may end with the advice
 		s += "; needs " + x.Needs
 	}
 	return s

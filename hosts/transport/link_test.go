@@ -449,25 +449,3 @@ func TestCloseWhileEverythingHangs(t *testing.T) {
 		}
 	})
 }
-
-func TestDockerEndpointLink(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		f := newFarm(t)
-		f.handle("10.0.0.5:2376", func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
-		l := open(t, Target{Name: "engine", Kind: hosts.KindDocker, Address: "10.0.0.5:2376"}, f.params())
-		nc, err := l.Dial(t.Context(), "tcp", "10.0.0.5:2376")
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = nc.Close()
-		if _, err := l.Run(t.Context(), echo("hello")); !errors.Is(err, hosts.ErrMissing) {
-			t.Errorf("run: %v, want ErrMissing", err)
-		}
-		f.remove("10.0.0.5:2376")
-		<-time.After(10 * time.Second)
-		if s := l.State(); s.State == hosts.StateConnected {
-			t.Errorf("gone and %+v", s)
-		}
-	})
-}

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"context"
+	"crypto/tls"
 	"log/slog"
 	"net"
 	"os"
@@ -35,6 +36,8 @@ type Target struct {
 	// InsecureHostKey accepts any host key, of the target and of its jump hosts. It shows as
 	// Link.Warning all the time.
 	InsecureHostKey bool
+
+	TLS *tls.Config // spoken to an engine over TCP; nil speaks without
 
 	Sudo         SudoPolicy
 	SudoPassword SecretFunc // nil: Params.Ask is asked, when there is one
