@@ -13,8 +13,10 @@ type Nginx struct {
 	Config      *nginx.Config
 	HTTP        *nginx.HTTP
 	Notes       []string // what nginx printed beside the configuration: warnings with file and line
-	Error       string   // why its configuration could not be read; Config and HTTP are nil then
-	Needs       string   // what would make it readable
+	// Stale is why it could not be read again: Config is the last that was read, of an unknown age.
+	Stale string
+	Error string // why its configuration could not be read; Config and HTTP are nil then
+	Needs string // what would make it readable
 }
 
 // Envoy is one Envoy of a host, by its admin interface.

@@ -33,6 +33,9 @@ type HostFacts struct {
 	Link Link
 	// Latest is the newest moment any part was read.
 	Latest time.Time
+	// Answered are the collectors of which an answer, good or bad, is in these facts. Parts alone do not
+	// tell: several collectors may fill one.
+	Answered map[string]bool
 
 	System     Part[System]
 	Disks      Part[[]Disk] // file systems, local and remote; System.Disks is the same list

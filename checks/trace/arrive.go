@@ -84,7 +84,7 @@ func (w *walker) proxyAt(place where, addr netip.Addr, port uint16, ours func(co
 	}
 	for i := range h.Nginx.Value {
 		n := &h.Nginx.Value[i]
-		if n.HTTP == nil || !ours(n.Container) {
+		if n.HTTP == nil || !ours(n.Container) || !holds(place, addr, port, n.Container) {
 			continue
 		}
 		at := nginx.Socket{Addr: addr, Port: port}
@@ -105,6 +105,30 @@ func (w *walker) proxyAt(place where, addr netip.Addr, port uint16, ours func(co
 	}
 	return false
 }
+
+// holds reports that an nginx whose configuration has a port may hold it as well: what is known of the
+// host's sockets does not say that nobody or somebody else listens there. Its configuration is that of
+// the files, which may wait for a process to read them; an Envoy tells what it runs with.
+func holds(place where, addr netip.Addr, port uint16, container string) bool {
+	if place.c != nil || place.h.Sockets.Standing() != hosts.Fresh {
+		return true // sockets of other network namespaces are not in the list
+	}
+	s := listening(place.h, addr, port)
+	switch {
+	case s == nil:
+		return false
+	case s.Process == "":
+		return true
+	case container == "":
+		return s.Container == "" && strings.Contains(s.Process, "nginx")
+	case s.Container == "":
+		return false
+	}
+	c := containerNamed(place.h, container)
+	return c == nil || sameID(c.ID, s.Container)
+}
+
+func sameID(a, b string) bool { return strings.HasPrefix(a, b) || strings.HasPrefix(b, a) }
 
 func isTraefik(c *hosts.Container) bool {
 	name, _, _ := strings.Cut(path.Base(c.Image), ":")
@@ -182,18 +206,26 @@ func onHostNet(h *hosts.HostFacts, container string) bool {
 	return false
 }
 
+// listening finds the socket that takes a connection; the kernel prefers one with the very address.
 func listening(h *hosts.HostFacts, addr netip.Addr, port uint16) *hosts.Socket {
+	var wild *hosts.Socket
 	ss := h.Sockets.Value
 	for i := range ss {
 		a := strings.Trim(ss[i].Address, "[]")
 		if a == "*" {
 			a = "0.0.0.0"
 		}
-		if ss[i].Proto == "tcp" && ss[i].Port == port && takes(a, addr) {
+		if ss[i].Proto != "tcp" || ss[i].Port != port || !takes(a, addr) {
+			continue
+		}
+		if b, err := netip.ParseAddr(a); err == nil && !b.IsUnspecified() {
 			return &ss[i]
 		}
+		if wild == nil {
+			wild = &ss[i]
+		}
 	}
-	return nil
+	return wild
 }
 
 // nobody says why nothing takes the connection, and what is near.
@@ -205,7 +237,7 @@ func (w *walker) nobody(h *hosts.HostFacts, addr netip.Addr, port uint16) {
 		w.add(hop)
 		return
 	}
-	hop.Status = Broken
+	hop.Status, w.refused = Broken, true
 	hop.Detail = fmt.Sprintf("nothing listens on %s: the connection is refused", addrPort(addr, port))
 	if near := w.near(h, port); near != "" {
 		hop.Detail += "; " + near
@@ -243,6 +275,18 @@ func (w *walker) near(h *hosts.HostFacts, port uint16) string {
 			return fmt.Sprintf("%s listens on %s:%d only", orText(s.Process, "a process"), s.Address, port)
 		}
 	}
+	for _, n := range h.Nginx.Value {
+		if n.HTTP == nil || !onHostNet(h, n.Container) {
+			continue
+		}
+		for _, s := range n.HTTP.Servers {
+			for _, l := range s.Listens {
+				if l.Port == port && l.Unix == "" {
+					return fmt.Sprintf("nginx has it in its configuration (%s): it does not run, or has not read that", l.D.At())
+				}
+			}
+		}
+	}
 	if len(others) > 4 {
 		others = append(others[:4], "…")
 	}
@@ -271,13 +315,51 @@ func (w *walker) inside(h *hosts.HostFacts, c *hosts.Container, port uint16) {
 		hop.Ask = w.ask(h.Host.Name, "tcp", netip.AddrPortFrom(ip, port).String())
 	}
 	w.add(hop)
-	if st == Broken {
+	if st == Broken && c.State != "running" {
+		w.refused = true
 		return
 	}
 	if w.shallow {
 		return
 	}
-	w.proxyAt(where{h: h, c: c}, ip, port, func(container string) bool { return container == c.Name || sharesNet(h, c, container) })
+	if w.proxyAt(where{h: h, c: c}, ip, port, func(container string) bool { return container == c.Name || sharesNet(h, c, container) }) {
+		return
+	}
+	w.unread(h, c, "")
+}
+
+// unread says that a request ends at a proxy whose configuration is not known: where it goes from there
+// cannot be told, so the way is not known to be whole.
+func (w *walker) unread(h *hosts.HostFacts, c *hosts.Container, process string) {
+	container := ""
+	if c != nil {
+		container = c.Name
+	}
+	for _, n := range h.Nginx.Value {
+		if n.Container != container || n.HTTP != nil {
+			continue
+		}
+		w.add(Hop{
+			Kind: "server", Host: h.Host.Name, Object: "nginx", Container: container, Status: Unknown,
+			Detail: "its configuration was not read: " + orText(n.Error, "no reason given"),
+		})
+		return
+	}
+	if c == nil && strings.Contains(process, "nginx") && !hasNginx(h, "") {
+		w.add(Hop{
+			Kind: "server", Host: h.Host.Name, Object: "nginx", Status: Unknown,
+			Detail: "its configuration was not read: " + missing(h.Nginx.Standing(), orText(h.Nginx.Reason, h.Nginx.Needs)),
+		})
+	}
+}
+
+func hasNginx(h *hosts.HostFacts, container string) bool {
+	for _, n := range h.Nginx.Value {
+		if n.Container == container {
+			return true
+		}
+	}
+	return false
 }
 
 // sharesNet reports that a proxy's container lives in the network of c (network_mode: container:…).

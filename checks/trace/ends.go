@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"midwatch/hosts"
+	"midwatch/hosts/nginx"
 )
 
 // containerState judges a container a request arrives at.
@@ -66,30 +67,96 @@ func (w *walker) socket(from where, sock string) {
 		w.add(hop)
 		return
 	}
-	for i := range h.Sockets.Value {
-		s := &h.Sockets.Value[i]
-		if s.Proto == "unix" && s.Address == hostPath {
-			hop.Detail = owner(s)
-			w.add(hop)
+	if s := unixAt(h, hostPath); s != nil {
+		hop.Detail = owner(s)
+		w.add(hop)
+		if !w.unixProxy(h, s) {
 			w.behind(h, s)
-			return
 		}
+		return
 	}
-	// A socket made by a process in a container has the path that the container sees.
-	for i := range h.Sockets.Value {
-		s := &h.Sockets.Value[i]
-		if s.Proto == "unix" && path.Base(s.Address) == path.Base(hostPath) && s.Container != "" {
-			hop.Detail = owner(s)
-			w.add(hop)
-			w.behind(h, s)
-			return
-		}
+	if c := shares(h, from.c, hostPath); c != nil && h.Sockets.Needs != "" {
+		hop.Status = Unknown
+		hop.Detail = fmt.Sprintf("who listens on it is not known: sockets of containers are not visible without %s; %s has that folder too", h.Sockets.Needs, c.Name)
+		w.add(hop)
+		w.inside(h, c, 0)
+		return
 	}
-	hop.Status, hop.Detail = Broken, "no process listens on it"
+	hop.Status, hop.Detail, w.refused = Broken, "no process listens on it", true
 	w.add(hop)
 }
 
+// unixAt finds who listens on a unix socket. One that was made in a container has the path that the
+// container sees.
+func unixAt(h *hosts.HostFacts, hostPath string) *hosts.Socket {
+	for i := range h.Sockets.Value {
+		s := &h.Sockets.Value[i]
+		if s.Proto != "unix" || path.Base(s.Address) != path.Base(hostPath) {
+			continue
+		}
+		if s.Container == "" && s.Address == hostPath {
+			return s
+		}
+		if c := containerByID(h, s.Container); c != nil && outside(c, s.Address) == hostPath {
+			return s
+		}
+	}
+	return nil
+}
+
+func containerByID(h *hosts.HostFacts, id string) *hosts.Container {
+	for i := range h.Containers.Value {
+		if c := &h.Containers.Value[i]; id != "" && sameID(c.ID, id) {
+			return c
+		}
+	}
+	return nil
+}
+
+// shares finds another running container that has the folder of a path.
+func shares(h *hosts.HostFacts, not *hosts.Container, hostPath string) *hosts.Container {
+	for i := range h.Containers.Value {
+		c := &h.Containers.Value[i]
+		if c.State != "running" || not != nil && c.ID == not.ID {
+			continue
+		}
+		for _, m := range c.Mounts {
+			if m.Source != "" && strings.HasPrefix(hostPath, strings.TrimSuffix(m.Source, "/")+"/") {
+				return c
+			}
+		}
+	}
+	return nil
+}
+
+// unixProxy enters an nginx that listens on a unix socket.
+func (w *walker) unixProxy(h *hosts.HostFacts, s *hosts.Socket) bool {
+	if w.shallow {
+		return false
+	}
+	c := containerByID(h, s.Container)
+	at := nginx.Socket{Unix: s.Address}
+	for i := range h.Nginx.Value {
+		n := &h.Nginx.Value[i]
+		if n.HTTP == nil || (c == nil) != (n.Container == "") || c != nil && c.Name != n.Container {
+			continue
+		}
+		if _, ok := n.HTTP.ChooseServer(at, w.r.host); !ok {
+			continue
+		}
+		if w.depth++; w.depth > maxHops {
+			return false
+		}
+		w.nginx(where{h: h, c: c}, n, at)
+		return true
+	}
+	return false
+}
+
 func owner(s *hosts.Socket) string {
+	if s.Process == "" && s.Container != "" {
+		return "a process of its container"
+	}
 	if s.Process == "" {
 		return "its process is not known (root is needed to see it)"
 	}
@@ -127,7 +194,7 @@ func (w *walker) behind(h *hosts.HostFacts, s *hosts.Socket) {
 	if s.Container != "" {
 		for i := range h.Containers.Value {
 			c := &h.Containers.Value[i]
-			if strings.HasPrefix(c.ID, s.Container) || strings.HasPrefix(s.Container, c.ID) {
+			if sameID(c.ID, s.Container) {
 				w.inside(h, c, s.Port)
 				return
 			}
@@ -144,6 +211,7 @@ func (w *walker) behind(h *hosts.HostFacts, s *hosts.Socket) {
 		if u.Name == s.Unit {
 			st, detail := unitState(h, u)
 			w.add(Hop{Kind: "unit", Host: h.Host.Name, Object: u.Name, File: u.Fragment, Status: st, Detail: detail, Match: owner(s)})
+			w.unread(h, nil, s.Process)
 			return
 		}
 	}

@@ -243,11 +243,13 @@ func (w *walker) goTo(from where, target string, defaultPort uint16) {
 	addrs, source, err := w.resolve(name)
 	if err != nil {
 		st, why := Unknown, err.Error()
-		if !from.hostNet() && w.q.Lookup == nil && from.h.Containers.Standing() == hosts.Fresh && !strings.Contains(name, ".") {
-			st, why = Broken, fmt.Sprintf("no running container on the networks of %s answers to %s", from.c.Name, name)
+		if !from.hostNet() && from.h.Containers.Standing() == hosts.Fresh {
 			if c := stoppedNamed(from.h, name); c != nil {
-				why = fmt.Sprintf("container %s is %s: %s does not resolve", c.Name, state(c), name)
+				st, why = Broken, fmt.Sprintf("container %s is %s: %s does not resolve", c.Name, state(c), name)
+			} else if w.q.Lookup == nil && !strings.Contains(name, ".") {
+				st, why = Broken, fmt.Sprintf("no running container on the networks of %s answers to %s", from.c.Name, name)
 			}
+			w.refused = st == Broken
 		}
 		w.add(Hop{Kind: "dns", Host: from.h.Host.Name, Object: name, Status: st, Detail: why, Match: "asked from " + from.label()})
 		return

@@ -16,7 +16,11 @@ func (w *walker) nginx(place where, n *hosts.Nginx, at nginx.Socket) {
 	ask := w.askHere(place, at)
 	server := w.serverHop(place, n, o)
 	server.Ask = ask
-	hop := w.add(server)
+	if n.Stale != "" {
+		server.Status = Unknown
+		server.Detail = strings.TrimPrefix(server.Detail+"; ", "; ") + "by the configuration that was read last: " + n.Stale
+	}
+	hop := w.addOf(n, server)
 	if w.r.tls && !o.Choice.Listen.SSL {
 		hop.Status, hop.Detail = Broken, fmt.Sprintf("TLS is sent to %s, which is plain HTTP", o.Choice.Listen.D.At())
 		return
@@ -25,19 +29,19 @@ func (w *walker) nginx(place where, n *hosts.Nginx, at nginx.Socket) {
 		hop.Status, hop.Detail = Broken, fmt.Sprintf("plain HTTP is sent to a TLS socket (%s): nginx answers 400", o.Choice.Listen.D.At())
 		return
 	}
-	w.locationHop(place, o)
+	w.locationHop(place, n, o)
 	switch o.Kind {
 	case nginx.Proxied:
 		w.nginxPass(place, n, req, o)
 	case nginx.Redirect:
-		w.redirectHop(place, o, ask)
+		w.redirectHop(place, n, o, ask)
 	case nginx.Returned:
 		st := OK
 		if o.Code >= 400 {
 			st = Broken
 		}
 		ask.Promise = o.Code
-		w.add(Hop{
+		w.addOf(n, Hop{
 			Kind: "response", Host: place.h.Host.Name, Object: fmt.Sprint(o.Code), Status: st, Ask: ask, Match: lastStep(o),
 			File: stepFile(o), Line: stepLine(o), Detail: fmt.Sprintf("nginx itself answers %d%s", o.Code, body(o.Body)),
 		})
@@ -46,13 +50,19 @@ func (w *walker) nginx(place where, n *hosts.Nginx, at nginx.Socket) {
 		if o.FileMaybe {
 			hop.Status, hop.Detail = Unknown, "a file of nginx; whether it exists was not asked"
 		}
-		w.add(hop)
+		w.addOf(n, hop)
 	default:
-		w.add(Hop{
+		w.addOf(n, Hop{
 			Kind: "response", Host: place.h.Host.Name, Object: o.Kind.String(), Status: Unknown, Match: lastStep(o), Ask: ask,
 			Detail: "what nginx answers depends on " + orText(strings.Join(o.Unknown, ", "), "its own handler"),
 		})
 	}
+}
+
+// addOf adds a hop that an nginx decided.
+func (w *walker) addOf(n *hosts.Nginx, h Hop) *Hop {
+	h.Container = n.Container
+	return w.add(h)
 }
 
 func (w *walker) askHere(place where, at nginx.Socket) *Ask {
@@ -80,7 +90,7 @@ func (w *walker) serverHop(place where, n *hosts.Nginx, o *nginx.Outcome) Hop {
 	return hop
 }
 
-func (w *walker) locationHop(place where, o *nginx.Outcome) {
+func (w *walker) locationHop(place where, n *hosts.Nginx, o *nginx.Outcome) {
 	if o.Location == nil {
 		return
 	}
@@ -88,7 +98,7 @@ func (w *walker) locationHop(place where, o *nginx.Outcome) {
 	for _, s := range o.Steps[1:] {
 		steps = append(steps, s.Text)
 	}
-	w.add(Hop{
+	w.addOf(n, Hop{
 		Kind: "location", Host: place.h.Host.Name, Object: strings.Join(o.Location.D.Args, " "), File: o.Location.D.File, Line: o.Location.D.Line,
 		Match: strings.Join(steps, "; "), Target: o.URI,
 	})
@@ -127,14 +137,14 @@ func body(s string) string {
 
 // redirectHop judges a redirect: one that leads from https back to http, or to the same URL, is the
 // fault people report.
-func (w *walker) redirectHop(place where, o *nginx.Outcome, ask *Ask) {
+func (w *walker) redirectHop(place where, n *hosts.Nginx, o *nginx.Outcome, ask *Ask) {
 	ask.Promise, ask.Location = o.Code, o.Target
 	hop := Hop{
 		Kind: "redirect", Host: place.h.Host.Name, Object: fmt.Sprint(o.Code), Target: o.Target, Match: lastStep(o), Ask: ask,
 		File: stepFile(o), Line: stepLine(o), Detail: "the client is sent to " + o.Target,
 	}
 	w.judgeRedirect(&hop, o.Target)
-	w.add(hop)
+	w.addOf(n, hop)
 }
 
 func (w *walker) judgeRedirect(hop *Hop, to string) {
@@ -160,7 +170,7 @@ func (w *walker) nginxPass(place where, n *hosts.Nginx, req nginx.Request, o *ng
 	if !o.PassURL.Known {
 		hop.Status = Unknown
 		hop.Detail = "the target depends on " + o.PassURL.Why
-		w.add(hop)
+		w.addOf(n, hop)
 		return
 	}
 	target, alternatives := w.pickMember(place, o, &hop)
@@ -172,16 +182,48 @@ func (w *walker) nginxPass(place where, n *hosts.Nginx, req nginx.Request, o *ng
 	if broken && hop.Status != Broken {
 		hop.Status, hop.Detail = Broken, "the upstream has no server that may be used: nginx answers 502"
 	}
-	w.add(hop)
-	if broken {
+	w.addOf(n, hop)
+	before := w.r
+	w.refused = broken
+	if !broken {
+		w.forward(p, req, o)
+		port := uint16(80)
+		if w.r.tls {
+			port = 443
+		}
+		w.goTo(place, target, port)
+	}
+	if w.refused {
+		w.refused, w.r = false, before
+		w.instead(place, n, o)
+	}
+}
+
+// instead says what nginx answers when its upstream gives no answer and an error_page takes that up. The
+// trace stays broken where it broke; the client sees this.
+func (w *walker) instead(place where, n *hosts.Nginx, o *nginx.Outcome) {
+	next, ok := o.Failed(502)
+	if !ok || w.depth > maxHops {
 		return
 	}
-	w.forward(p, req, o)
-	port := uint16(80)
-	if w.r.tls {
-		port = 443
+	if w.depth++; next.Location != nil {
+		next.Steps = append([]nginx.Step{{}}, next.Steps...) // the choice of the server, which is not made again
+		w.locationHop(place, n, next)
 	}
-	w.goTo(place, target, port)
+	hop := Hop{
+		Kind: "response", Host: place.h.Host.Name, Object: fmt.Sprint(next.Code), Match: lastStep(next), File: stepFile(next), Line: stepLine(next),
+		Detail: "what the client gets instead of an answer of the upstream",
+	}
+	switch next.Kind {
+	case nginx.Returned, nginx.Static, nginx.Handler:
+	case nginx.Redirect:
+		hop.Kind, hop.Target = "redirect", next.Target
+	case nginx.Proxied:
+		hop.Kind, hop.Object, hop.Target = "upstream", next.PassURL.Text, next.PassHost
+	default:
+		hop.Status = Unknown
+	}
+	w.addOf(n, hop)
 }
 
 // forward changes the request to what nginx sends on.
@@ -314,7 +356,7 @@ func (w *walker) usable(place where, m nginx.Member) int {
 		if place.c != nil {
 			sock = outside(place.c, sock)
 		}
-		if !hasUnix(place.h, sock) {
+		if unixAt(place.h, sock) == nil && (place.h.Sockets.Needs == "" || shares(place.h, place.c, sock) == nil) {
 			return 1
 		}
 	}
@@ -322,13 +364,4 @@ func (w *walker) usable(place where, m nginx.Member) int {
 		return 2
 	}
 	return 3
-}
-
-func hasUnix(h *hosts.HostFacts, sock string) bool {
-	for _, s := range h.Sockets.Value {
-		if s.Proto == "unix" && s.Address == sock {
-			return true
-		}
-	}
-	return false
 }

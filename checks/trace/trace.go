@@ -81,16 +81,18 @@ type Hop struct {
 	Kind   string `json:"kind"` // dns, listener, filter chain, virtual host, route, cluster, endpoint, port, container, server, location, upstream, router, service, socket, unit, process, static, redirect, response
 	Host   string `json:"host"`
 	Object string `json:"object"`
-	File   string `json:"file,omitempty"`
-	Line   int    `json:"line,omitempty"`
-	Path   string `json:"path,omitempty"` // JSON path in an API answer
-	Match  string `json:"match"`
-	Target string `json:"target"`
-	Status Status `json:"status"`
-	Detail string `json:"detail"`
-	Passes []Pair `json:"passes,omitempty"`
-	Live   string `json:"live,omitempty"` // what the hop answered when it was asked
-	Ask    *Ask   `json:"-"`
+	// Container is the container whose proxy decided: of server, location, upstream and what they answer.
+	Container string `json:"container,omitempty"`
+	File      string `json:"file,omitempty"`
+	Line      int    `json:"line,omitempty"`
+	Path      string `json:"path,omitempty"` // JSON path in an API answer
+	Match     string `json:"match"`
+	Target    string `json:"target"`
+	Status    Status `json:"status"`
+	Detail    string `json:"detail"`
+	Passes    []Pair `json:"passes,omitempty"`
+	Live      string `json:"live,omitempty"` // what the hop answered when it was asked
+	Ask       *Ask   `json:"-"`
 }
 
 // Trace is the path of a request.
@@ -136,6 +138,8 @@ type walker struct {
 	r     request
 	depth int
 	seen  map[string]bool
+	// refused is set where a connection finds nobody: the proxy before it answers itself.
+	refused bool
 	// shallow stops at the first thing that takes the connection.
 	shallow bool
 }
@@ -191,6 +195,10 @@ func secure(scheme string) bool { return scheme == "https" || scheme == "wss" ||
 func newRequest(u *url.URL, q Question) request {
 	r := request{scheme: "http", tls: secure(u.Scheme), host: u.Host, method: q.Method, uri: u.RequestURI(), header: map[string]string{}}
 	for k, v := range q.Headers {
+		if strings.EqualFold(k, "Host") { // as curl has it: another name is asked for at the same address
+			r.host = v
+			continue
+		}
 		r.set(k, v)
 	}
 	if r.tls {

@@ -239,7 +239,8 @@ func cxb(t *testing.T, sockets hosts.Part[[]hosts.Socket], active string) *hosts
 
 func TestCXB(t *testing.T) {
 	t.Parallel()
-	second := known([]hosts.Socket{{Proto: "unix", Address: "/run/cxb/2.sock", Process: "python", PID: 7, Unit: "cxbcore@2.service"}})
+	web := hosts.Socket{Proto: "tcp", Address: "0.0.0.0", Port: 443, Process: "nginx", PID: 3, Unit: "nginx.service"}
+	second := known([]hosts.Socket{web, {Proto: "unix", Address: "/run/cxb/2.sock", Process: "python", PID: 7, Unit: "cxbcore@2.service"}})
 	for _, k := range []struct {
 		name    string
 		sockets hosts.Part[[]hosts.Socket]
@@ -248,7 +249,9 @@ func TestCXB(t *testing.T) {
 	}{
 		{"goes to the worker that listens", second, "active", "dns > server > location > upstream > socket > unit"},
 		{"its unit failed", second, "failed", "dns > server > location > upstream > socket > unit!broken"},
-		{"nobody listens", known([]hosts.Socket{}), "active", "dns > server > location > upstream > socket!broken"},
+		{"nobody listens", known([]hosts.Socket{web}), "active", "dns > server > location > upstream > socket!broken"},
+		{"nginx does not run", known([]hosts.Socket{}), "active", "dns > port!broken"},
+		{"something else has the port", known([]hosts.Socket{{Proto: "tcp", Address: "::", Port: 443, Process: "python", PID: 9, Unit: "cxbcore@2.service"}}), "active", "dns > port > unit"},
 		{"sockets could not be read", hosts.Part[[]hosts.Socket]{Reason: "ss: permission denied", Tried: now}, "active", "dns > server > location > upstream > socket!unknown"},
 	} {
 		t.Run(k.name, func(t *testing.T) {
@@ -299,8 +302,9 @@ func TestTraefikAndSwarm(t *testing.T) {
 func TestCircleEnds(t *testing.T) {
 	t.Parallel()
 	s := &hosts.Snapshot{Hosts: []*hosts.HostFacts{{
-		Host: hosts.Host{Name: "a", Address: "10.0.0.1"}, Sockets: known([]hosts.Socket{}), Containers: known([]hosts.Container{}),
-		Nginx: known([]hosts.Nginx{nginxOf(t, "", `http { server { listen 80; location / { proxy_pass http://127.0.0.1:80; proxy_set_header Host $host; } } }`)}),
+		Host: hosts.Host{Name: "a", Address: "10.0.0.1"}, Containers: known([]hosts.Container{}),
+		Sockets: known([]hosts.Socket{{Proto: "tcp", Address: "0.0.0.0", Port: 80, Process: "nginx", PID: 3}}),
+		Nginx:   known([]hosts.Nginx{nginxOf(t, "", `http { server { listen 80; location / { proxy_pass http://127.0.0.1:80; proxy_set_header Host $host; } } }`)}),
 	}}}
 	tr := run(t, s, Question{URL: "http://10.0.0.1/"})
 	if tr.Status() != Broken || !strings.Contains(tr.Verdict, "in a circle") || len(tr.Hops) > maxHops+2 {
@@ -328,7 +332,10 @@ func FuzzRun(f *testing.F) {
 	f.Fuzz(func(t *testing.T, url, conf, dump string) {
 		c := read.Parse([]nginx.File{{Name: "f", Text: []byte(conf)}})
 		n := hosts.Nginx{Config: c, HTTP: nginx.NewHTTP(c)}
-		h := &hosts.HostFacts{Host: hosts.Host{Name: "a", Address: "10.0.0.1"}, Sockets: known([]hosts.Socket{}), Containers: known([]hosts.Container{}), Nginx: known([]hosts.Nginx{n})}
+		h := &hosts.HostFacts{Host: hosts.Host{Name: "a", Address: "10.0.0.1"}, Containers: known([]hosts.Container{}), Nginx: known([]hosts.Nginx{n})}
+		if len(conf)%2 == 0 { // unread sockets and read ones are different ways
+			h.Sockets = known([]hosts.Socket{{Proto: "tcp", Address: "0.0.0.0", Port: 80, Process: "nginx", PID: 3}})
+		}
 		if cfg, err := envoy.ParseConfigDump([]byte(dump)); err == nil {
 			h.Envoy = known([]hosts.Envoy{{Config: cfg}})
 		}

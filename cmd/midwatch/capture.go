@@ -104,7 +104,7 @@ func (w *world) wideSettled(snap *hosts.Snapshot, names []string) bool {
 		if !w.nginxRead(h) {
 			return false
 		}
-		if !asked(h.Mounts) || !asked(h.Sockets) || !asked(h.Addresses) || !asked(h.Nginx) {
+		if !asked(h.Mounts) || !asked(h.Sockets) || !asked(h.Addresses) || !h.Answered["nginx"] {
 			return false
 		}
 		for _, id := range w.expects(h.Host.Name) {
@@ -162,6 +162,11 @@ func (w *world) capture(ctx context.Context, at time.Time, names []string, sampl
 		if slices.Contains(names, h.Host.Name) {
 			c.Hosts = append(c.Hosts, h.Host)
 			c.Links[h.Host.Name] = h.Link
+		}
+	}
+	for _, e := range w.Inventory.Edges {
+		if slices.Contains(names, e.Host) {
+			c.Edges = append(c.Edges, capture.Edge{Public: e.Public, Port: e.Port, Host: e.Host, To: e.To})
 		}
 	}
 	for _, e := range w.live.Capture(ctx, samples) {
@@ -234,6 +239,9 @@ func (a *app) captured() (*inventory.Inventory, error) {
 	inv := &inventory.Inventory{File: a.flags.from}
 	for _, h := range c.Hosts {
 		inv.Hosts = append(inv.Hosts, inventory.Host{Host: h})
+	}
+	for _, e := range c.Edges {
+		inv.Edges = append(inv.Edges, inventory.Edge{Public: e.Public, Port: e.Port, Host: e.Host, To: e.To})
 	}
 	return inv, nil
 }

@@ -33,7 +33,17 @@ type Capture struct {
 	Hosts    []hosts.Host
 	Links    map[string]hosts.Link
 	Events   []hosts.Event
+	Edges    []Edge
 	Evidence []hosts.Evidence
+}
+
+// Edge is a forward in front of the fleet, which no host can tell: without it a trace of a capture would
+// begin nowhere.
+type Edge struct {
+	Public string `json:"public"`
+	Port   int    `json:"port"`
+	Host   string `json:"host"`
+	To     int    `json:"to"`
 }
 
 // ErrFormat is for a file that is no capture, is cut short, or is of a newer version.
@@ -61,6 +71,7 @@ type record struct {
 	Hosts    []hosts.Host          `json:"hosts,omitempty"`
 	Links    map[string]hosts.Link `json:"links,omitempty"`
 	Events   []hosts.Event         `json:"events,omitempty"`
+	Edges    []Edge                `json:"edges,omitempty"`
 	Evidence *hosts.Evidence       `json:"evidence,omitempty"`
 	End      bool                  `json:"end,omitempty"`
 	Count    int                   `json:"count,omitempty"`
@@ -78,7 +89,7 @@ func Write(w io.Writer, c *Capture, secrets []hosts.Secret) error {
 		}
 		clean = append(clean, e)
 	}
-	head := record{Format: format, Version: Version, At: c.At, By: c.By, Hosts: c.Hosts, Links: c.Links, Events: c.Events}
+	head := record{Format: format, Version: Version, At: c.At, By: c.By, Hosts: c.Hosts, Links: c.Links, Events: c.Events, Edges: c.Edges}
 	if err := guard.value(head, "the list of hosts and events"); err != nil {
 		return err
 	}
@@ -144,7 +155,7 @@ func (c *Capture) take(n int, rec record) (done bool, err error) {
 	case n == 0 && rec.Version > Version:
 		return false, fmt.Errorf("it is of version %d, this midwatch reads up to %d; use a newer midwatch", rec.Version, Version)
 	case n == 0:
-		c.At, c.By, c.Hosts, c.Links, c.Events = rec.At, rec.By, rec.Hosts, rec.Links, rec.Events
+		c.At, c.By, c.Hosts, c.Links, c.Events, c.Edges = rec.At, rec.By, rec.Hosts, rec.Links, rec.Events, rec.Edges
 	case rec.End:
 		if rec.Count != len(c.Evidence) {
 			return false, fmt.Errorf("%d pieces of evidence of %d are there", len(c.Evidence), rec.Count)

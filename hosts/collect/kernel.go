@@ -16,6 +16,10 @@ type kernelSockets struct {
 	found  []kernelSocket
 	inodes map[string]int // inode → process
 	pid    int            // whose files are being listed
+	// elsewhere are the unix sockets of other network namespaces, with one process of each; seen are the
+	// inodes of those that the host's own tables had.
+	elsewhere []hosts.Socket
+	seen      map[string]bool
 }
 
 type kernelSocket struct {
@@ -36,6 +40,10 @@ func (k *kernelSockets) line(line string) {
 		}
 		return
 	}
+	if pid, row, ok := strings.Cut(strings.TrimPrefix(line, "/proc/"), "/net/unix:"); ok && small(pid) > 0 {
+		k.other(small(pid), strings.Fields(row))
+		return
+	}
 	rest, ok := strings.CutPrefix(line, "/proc/net/")
 	table, row, ok2 := strings.Cut(rest, ":")
 	if !ok || !ok2 {
@@ -48,9 +56,20 @@ func (k *kernelSockets) line(line string) {
 	case "unix":
 		// Num RefCount Protocol Flags Type St Inode Path
 		if len(f) >= 8 && f[3] == "00010000" && f[4] != "0002" {
+			k.seen[f[6]] = true
 			k.found = append(k.found, kernelSocket{hosts.Socket{Proto: "unix", Address: f[7]}, f[6]})
 		}
 	}
+}
+
+// other takes a row of the table of another namespace. Abstract sockets are left out: nobody outside
+// reaches them.
+func (k *kernelSockets) other(pid int, f []string) {
+	if len(f) < 8 || f[3] != "00010000" || f[4] == "0002" || k.seen[f[6]] || strings.HasPrefix(f[7], "@") {
+		return
+	}
+	k.seen[f[6]] = true
+	k.elsewhere = append(k.elsewhere, hosts.Socket{Proto: "unix", Address: f[7], PID: pid})
 }
 
 // inet reads "0: 00000000:0016 00000000:0000 0A … uid timeout inode"; 0A is LISTEN, 07 an unconnected

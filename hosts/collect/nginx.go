@@ -25,10 +25,28 @@ nginx -T 2>/dev/null`,
 		Limit: 10 * time.Second, Every: 5 * time.Minute, Max: 16 << 20, Watch: hosts.TopicRoutes, Faster: 10,
 		Redact: redactNginx,
 		Fill:   fillNginx,
-		Fail: func(f *hosts.HostFacts, ev hosts.Evidence) {
-			f.Nginx = f.Nginx.Failed(ev.Error, ev.Needs, ev.Source, ev.At)
-		},
+		Fail:   failNginx,
 	}
+}
+
+// failNginx marks the host's own nginx and leaves those in containers as they are.
+func failNginx(f *hosts.HostFacts, ev hosts.Evidence) {
+	if !f.Nginx.Known() {
+		f.Nginx = f.Nginx.Failed(ev.Error, ev.Needs, ev.Source, ev.At)
+		return
+	}
+	own := hosts.Nginx{Error: ev.Error, Needs: ev.Needs}
+	list := []hosts.Nginx{own}
+	for _, n := range f.Nginx.Value {
+		switch {
+		case n.Container != "":
+			list = append(list, n)
+		case n.HTTP != nil:
+			list[0] = n
+			list[0].Stale, list[0].Needs = ev.Error, ev.Needs
+		}
+	}
+	f.Nginx.Value = list
 }
 
 // fillNginx replaces the host's own nginx and leaves those in containers, which come another way.

@@ -100,6 +100,12 @@ tcp LISTEN 0 511 0.0.0.0:80 0.0.0.0:* users:(("nginx",pid=4,fd=6),("nginx",pid=3
 u_str LISTEN 0 4096 @abstract 1 * 0
 u_str LISTEN 0 64 /run/cxb/worker-1.sock 1 * 0 users:(("systemd",pid=1,fd=9),("python3",pid=8,fd=3))
 u_dgr UNCONN 0 0 /run/systemd/notify 1 * 0
+u_str LISTEN 0 64 /run/seen.sock 11 * 0
+/proc/5/net/unix:0000000000000000: 00000002 00000000 00010000 0001 01 12 /sock/app.sock
+/proc/5/net/unix:0000000000000000: 00000002 00000000 00010000 0001 01 13 @hidden
+/proc/5/net/unix:0000000000000000: 00000003 00000000 00000000 0001 03 14 /sock/app.sock
+/proc/6/net/unix:0000000000000000: 00000002 00000000 00010000 0001 01 11 /run/seen.sock
+/proc/7/net/unix:0000000000000000: 00000002 00000000 00010000 0001 01 15 /run/of-no-container.sock
 tcp LISTEN
 tcp LISTEN 0 1 nonsense x y
 mw-processes
@@ -107,6 +113,8 @@ mw-processes
 /proc/9/cgroup:0::/system.slice/docker-` + id + `.scope
 /proc/8/cgroup:0::/system.slice/system-cxb.slice/cxb@1.service
 /proc/3/comm:not-looked-for
+/proc/5/cgroup:0::/system.slice/docker-` + id + `.scope
+/proc/6/cgroup:0::/system.slice/docker-` + id + `.scope
 `
 	want := []hosts.Socket{
 		{Proto: "tcp", Address: "127.0.0.53", Port: 53, Process: "resolved", PID: 7, Backlog: 4096},
@@ -114,6 +122,8 @@ mw-processes
 		{Proto: "tcp", Address: "::", Port: 443, Process: "envoy", PID: 9, Container: id, Backlog: 4096},
 		{Proto: "udp", Address: "fe80::1", Port: 546},
 		{Proto: "unix", Address: "/run/cxb/worker-1.sock", Process: "python3", PID: 8, Unit: "cxb@1.service", Backlog: 64},
+		{Proto: "unix", Address: "/run/seen.sock", Backlog: 64},
+		{Proto: "unix", Address: "/sock/app.sock", Container: id},
 		{Proto: "unix", Address: "@abstract", Backlog: 4096},
 	}
 	if diff := cmp.Diff(want, ParseSockets([]byte(data))); diff != "" {

@@ -14,7 +14,9 @@ import (
 const sourceSockets = "ss -H -lntupe; ss -H -lxp"
 
 // socketsSection reads who listens. ss tells processes of all users to root only; where there is no
-// ss, the kernel's tables and the open files of processes say the same.
+// ss, the kernel's tables and the open files of processes say the same. Neither sees the unix sockets of
+// other network namespaces, which share folders with the host all the same: these are read from one
+// process of each.
 func socketsSection() Section {
 	fill, fail := part(func(f *hosts.HostFacts) *hosts.Part[[]hosts.Socket] { return &f.Sockets },
 		func(data []byte) ([]hosts.Socket, error) {
@@ -35,9 +37,13 @@ o=$(grep -sH '' /proc/net/tcp /proc/net/tcp6 /proc/net/udp /proc/net/udp6)
 u=$(grep -sH ' 00010000 ' /proc/net/unix; ls -l /proc/[0-9]*/fd 2>/dev/null | grep -E '^/proc/|socket:' )
 p=$(printf '%s\n' "$u" | grep -B 1 'socket:' | sed -n 's|^/proc/\([0-9]*\)/fd:$|\1|p' | sort -u)
 fi
+n=$(ls -l /proc/[0-9]*/ns/net 2>/dev/null | sed -n 's|.* /proc/\([0-9]*\)/ns/net -> net:\[\([0-9]*\)\].*|\2 \1|p' | sort -u -k 1,1 | cut -d' ' -f2)
+set --
+for i in $n; do set -- "$@" "/proc/$i/net/unix"; done
+[ $# -lt 2 ] || u=$(printf '%s\n' "$u"; grep -sH ' 00010000 ' "$@")
 printf 'mw-sockets\n%s\n%s\nmw-processes\n' "$o" "$u"
 set -- /proc/1/cgroup
-for i in $p; do set -- "$@" "/proc/$i/cgroup" "/proc/$i/comm"; done
+for i in $p $n; do set -- "$@" "/proc/$i/cgroup" "/proc/$i/comm"; done
 grep -sH '' "$@"; exit 0`,
 		Limit: 8 * time.Second, Every: 5 * time.Minute, Max: 4 << 20, Watch: hosts.TopicPorts, Faster: 20,
 		Fill: fill, Fail: fail,
@@ -49,7 +55,7 @@ grep -sH '' "$@"; exit 0`,
 func ParseSockets(data []byte) []hosts.Socket {
 	var out []hosts.Socket
 	procs := newProcesses()
-	kernel := kernelSockets{inodes: map[string]int{}}
+	kernel := kernelSockets{inodes: map[string]int{}, seen: map[string]bool{}}
 	tail := false
 	for line := range lines(data) {
 		switch {
@@ -63,6 +69,9 @@ func ParseSockets(data []byte) []hosts.Socket {
 		default:
 			if s, ok := parseSS(line); ok {
 				out = append(out, s)
+				if f := strings.Fields(line); s.Proto == "unix" {
+					kernel.seen[f[5]] = true
+				}
 			}
 		}
 	}
@@ -77,6 +86,13 @@ func ParseSockets(data []byte) []hosts.Socket {
 		}
 		if unit, container := procs.owner(s.PID); unit != "" || container != "" {
 			s.Unit, s.Container = unit, container
+		}
+	}
+	for _, e := range kernel.elsewhere {
+		// The process is one of the namespace, not the one that listens.
+		if _, e.Container = procs.owner(e.PID); e.Container != "" {
+			e.PID = 0
+			out = append(out, e)
 		}
 	}
 	slices.SortStableFunc(out, func(a, b hosts.Socket) int {

@@ -3,6 +3,7 @@ package endpoint
 import (
 	"context"
 	"path"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -97,7 +98,17 @@ func applyNginx(f *hosts.HostFacts, ev hosts.Evidence) {
 	p := hosts.Part[[]nginxRaw]{}
 	fill(&p, ev, func(data []byte) ([]nginxRaw, error) { return parseJSON[[]nginxRaw](data, "evidence of nginx") })
 	if !p.Known() {
-		f.Nginx = f.Nginx.Failed(p.Reason, p.Needs, ev.Source, ev.At)
+		if !f.Nginx.Known() {
+			f.Nginx = f.Nginx.Failed(p.Reason, p.Needs, ev.Source, ev.At)
+			return
+		}
+		list := slices.Clone(f.Nginx.Value)
+		for i := range list {
+			if list[i].Container != "" && list[i].HTTP != nil {
+				list[i].Stale = p.Reason
+			}
+		}
+		f.Nginx.Value = list
 		return
 	}
 	var out []hosts.Nginx
@@ -105,6 +116,10 @@ func applyNginx(f *hosts.HostFacts, ev hosts.Evidence) {
 		if n.Container == "" {
 			out = append(out, n)
 		}
+	}
+	if !f.Nginx.Known() && f.Nginx.Reason != "" {
+		// The host's own could not be read: that must not be lost because others could.
+		out = append(out, hosts.Nginx{Error: f.Nginx.Reason, Needs: f.Nginx.Needs})
 	}
 	for _, r := range p.Value {
 		if r.Error != "" {

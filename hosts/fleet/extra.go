@@ -69,6 +69,7 @@ func (m *member) extraDone(i int, got []hosts.Evidence) {
 // applyExtra puts one piece of evidence into the facts; a mistake in it changes nothing.
 func (m *member) applyExtra(c Collector, ev hosts.Evidence) {
 	m.dirty = true
+	m.told(c.ID)
 	err := m.f.guard("facts of "+c.ID, func() {
 		before, next := m.facts, m.facts
 		if err := c.Apply(&next, ev); err != nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -150,8 +151,20 @@ func (m *member) answer(a collect.Answer) {
 	m.parse(a, now)
 }
 
+// told notes that a collector has given an answer.
+func (m *member) told(collector string) {
+	if m.facts.Answered[collector] {
+		return
+	}
+	next := make(map[string]bool, len(m.facts.Answered)+1) // what is published shares the old one
+	maps.Copy(next, m.facts.Answered)
+	next[collector] = true
+	m.facts.Answered = next
+}
+
 // parse puts the answer of one section into the facts.
 func (m *member) parse(a collect.Answer, now time.Time) {
+	m.told(a.Section.ID)
 	before := m.facts
 	err := m.f.guard("parser of "+a.Section.ID, func() {
 		next := m.facts // a panic leaves the facts as they were

@@ -3,6 +3,7 @@ package nginx
 import (
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -74,7 +75,7 @@ func (x *run) jump(d *Directive, to, what string, cycle int) {
 			return
 		}
 		x.out.step(d, "%s goes to %s (%s)", what, to, l.D.At())
-		x.loc, x.scope = l, l.Scope
+		x.loc, x.scope, x.internal = l, l.Scope, true
 		if cycle > maxCycles {
 			x.code(500, d, "internal redirection cycle")
 			return
@@ -91,13 +92,19 @@ func (x *run) jump(d *Directive, to, what string, cycle int) {
 	if q {
 		x.args = args
 	}
-	x.uri, x.changed = uri, true
+	x.redirected(d, what, uri, cycle)
+}
+
+// redirected makes an internal redirect, which goes through the rewrites of the server once more.
+func (x *run) redirected(d *Directive, what, uri string, cycle int) {
+	x.uri, x.changed, x.internal = uri, true, true
 	x.out.step(d, "%s: internal redirect to %s", what, uri)
-	x.search(cycle + 1)
+	x.enter(cycle + 1)
 }
 
 // fail ends with an error code unless error_page takes it up; nginx does that once.
 func (x *run) fail(code int, d *Directive, why string, cycle int) {
+	x.errStatus = code
 	set, _ := x.scope.Array("error_page")
 	for _, e := range set {
 		n := len(e.Args)
@@ -115,14 +122,16 @@ func (x *run) fail(code int, d *Directive, why string, cycle int) {
 		}
 		x.out.Code = code
 		for _, a := range e.Args[:n-1] {
-			if r, ok := strings.CutPrefix(a, "="); ok && r != "" {
-				x.out.step(e, "error_page answers %s", r)
+			if r, ok := strings.CutPrefix(a, "="); ok {
+				// "=" alone leaves the status to what answers.
+				x.errStatus, x.out.Code = 0, 0
+				if n, err := strconv.Atoi(r); err == nil {
+					x.errStatus = n
+					x.out.step(e, "error_page answers %s", r)
+				}
 			}
 		}
 		x.jump(e, to, "error_page "+itoa(code), cycle)
-		if x.out.Kind == Static || x.out.Kind == Nothing {
-			x.out.Code = code
-		}
 		return
 	}
 	x.code(code, d, why)
@@ -228,9 +237,7 @@ func (x *run) index(folder string, cycle int) {
 		v := x.eval(n)
 		file := path.Join(folder, v.Text)
 		if strings.HasPrefix(v.Text, "/") {
-			x.uri, x.changed = v.Text, true
-			x.out.step(nil, "index: internal redirect to %s", v.Text)
-			x.search(cycle + 1)
+			x.redirected(nil, "index", v.Text, cycle)
 			return
 		}
 		yes, known := false, false
@@ -238,9 +245,7 @@ func (x *run) index(folder string, cycle int) {
 			yes, known = x.req.Exists(file)
 		}
 		if yes {
-			x.uri, x.changed = x.uri+v.Text, true
-			x.out.step(nil, "index: internal redirect to %s", x.uri)
-			x.search(cycle + 1)
+			x.redirected(nil, "index", x.uri+v.Text, cycle)
 			return
 		}
 		if !known {

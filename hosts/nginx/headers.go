@@ -73,7 +73,7 @@ func versionAtLeast(v string, want ...int) bool {
 func (h *HTTP) Passed(r Request, o *Outcome) *Passed {
 	x := &run{
 		h: h, req: r, server: o.Choice.Server, scope: o.Scope, loc: o.Location, uri: o.URI,
-		caps: o.caps, sets: o.sets, out: &Outcome{},
+		caps: o.run.caps, sets: o.run.sets, out: &Outcome{},
 	}
 	return x.passed(o)
 }

@@ -82,8 +82,7 @@ type Outcome struct {
 	// FileMaybe is true when a file may answer instead: nobody knows whether it exists.
 	FileMaybe bool
 
-	caps map[string]string
-	sets map[string]Value
+	run *run
 }
 
 func (o *Outcome) step(d *Directive, format string, a ...any) {
@@ -105,8 +104,11 @@ type run struct {
 	// changedHere is set by a rewrite without a flag: the search starts again when the phase ends.
 	changedHere bool
 	foundBy     string // the URI the location in force was found by
+	internal    bool   // the URI was changed, or the request came by an internal redirect
 	errors      int
-	out         *Outcome
+	// errStatus is the status an error page answers with, whatever its own handler says; 0 for none.
+	errStatus int
+	out       *Outcome
 }
 
 // maxCycles is nginx's own limit on internal redirects and rewrite cycles.
@@ -139,17 +141,51 @@ func (h *HTTP) Handle(r Request) *Outcome {
 	if x.uri, ok = normalURI(path, merge); !ok {
 		return x.code(400, nil, "the URI is not valid")
 	}
-	if r := x.rewrite(x.server.D.Block, x.server.Scope, true); r.done {
-		return x.finish()
-	}
-	x.search(0)
+	x.enter(0)
 	return x.finish()
 }
 
+// enter runs the rewrites of the server and then searches a location: the way of a new request and of
+// an internal redirect.
+func (x *run) enter(cycle int) {
+	if cycle > maxCycles {
+		x.code(500, nil, "rewrite or internal redirection cycle")
+		return
+	}
+	x.loc, x.scope = nil, x.server.Scope
+	if r := x.rewrite(x.server.D.Block, x.server.Scope, true); r.done {
+		if r.errorCode != 0 {
+			x.fail(r.errorCode, r.d, "", cycle)
+		}
+		return
+	}
+	x.search(cycle)
+}
+
 func (x *run) finish() *Outcome {
+	switch x.out.Kind {
+	case Returned, Static, Handler:
+		if x.errStatus != 0 {
+			x.out.Code = x.errStatus
+		}
+	default:
+	}
 	x.out.Scope, x.out.URI, x.out.Location = x.scope, x.uri, x.loc
-	x.out.caps, x.out.sets = x.caps, x.sets
+	x.out.run = x
 	return x.out
+}
+
+// Failed says what nginx does when the upstream of a proxied outcome gives no answer and it answers
+// with code itself; ok is false when no error_page takes that up.
+func (o *Outcome) Failed(code int) (next *Outcome, ok bool) {
+	if o.run == nil || o.Kind != Proxied {
+		return nil, false
+	}
+	x := *o.run
+	x.out = &Outcome{Choice: o.Choice}
+	before := x.errors
+	x.fail(code, o.Pass, "the upstream gives no answer", 0)
+	return x.finish(), x.errors > before
 }
 
 // search finds the location, runs its rewrites and, when they leave the URI alone, its content.
@@ -173,7 +209,7 @@ func (x *run) search(cycle int) {
 		x.redirect(301, x.uri+"/", dir(c.Location), "automatic redirect to the slash")
 		return
 	}
-	if c.Location != nil && last(c.Location.D.Block, "internal") && cycle == 0 {
+	if c.Location != nil && last(c.Location.D.Block, "internal") && !x.internal {
 		x.fail(404, c.Location.D, "internal location asked for from outside", cycle)
 		return
 	}

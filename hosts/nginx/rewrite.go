@@ -64,7 +64,7 @@ func (x *run) returned(d *Directive, server bool) rewriteResult {
 	default:
 		x.out.Kind, x.out.Code, x.out.Body = Returned, code, v.Text
 		x.out.step(d, "%s", d.String())
-		if code >= 300 && text == "" && !server {
+		if code >= 400 && text == "" {
 			return rewriteResult{done: true, errorCode: code, d: d}
 		}
 	}
@@ -113,7 +113,7 @@ func (x *run) rewriteLine(d *Directive, server bool) (r rewriteResult, hit bool)
 		x.redirect(code, uri, d, d.String())
 		return rewriteResult{done: true, d: d}, true
 	}
-	x.uri, x.args, x.changed = uri, args, true
+	x.uri, x.args, x.changed, x.internal = uri, args, true, true
 	x.out.step(d, "rewritten to %s", uri)
 	switch flag {
 	case "last":

@@ -305,6 +305,15 @@ fill() {
   local c="$tag-$1"
   tar -C "$state" --owner=0 --group=0 -c svc | docker exec -i "$c" docker import \
     --change 'ENTRYPOINT ["/svc"]' --change 'CMD ["serve"]' --change 'EXPOSE 8080' --change 'LABEL lab=svc' - lab/svc:1 >/dev/null || return 1
+  # nginx as a container: that part of the host's own file system which it needs, links and what they mean.
+  docker exec "$c" sh -ec '
+    {
+      printf "/%s\n" bin sbin lib lib64 etc/passwd etc/group etc/nsswitch.conf etc/nginx/mime.types var/lib/nginx/body var/log/nginx
+      for f in /usr/sbin/nginx /usr/bin/dash /usr/bin/sh /usr/bin/ls /usr/bin/cat; do echo "$f"; ldd "$f" | grep -o "/[^ ]*"; done
+      ls /lib/*/libnss_files.so.2 /lib/*/libnss_dns.so.2
+    } | while read -r f; do echo "$(readlink -f "${f%/*}/")/${f##*/}"; readlink -f "$f"; done | sed "s,^//*,," | sort -u |
+      tar -C / -c --no-recursion -T - 2>/dev/null |
+      docker import --change "CMD [\"/usr/sbin/nginx\",\"-g\",\"daemon off;\"]" --change "LABEL lab=nginx" - lab/nginx:1' >/dev/null || return 1
   # A health check with an argv: the image has no shell that --health-cmd could use.
   docker exec "$c" sh -c 'printf "FROM lab/svc:1\nHEALTHCHECK --interval=2s --timeout=2s --retries=2 CMD [\"/svc\", \"health\"]\n" | docker build -q -t lab/svc:health -' >/dev/null || return 1
   docker exec "$c" sh -ec '

@@ -1,6 +1,7 @@
 // Command svc plays the containers of the lab: one static binary in an image with nothing else.
 //
-//	svc serve   answers GET /health (200, or 503 while /tmp/sick exists) and GET / on :8080
+//	svc serve   answers GET /health (200, or 503 while /tmp/sick exists) and GET / on :8080, or on every
+//	            -listen ADDRESS or unix:/PATH; -id NAME is said in a header, beside what was asked for
 //	svc health  asks the above and exits 0 or 1: the HEALTHCHECK of an image without a shell
 //	svc log     writes a line every -every, every tenth to standard error
 //	svc crash   waits -after, then exits with -code
@@ -17,6 +18,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -31,6 +33,12 @@ func main() {
 	every := flags.Duration("every", time.Second, "time between log lines")
 	after := flags.Duration("after", 2*time.Second, "time before the crash")
 	code := flags.Int("code", 3, "exit code of the crash")
+	id := flags.String("id", "", "NAME that answers are signed with")
+	var listen []string
+	flags.Func("listen", "ADDRESS or unix:/PATH to serve on; may be given several times", func(s string) error {
+		listen = append(listen, s)
+		return nil
+	})
 	_ = flags.Parse(os.Args[2:]) // ExitOnError
 
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
@@ -38,7 +46,7 @@ func main() {
 	var err error
 	switch mode {
 	case "serve":
-		err = serve(ctx)
+		err = serve(ctx, *id, listen)
 	case "health":
 		err = health(ctx)
 	case "log":
@@ -64,7 +72,7 @@ func main() {
 	}
 }
 
-func serve(ctx context.Context) error {
+func serve(ctx context.Context, id string, listen []string) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /health", func(w http.ResponseWriter, _ *http.Request) {
 		if _, err := os.Stat("/tmp/sick"); err == nil {
@@ -73,20 +81,63 @@ func serve(ctx context.Context) error {
 		}
 		fmt.Fprintln(w, "ok")
 	})
-	mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		fmt.Printf("%s %s %s\n", r.RemoteAddr, r.Method, r.URL.Path)
+		if id != "" {
+			w.Header().Set("X-Answered-By", id)
+			w.Header().Set("X-Saw", saw(r))
+		}
 		fmt.Fprintln(w, "svc", r.URL.Path)
 	})
-	srv := &http.Server{Addr: ":8080", Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	if len(listen) == 0 {
+		listen = []string{":8080"}
+	}
+	srv := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 	go func() {
 		<-ctx.Done()
 		_ = srv.Close()
 	}()
-	fmt.Println("serving on", srv.Addr)
-	if err := srv.ListenAndServe(); ctx.Err() == nil {
+	ended := make(chan error, len(listen))
+	for _, address := range listen {
+		l, err := open(ctx, address)
+		if err != nil {
+			return err
+		}
+		fmt.Println("serving on", address)
+		go func() { ended <- srv.Serve(l) }()
+	}
+	if err := <-ended; ctx.Err() == nil {
 		return err
 	}
 	return nil
+}
+
+// saw is what a proxy in front passed on.
+func saw(r *http.Request) string {
+	text := r.RequestURI + " host=" + r.Host
+	for _, name := range []string{"X-Forwarded-Proto", "Upgrade"} {
+		if v := r.Header.Get(name); v != "" {
+			text += " " + strings.ToLower(name) + "=" + v
+		}
+	}
+	return text
+}
+
+// open listens on an address, or on a unix socket that everybody may connect to.
+func open(ctx context.Context, address string) (net.Listener, error) {
+	var lc net.ListenConfig
+	sock, ok := strings.CutPrefix(address, "unix:")
+	if !ok {
+		return lc.Listen(ctx, "tcp", address)
+	}
+	if err := os.Remove(sock); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	l, err := lc.Listen(ctx, "unix", sock)
+	if err != nil {
+		return nil, err
+	}
+	return l, os.Chmod(sock, 0o666) //nolint:gosec // workers of nginx connect to it
 }
 
 func health(ctx context.Context) error {

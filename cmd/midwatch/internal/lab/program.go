@@ -26,6 +26,7 @@ type Program struct {
 	Home   string // XDG directories are below it
 	Config string // hosts.toml
 	env    []string
+	from   string // a capture, instead of Config
 }
 
 // Program writes inventory as a hosts.toml and returns the binary ready to run with it. Every host of
@@ -77,8 +78,26 @@ type Result struct {
 	Took           time.Duration
 }
 
+// source is the fleet the program looks at.
+func (p *Program) source() []string {
+	if p.from != "" {
+		return []string{"--from", p.from}
+	}
+	return []string{"--config", p.Config}
+}
+
+// Away is the program on another machine: it has the capture, and neither hosts, keys, an inventory, ssh
+// nor an engine.
+func (p *Program) Away(capture string) *Program {
+	gone := filepath.Join(p.Home, "away")
+	return &Program{lab: p.lab, bin: p.bin, Home: gone, from: capture, env: []string{
+		"PATH=" + gone, "HOME=" + gone, "LANG=C.UTF-8", "DOCKER_HOST=tcp://127.0.0.1:1", "SSH_AUTH_SOCK=" + filepath.Join(gone, "agent"),
+		"XDG_CONFIG_HOME=" + gone, "XDG_STATE_HOME=" + gone, "XDG_CACHE_HOME=" + gone, "XDG_DATA_HOME=" + gone,
+	}}
+}
+
 func (p *Program) command(ctx context.Context, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, p.bin, append([]string{"--config", p.Config}, args...)...)
+	cmd := exec.CommandContext(ctx, p.bin, append(p.source(), args...)...)
 	cmd.Env = append(p.env, "TERM=dumb")
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 10 * time.Second

@@ -27,7 +27,7 @@ type Terminal struct {
 // Terminal starts the program in a terminal of w by h cells. It skips the test without tmux.
 func (p *Program) Terminal(t *testing.T, w, h int, args ...string) *Terminal {
 	t.Helper()
-	return p.terminal(t, w, h, append([]string{p.bin, "--config", p.Config}, args...)...)
+	return p.terminal(t, w, h, append(append([]string{p.bin}, p.source()...), args...)...)
 }
 
 // Shell starts the program from a shell that stays when it ends and then says "left with" its exit code.
