@@ -73,7 +73,10 @@ func versionAtLeast(v string, want ...int) bool {
 func (h *HTTP) Passed(r Request, o *Outcome) *Passed {
 	x := &run{
 		h: h, req: r, server: o.Choice.Server, scope: o.Scope, loc: o.Location, uri: o.URI,
-		caps: o.run.caps, sets: o.run.sets, out: &Outcome{},
+		out: &Outcome{},
+	}
+	if o.run != nil { // an outcome may be made by hand, to ask what a location would pass on
+		x.caps, x.sets = o.run.caps, o.run.sets
 	}
 	return x.passed(o)
 }
