@@ -1,6 +1,6 @@
 // Package hostrules holds the checks about what a snapshot of the fleet tells beside configurations:
-// containers, units, disks, clocks, swarm, certificates, logs. One rule is one file; its samples are
-// in testdata/ID.
+// containers, units, disks, clocks, swarm, certificates, logs. Rules of one area share a file; their
+// samples are in testdata/ID.
 package hostrules
 
 import "midwatch/checks"
@@ -8,7 +8,11 @@ import "midwatch/checks"
 // All lists the rules.
 func All() []checks.Check {
 	return []checks.Check{
-		diskFull(),
-		containerOOM(),
+		diskFull(), inodeFull(), readOnlyMount(), clockSkew(), memoryPressure(), hostDisconnected(),
+		containerOOM(), restartLoop(), deadOrCreated(), healthcheckBroken(), portGrab(), networkAlias(), composeDrift(),
+		systemdDraining(), systemdStartLimit(), systemdRestartStorm(), systemdFailed(), systemdNotEnabled(),
+		walGrowth(), sqliteShared(),
+		taskPending(), swarmQuorum(), swarmUpdate(),
+		shallowVsDeep(), probeFails(), agentSkew(),
 	}
 }
