@@ -29,9 +29,13 @@ func (a *app) operate(ctx context.Context, w *world) error {
 	if a.demoNow != nil {
 		name = "audit-demo.jsonl" // what was done to hosts that do not exist is kept apart
 	}
-	log, err := audit.Open(filepath.Join(dir, name))
+	path := filepath.Join(dir, name)
+	log, err := audit.Open(path)
 	if err != nil {
 		return err
+	}
+	if a.capture == nil { // what is done here has nothing to do with somebody's capture
+		w.record = &recorder{path: path}
 	}
 	w.Ops = ops.New(ops.Params{
 		Context: context.WithoutCancel(ctx), Now: a.now, Audit: log, Who: a.who(), From: a.from(),

@@ -12,6 +12,7 @@ import (
 	"midwatch/tui/ports"
 	"midwatch/tui/routes"
 	"midwatch/tui/services"
+	"midwatch/tui/timeline"
 	"midwatch/tui/ui"
 )
 
@@ -23,6 +24,7 @@ func screens() []tui.ScreenFactory {
 		{ID: "services", Title: "Services", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return services.New(d, o) }},
 		{ID: "ports", Title: "Ports", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return ports.New(d, o) }},
 		{ID: "routes", Title: "Routes", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return routes.New(d, o) }},
+		{ID: "timeline", Title: "Timeline", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return timeline.New(d, o) }},
 		{ID: "logs", Title: "Logs", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return logs.New(d, o) }},
 	}
 }

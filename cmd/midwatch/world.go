@@ -27,6 +27,7 @@ type world struct {
 	Fleet     ui.Fleet
 	live      *fleet.Fleet // nil when Fleet is a capture
 	Ops       *ops.Manager // nil: nothing can be changed
+	record    *recorder    // nil: nothing is recorded
 	Where     string       // "demo"; "" for real hosts
 	nodes     map[string]*node
 	getenv    func(string) string
@@ -200,6 +201,9 @@ func (w *world) deps(ctx context.Context, now func() time.Time, st *themes.Style
 	}
 	if w.Ops != nil { // a nil pointer in an interface is not nil
 		d.Ops = w.Ops
+	}
+	if w.record != nil {
+		d.Record = w.record
 	}
 	return d
 }

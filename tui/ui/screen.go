@@ -79,6 +79,8 @@ type Deps struct {
 	Ops    Operator
 	Detail Detailer
 	Shell  Sheller
+	// Record tells what operators did; nil where nothing is recorded.
+	Record Recorder
 	// Edges are the forwards in front of the fleet, which nothing in it can tell.
 	Edges []trace.Edge
 	// Copy puts a text on the clipboard of the person's terminal (Output.Copy); nil where there is
@@ -120,6 +122,12 @@ type Operator interface {
 	// Container does verb (start, stop, restart) to a container and waits until its effect was
 	// seen. typed is what the operator typed where the host is marked as production.
 	Container(ctx context.Context, verb, host, id, typed string) (string, error)
+}
+
+// Recorder tells what operators did to the fleet, as events of the kinds "action" and "deploy". It
+// reads, so it is called from a command only.
+type Recorder interface {
+	Recorded(ctx context.Context) ([]hosts.Event, error)
 }
 
 // Sheller gives the terminal to an interactive program.
