@@ -26,7 +26,7 @@ func (w *walker) arrive(h *hosts.HostFacts, addr netip.Addr, port uint16) {
 			Match: fmt.Sprintf("published %s:%d to container port %d", bindAddr(p.HostIP), p.HostPort, p.ContainerPort),
 			Ask:   w.ask(h.Host.Name, "tcp", dialAddr(addr, port)),
 		})
-		w.inside(h, c, p.ContainerPort)
+		w.insidePublished(h, c, p)
 		return
 	}
 	place := where{h: h}
@@ -300,6 +300,20 @@ func orText(s, def string) string {
 	return s
 }
 
+// insidePublished follows a connection through a published port, and says when the container that has
+// the port may not be the one that was meant.
+func (w *walker) insidePublished(h *hosts.HostFacts, c *hosts.Container, p hosts.Port) {
+	doubt, at := w.doubt(h, c, p.HostPort), len(w.t.Hops)
+	w.inside(h, c, p.ContainerPort)
+	if doubt == "" || at >= len(w.t.Hops) {
+		return
+	}
+	hop := &w.t.Hops[at]
+	if hop.Kind == "container" && hop.Status == OK {
+		hop.Status, hop.Detail = Unknown, hop.Detail+"; "+doubt
+	}
+}
+
 // inside follows a connection to a port of a container.
 func (w *walker) inside(h *hosts.HostFacts, c *hosts.Container, port uint16) {
 	key := fmt.Sprintf("in %s %s %d %s %s", h.Host.Name, c.ID, port, w.r.uri, w.r.host)
@@ -314,6 +328,7 @@ func (w *walker) inside(h *hosts.HostFacts, c *hosts.Container, port uint16) {
 	if ip.IsValid() {
 		hop.Ask = w.ask(h.Host.Name, "tcp", netip.AddrPortFrom(ip, port).String())
 	}
+	at := len(w.t.Hops)
 	w.add(hop)
 	if st == Broken && c.State != "running" {
 		w.refused = true
@@ -324,6 +339,9 @@ func (w *walker) inside(h *hosts.HostFacts, c *hosts.Container, port uint16) {
 	}
 	if w.proxyAt(where{h: h, c: c}, ip, port, func(container string) bool { return container == c.Name || sharesNet(h, c, container) }) {
 		return
+	}
+	if t := exposure(c, port); t != "" && st == OK {
+		w.t.Hops[at].Status, w.t.Hops[at].Detail = Unknown, detail+"; "+t
 	}
 	w.unread(h, c, "")
 }

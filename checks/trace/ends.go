@@ -29,7 +29,7 @@ func (w *walker) containerState(h *hosts.HostFacts, c *hosts.Container) (Status,
 	case c.State != "running":
 		return Broken, detail
 	case c.Health == hosts.HealthUnhealthy:
-		return Broken, detail
+		return Broken, detail + lastCheck(c)
 	case c.Health == hosts.HealthStarting:
 		return Unknown, detail + ": its health is not known yet"
 	}

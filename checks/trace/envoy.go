@@ -109,12 +109,6 @@ func (w *walker) envoyHTTP(place where, e *hosts.Envoy, l *envoy.Listener, c *en
 		})
 		return
 	}
-	if w.r.websocket() && !hcm.Upgrades["websocket"] && len(hcm.Upgrades) == 0 {
-		w.add(Hop{
-			Kind: "listener", Host: host, Object: l.Name, Path: hcm.Path + ".upgrade_configs", Status: Unknown,
-			Detail: "no upgrade_configs for websocket at the connection manager; only a route could allow it",
-		})
-	}
 	v := rc.ChooseVHost(w.r.host, hcm, l.Port)
 	if v.VHost == nil {
 		st, note := Broken, ": Envoy answers 404 (NR)"
@@ -176,8 +170,14 @@ func (w *walker) envoyRoute(place where, e *hosts.Envoy, hcm *envoy.HCM, choice 
 	hop.Target = "cluster " + name
 	w.rewriteEnvoy(r)
 	hop.Passes = w.envoyPasses(hcm, r)
-	if w.r.websocket() && r.Upgrades != nil && !r.Upgrades["websocket"] {
-		hop.Status, hop.Detail = Broken, "the route turns the websocket upgrade off"
+	if w.r.websocket() {
+		on, said := r.Upgrades["websocket"]
+		switch {
+		case said && !on:
+			hop.Status, hop.Detail = Broken, "the route turns the websocket upgrade off: Envoy answers 403"
+		case !said && !hcm.Upgrades["websocket"]:
+			hop.Status, hop.Detail = Broken, "neither the connection manager nor the route allows websocket in upgrade_configs: Envoy answers 403"
+		}
 	}
 	w.add(hop)
 	w.cluster(place, e, name)
@@ -289,6 +289,7 @@ func (w *walker) cluster(place where, e *hosts.Envoy, name string) {
 	}
 	w.r.tls = c.TLS
 	w.r.sni = c.SNI
+	w.via = "cluster " + name
 	if len(c.Endpoints) == 0 {
 		hop.Status, hop.Detail = Broken, "the cluster has no endpoint: Envoy answers 503 (UH)"
 		switch {

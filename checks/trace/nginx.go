@@ -2,6 +2,8 @@ package trace
 
 import (
 	"fmt"
+	"net"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -86,8 +88,45 @@ func (w *walker) serverHop(place where, n *hosts.Nginx, o *nginx.Outcome) Hop {
 	}
 	if o.Choice.Default {
 		hop.Detail = strings.TrimPrefix(hop.Detail+"; ", "; ") + "no server has this name: the default server answers"
+		if !w.byAddress() && mistaken(n.HTTP, o.Choice) {
+			hop.Status = Unknown
+			hop.Detail += ", which is for " + o.Choice.Server.Name() + ": it may be the wrong one"
+		}
 	}
 	return hop
+}
+
+// byAddress reports a request for an address and not for a name: any server may answer it.
+func (w *walker) byAddress() bool {
+	host := w.r.host
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	_, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return err == nil
+}
+
+// mistaken reports a default server that was not meant to be one: there are others on the same port to
+// choose from, and it has plain names of its own.
+func mistaken(h *nginx.HTTP, c nginx.ServerChoice) bool {
+	beside := 0
+	for _, s := range h.Servers {
+		for _, l := range s.Listens {
+			if l.Port == c.Listen.Port && l.Unix == c.Listen.Unix {
+				beside++
+				break
+			}
+		}
+	}
+	if beside < 2 || c.Listen.Default || len(c.Server.Names) == 0 {
+		return false
+	}
+	for _, n := range c.Server.Names {
+		if n.Text == "" || n.Text == "_" || strings.Contains(n.Text, "*") || strings.EqualFold(n.Text, "localhost") {
+			return false
+		}
+	}
+	return true
 }
 
 func (w *walker) locationHop(place where, n *hosts.Nginx, o *nginx.Outcome) {
@@ -187,6 +226,10 @@ func (w *walker) nginxPass(place where, n *hosts.Nginx, req nginx.Request, o *ng
 	w.refused = broken
 	if !broken {
 		w.forward(p, req, o)
+		w.via = ""
+		if o.Upstream != nil {
+			w.via = "upstream " + o.Upstream.Name
+		}
 		port := uint16(80)
 		if w.r.tls {
 			port = 443

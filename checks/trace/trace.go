@@ -83,8 +83,8 @@ type Hop struct {
 	Object string `json:"object"`
 	// Container is the container whose proxy decided: of server, location, upstream and what they answer.
 	Container string `json:"container,omitempty"`
-	File      string `json:"file,omitempty"`
-	Line      int    `json:"line,omitempty"`
+	File      string `json:"file"`
+	Line      int    `json:"line"`
 	Path      string `json:"path,omitempty"` // JSON path in an API answer
 	Match     string `json:"match"`
 	Target    string `json:"target"`
@@ -142,6 +142,8 @@ type walker struct {
 	refused bool
 	// shallow stops at the first thing that takes the connection.
 	shallow bool
+	// via is what the last proxy calls the target it sends to: a cluster, an upstream.
+	via string
 }
 
 // maxHops ends a configuration that sends a request in a circle.
