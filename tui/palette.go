@@ -27,6 +27,8 @@ const paletteLimit = 20_000
 // palette finds anything by a few letters of its name.
 type palette struct {
 	input   *ui.Input
+	typed   paletteEntry // what is typed, for a screen that takes it; no run when there is none
+	takers  []ScreenFactory
 	entries []paletteEntry
 	names   []string // what is matched, entry by entry
 	query   string   // what live answers
@@ -40,6 +42,11 @@ type palette struct {
 func (r *Root) openPalette() {
 	p := &palette{input: ui.NewInput(": ", "screen, host, container, unit, action")}
 	p.entries = r.paletteEntries()
+	for _, f := range r.p.Screens {
+		if f.Takes != "" {
+			p.takers = append(p.takers, f)
+		}
+	}
 	if len(p.entries) > paletteLimit {
 		p.entries, p.cut = p.entries[:paletteLimit], true
 	}
@@ -73,6 +80,13 @@ func (r *Root) paletteEntries() []paletteEntry {
 			key = a.Key.Help().Key
 		}
 		out = append(out, paletteEntry{kind, a.Title, key, a.Reason(readOnly), func(r *Root) tea.Cmd { return a.Do(r.p.Deps.ReadOnly()) }})
+	}
+	for _, f := range r.p.Screens {
+		if f.Takes != "" {
+			out = append(out, paletteEntry{"screen", strings.ToLower(f.Title) + " " + f.Takes, "", "", func(*Root) tea.Cmd {
+				return ui.Open(ui.OpenMsg{Screen: f.ID, Object: AskObject})
+			}})
+		}
 	}
 	for _, st := range r.p.Themes {
 		out = append(out, paletteEntry{"theme", "theme " + st.Name, "", "", func(r *Root) tea.Cmd { return r.retheme(st) }})
@@ -152,8 +166,39 @@ func (p *palette) search() {
 		slices.Sort(live) // the order of the entries decides between equals, at the next key too
 		p.live, p.found = live, found[:min(len(found), paletteShown)]
 	}
+	p.offerTyped()
 	p.scroll.Len = len(p.found)
 	p.scroll.To(0)
+}
+
+// offerTyped puts what is typed first, when it is a URL and a screen takes one, with or without the
+// name of the screen before it.
+func (p *palette) offerTyped() {
+	p.typed = paletteEntry{}
+	for _, f := range p.takers {
+		text := strings.TrimSpace(p.input.Value())
+		if name, rest, ok := strings.Cut(text, " "); ok && strings.EqualFold(name, f.Title) {
+			text = strings.TrimSpace(rest)
+		}
+		if f.Takes != "URL" || !strings.Contains(text, "://") || strings.ContainsAny(text, " ") {
+			continue
+		}
+		p.typed = paletteEntry{"screen", strings.ToLower(f.Title) + " " + ui.Clean(text), "", "", func(*Root) tea.Cmd {
+			return ui.Open(ui.OpenMsg{Screen: f.ID, Object: text})
+		}}
+		p.found = append([]fuzzy.Match{{Index: typedIndex}}, p.found...)
+		return
+	}
+}
+
+// typedIndex stands in found for the entry that is typed.
+const typedIndex = -1
+
+func (p *palette) entry(i int) paletteEntry {
+	if p.found[i].Index == typedIndex {
+		return p.typed
+	}
+	return p.entries[p.found[i].Index]
 }
 
 func (p *palette) key(r *Root, m tea.KeyMsg) tea.Cmd {
@@ -182,7 +227,7 @@ func (p *palette) choose(r *Root) tea.Cmd {
 	if p.scroll.Cursor >= len(p.found) {
 		return nil
 	}
-	e := p.entries[p.found[p.scroll.Cursor].Index]
+	e := p.entry(p.scroll.Cursor)
 	r.drop(p)
 	if e.reason != "" {
 		return ui.Toast(hosts.LevelWarn, e.title+": "+e.reason)
@@ -240,7 +285,7 @@ func (p *palette) box(st *themes.Styles, w, h int) []string {
 
 func (p *palette) row(st *themes.Styles, at, w int) string {
 	m := p.found[at]
-	e := p.entries[m.Index]
+	e := p.entry(at)
 	pal := st.On(at == p.scroll.Cursor)
 	cursor := " "
 	if at == p.scroll.Cursor {

@@ -39,8 +39,14 @@ type Params struct {
 type ScreenFactory struct {
 	ID    string // "fleet"; OpenMsg asks by it
 	Title string // "Fleet"
+	// Takes names what a person can type for the screen to be opened with ("URL"); the palette offers
+	// it. OpenMsg.Object is what was typed, or AskObject for a screen that is to ask itself.
+	Takes string
 	New   func(ui.Deps, ui.OpenMsg) ui.Screen
 }
+
+// AskObject is the OpenMsg.Object of a screen that is to ask for what it takes.
+const AskObject = "?"
 
 // check panics on what is a mistake of the program, and returns what may be one of the person's
 // configuration: keys for actions that do not exist, or two actions on one key.

@@ -324,3 +324,35 @@ func middleware(t *hosts.Traefik, name string) string {
 	}
 	return ""
 }
+
+// Around returns the configuration around a line of an nginx on a host: in a container, or the
+// host's own with "". It is nil where that line is not known.
+func Around(s *hosts.Snapshot, host, container, file string, line int) []Line {
+	h := s.Host(host)
+	if h == nil || file == "" || line < 1 {
+		return nil
+	}
+	for _, x := range h.Nginx.Value {
+		if x.Container != container || x.Config == nil {
+			continue
+		}
+		if d := at(x.Config.Root, file, line); d != nil {
+			return around(x.Config, d)
+		}
+		return around(x.Config, &nginx.Directive{File: file, Line: line})
+	}
+	return nil
+}
+
+// at finds the directive that begins on a line; of several the outermost.
+func at(ds []*nginx.Directive, file string, line int) *nginx.Directive {
+	for _, d := range ds {
+		if d.File == file && d.Line == line {
+			return d
+		}
+		if x := at(d.Block, file, line); x != nil {
+			return x
+		}
+	}
+	return nil
+}

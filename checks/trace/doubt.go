@@ -29,11 +29,20 @@ func contested(h *hosts.HostFacts, owner *hosts.Container, port uint16) string {
 		}
 		for _, p := range append(c.Bindings[:len(c.Bindings):len(c.Bindings)], c.Ports...) {
 			if p.HostPort == port && (p.Proto == "tcp" || p.Proto == "") {
-				return fmt.Sprintf("it may be the wrong one: %s wants port %d as well and is %s", c.Name, port, state(c))
+				return fmt.Sprintf("it may be the wrong one: %s wants port %d as well and is %s", c.Name, port, briefly(c))
 			}
 		}
 	}
 	return ""
+}
+
+// briefly is the state of a container with the end of its error, where the reason stands.
+func briefly(c *hosts.Container) string {
+	x := *c
+	if i := strings.LastIndex(x.Error, "): "); i >= 0 {
+		x.Error = x.Error[i+len("): "):]
+	}
+	return state(&x)
 }
 
 // otherMeant names a container whose name reads like what the proxy calls its target, when the one

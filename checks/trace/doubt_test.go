@@ -74,7 +74,7 @@ func nginxHost(t *testing.T, conf string, cs ...hosts.Container) *hosts.Snapshot
 	return &hosts.Snapshot{Hosts: []*hosts.HostFacts{{
 		Host: hosts.Host{Name: "h", Address: "10.0.0.1"}, Containers: known(cs),
 		Sockets: known([]hosts.Socket{{Proto: "tcp", Address: "0.0.0.0", Port: 80, Process: "nginx"}}),
-		Nginx: known([]hosts.Nginx{nginxOf(t, "", conf)}),
+		Nginx:   known([]hosts.Nginx{nginxOf(t, "", conf)}),
 	}}}
 }
 

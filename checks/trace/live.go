@@ -1,6 +1,18 @@
 package trace
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
+
+// Safe reports whether a request of that method only reads, so that hops may be asked with it.
+func Safe(method string) bool {
+	switch strings.ToUpper(method) {
+	case "", "GET", "HEAD", "OPTIONS":
+		return true
+	}
+	return false
+}
 
 // Answer is what a hop answered when it was asked.
 type Answer struct {
@@ -48,6 +60,14 @@ func (t *Trace) Judge(answers []*Answer) {
 			return
 		}
 	}
+	t.answered(answers, last)
+}
+
+// answered adds to the verdict of a way that is whole what its end answers.
+func (t *Trace) answered(answers []*Answer, last int) {
+	if last >= 0 && t.Verdict != "" && t.Status() == OK {
+		t.Verdict += "; asked, it answers " + answers[last].String()
+	}
 }
 
 // breaks says how a hop breaks its promise, "" when it keeps it.
@@ -66,6 +86,10 @@ func (t *Trace) breaks(answers []*Answer, i int, end bool) string {
 		return "it was asked and gave no answer: " + a.Err
 	case end && a.Status >= 500:
 		return fmt.Sprintf("it was asked and answered %s", a)
+	case end && ask != nil && strings.EqualFold(ask.Headers["Upgrade"], "websocket") && a.Status != 101 && a.Status != 401 && a.Status != 403:
+		return fmt.Sprintf("it was asked for a WebSocket and answered %s", a)
+	case end && a.Status == 404 && t.Hops[i].Status == Unknown:
+		return fmt.Sprintf("it was asked and answered %s", a) // what was in doubt does not know the path
 	case end:
 		return ""
 	}

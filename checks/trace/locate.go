@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"midwatch/hosts"
+	"midwatch/hosts/nginx"
 )
 
 // start resolves the name and enters the fleet.
@@ -186,19 +187,40 @@ func (w *walker) servesName(name string, port uint16) *hosts.HostFacts {
 	}
 	for _, h := range w.s.Hosts {
 		for _, n := range h.Nginx.Value {
-			if n.HTTP == nil || n.Container != "" {
-				continue
+			if n.HTTP != nil && (n.Container == "" || publishes(h, n.Container, port)) && named(n.HTTP, name) {
+				return h
 			}
-			for _, s := range n.HTTP.Servers {
-				for _, sn := range s.Names {
-					if strings.EqualFold(sn.Text, name) {
-						return h
-					}
+		}
+		for _, t := range h.Traefik.Value {
+			for _, r := range t.Routers {
+				if strings.Contains(strings.ToLower(r.Rule), "host(`"+strings.ToLower(name)+"`)") {
+					return h
 				}
 			}
 		}
 	}
 	return nil
+}
+
+// named reports whether a server of an nginx has the name.
+func named(h *nginx.HTTP, name string) bool {
+	for _, s := range h.Servers {
+		for _, sn := range s.Names {
+			if strings.EqualFold(sn.Text, name) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// publishes reports whether a container has the port of its host.
+func publishes(h *hosts.HostFacts, container string, port uint16) bool {
+	c := containerNamed(h, container)
+	if c == nil {
+		return false
+	}
+	return c.NetMode == "host" || slices.ContainsFunc(c.Ports, func(p hosts.Port) bool { return p.HostPort == port && p.Proto == "tcp" })
 }
 
 // where names the place a target is resolved from: a host, or a container on it.

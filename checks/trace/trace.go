@@ -155,7 +155,7 @@ func Run(s *hosts.Snapshot, q Question) (*Trace, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &walker{s: s, q: q, t: &Trace{URL: q.URL}, seen: map[string]bool{}}
+	w := &walker{s: s, q: q, t: &Trace{URL: q.URL, Hops: []Hop{}}, seen: map[string]bool{}}
 	w.r = newRequest(u, q)
 	port := portOf(u)
 	w.start(u.Hostname(), port)
@@ -279,9 +279,9 @@ func (w *walker) ask(from, network, address string) *Ask {
 // verdict puts the trace in one sentence.
 func verdict(t *Trace) string {
 	for _, st := range []Status{Broken, Unknown} {
-		for _, h := range t.Hops {
+		for i, h := range t.Hops {
 			if h.Status == st {
-				return fmt.Sprintf("%s at %s %s%s: %s", st, h.Kind, h.Object, on(h.Host), h.Detail)
+				return fmt.Sprintf("%s at %s %s%s: %s%s", st, h.Kind, h.Object, on(h.Host), h.Detail, cause(t, st, i))
 			}
 		}
 	}
@@ -294,6 +294,17 @@ func verdict(t *Trace) string {
 		end += ": " + h.Detail
 	}
 	return end
+}
+
+// cause is what is broken further on: a proxy that finds its target ill says so before the reason is
+// reached.
+func cause(t *Trace, st Status, first int) string {
+	for i := len(t.Hops) - 1; i > first; i-- {
+		if h := t.Hops[i]; h.Status == st && st == Broken {
+			return fmt.Sprintf("; behind it %s %s%s: %s", h.Kind, h.Object, on(h.Host), h.Detail)
+		}
+	}
+	return ""
 }
 
 func on(host string) string {

@@ -71,7 +71,7 @@ func (w *walker) traefikService(place where, c traefik.Choice) {
 				break
 			}
 		}
-		hop.Target, hop.Detail = best.URL, fmt.Sprintf("%d servers", len(s.Servers))
+		hop.Target, hop.Detail = best.URL, servers(len(s.Servers))
 		if best.Status == "DOWN" {
 			hop.Status, hop.Detail = Broken, "every server is down by Traefik's health check"
 		}
@@ -109,4 +109,11 @@ func containerNamed(h *hosts.HostFacts, name string) *hosts.Container {
 		}
 	}
 	return nil
+}
+
+func servers(n int) string {
+	if n == 1 {
+		return "its only server"
+	}
+	return fmt.Sprintf("%d servers", n)
 }

@@ -50,7 +50,24 @@ func (a *app) runCapture(ctx context.Context, path string, only []string, wait t
 	if err := capture.Save(path, c, w.secrets(ctx)); err != nil {
 		return &exitError{exitFindings, err}
 	}
-	return errors.Join(a.printf("%s: %d hosts, %d pieces of evidence\n", path, len(c.Hosts), len(c.Evidence)), w.unreached(snap, names))
+	return errors.Join(a.reportCapture(path, c), w.unreached(snap, names))
+}
+
+// reportCapture says what was written.
+func (a *app) reportCapture(path string, c *capture.Capture) error {
+	if !a.flags.json {
+		return a.printf("%s: %d hosts, %d pieces of evidence\n", path, len(c.Hosts), len(c.Evidence))
+	}
+	names := make([]string, 0, len(c.Hosts))
+	for _, h := range c.Hosts {
+		names = append(names, h.Name)
+	}
+	return a.printJSON(struct {
+		File     string    `json:"file"`
+		At       time.Time `json:"at"`
+		Hosts    []string  `json:"hosts"`
+		Evidence int       `json:"evidence"`
+	}{path, c.At, names, len(c.Evidence)})
 }
 
 // observe opens the world and waits until the named hosts have said what they have.

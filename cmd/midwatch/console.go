@@ -55,8 +55,10 @@ func (a *app) runConsole(ctx context.Context, _ []string) (err error) {
 	screensCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	styles := a.consoleThemes(answer.bg)
+	deps := w.deps(screensCtx, a.now, styles[0], out.Copy)
+	deps.Tracer = a.tracer(w)
 	root, err := tui.New(tui.Params{
-		Deps:      w.deps(screensCtx, a.now, styles[0], out.Copy),
+		Deps:      deps,
 		Screens:   screens(),
 		Keys:      inv.Console.Keys,
 		Themes:    styles,

@@ -45,6 +45,32 @@ midwatch hosts test --json
   login{method, host_key, host_key_state, server}, user{name, uid, groups[]}, systemd, notes[], and
   sudo, docker, journal: {works, promised (by the inventory), detail, needs}, null where not asked.
 
+midwatch trace URL --json
+
+  url          as it was asked for
+  verdict      one sentence: "reaches …", "broken at …" or "unknown at …", with the reason
+  hops[]       in the order of the way; every hop has
+    kind       dns, address, port, container, listener, filter chain, virtual host, route, cluster,
+               endpoint, server, location, upstream, router, service, socket, unit, process, static,
+               redirect, response
+    host       of the inventory; "" before the request has reached one
+    object     what takes the request there: a name, an address, a path
+    file, line where the configuration says so; "" and 0 where it stands in no file
+    match      why this one
+    target     what it goes on to; "" at the end
+    status     ok, broken, unknown
+    detail     what is wrong, or what there is to know
+    and, only where there is something:
+    path       JSON path in the answer of an API, in place of file and line
+    passes[]   name, value: what is passed on (headers, timeouts, buffering)
+    live       what the hop answered, with --live
+
+midwatch capture FILE --json   {file, at, hosts[] (their names), evidence (how many pieces)}
+midwatch diff --json
+
+  changes[]    host, kind (host, container, image, unit, port, route, mount, volume, file, service),
+               object, op (added, removed, changed, unknown), and where it applies field, before, after
+
 midwatch hosts trust --json      [{host, trusted, error, keys[]{algorithm, fingerprint, state, against}}]
 midwatch audit --json            one record a line
 midwatch audit --verify --json   {whole, records, head, torn, open[], faults[]}

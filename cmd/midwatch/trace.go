@@ -4,17 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net"
-	"net/netip"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"midwatch/checks/trace"
 	"midwatch/hosts"
-	"midwatch/hosts/endpoint"
 	"midwatch/hosts/inventory"
 	"midwatch/themes"
 	"midwatch/tui/ui"
@@ -68,8 +64,11 @@ func (a *app) runTrace(ctx context.Context, url string, f traceFlags) error {
 		}
 		q.Headers[strings.TrimSpace(k)] = strings.TrimSpace(v)
 	}
-	if f.live && q.Method != "" && q.Method != "GET" && q.Method != "HEAD" && q.Method != "OPTIONS" {
+	switch {
+	case f.live && !trace.Safe(q.Method):
 		return wrong("--live asks with GET, HEAD or OPTIONS only: %s could change something", q.Method)
+	case f.live && q.Protocol == trace.GRPC:
+		return wrong("--live asks with GET, HEAD or OPTIONS only, and gRPC has none of them")
 	}
 	// A URL that cannot be traced is said before hosts are asked.
 	if _, err := trace.Run(&hosts.Snapshot{}, q); err != nil {
@@ -80,18 +79,18 @@ func (a *app) runTrace(ctx context.Context, url string, f traceFlags) error {
 		return err
 	}
 	defer w.Close()
-	w.question(ctx, a, &q)
-	t, err := trace.Run(snap, q)
+	by := a.tracer(w)
+	t, err := by.Trace(ctx, snap, q)
 	if err != nil {
 		return &exitError{exitUsage, err}
 	}
 	if f.live {
-		if w.live == nil {
-			return wrong("--live asks hosts, and a capture has none")
+		if why := by.NoLive(); why != "" {
+			return wrong("--live: %s", why)
 		}
-		t.Judge(w.askHops(ctx, a, t))
+		t.Judge(by.askAll(ctx, t))
 	}
-	if err := a.printTrace(t); err != nil {
+	if err := a.printTrace(t, snap); err != nil {
 		return err
 	}
 	switch t.Status() {
@@ -103,20 +102,6 @@ func (a *app) runTrace(ctx context.Context, url string, f traceFlags) error {
 	return nil
 }
 
-// question adds what only this side knows: the forwards of the inventory and how names resolve.
-func (w *world) question(ctx context.Context, a *app, q *trace.Question) {
-	q.Edges = edges(w.Inventory)
-	if w.live == nil || a.demoNow != nil {
-		return // a name is not asked for where the fleet is not the real one
-	}
-	q.Lookup = func(name string) ([]netip.Addr, string, error) {
-		ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
-		defer cancel()
-		addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", name)
-		return addrs, "this machine's resolver", err
-	}
-}
-
 func edges(inv *inventory.Inventory) []trace.Edge {
 	var out []trace.Edge
 	for _, e := range inv.Edges {
@@ -125,32 +110,10 @@ func edges(inv *inventory.Inventory) []trace.Edge {
 	return out
 }
 
-// askHops asks all hops at the same time; nil for those that cannot be asked.
-func (w *world) askHops(ctx context.Context, a *app, t *trace.Trace) []*trace.Answer {
-	out := make([]*trace.Answer, len(t.Hops))
-	var wg sync.WaitGroup
-	for i, h := range t.Hops {
-		n := w.nodes[h.Host]
-		if h.Ask == nil || n == nil {
-			continue
-		}
-		if from, ok := w.nodes[h.Ask.From]; ok {
-			n = from
-		}
-		wg.Go(func() {
-			x := endpoint.Exchange{
-				Network: h.Ask.Network, Address: h.Ask.Address, TLS: h.Ask.TLS, SNI: h.Ask.SNI, Host: h.Ask.Host,
-				Method: h.Ask.Method, URI: h.Ask.URI, Header: h.Ask.Headers, Timeout: 5 * time.Second,
-			}
-			r := x.Do(ctx, n.link.Dial, a.now)
-			out[i] = &trace.Answer{Status: r.Status, Location: r.Location, Server: r.Server, Err: r.Err}
-		})
-	}
-	wg.Wait()
-	return out
-}
+// lastWords bounds how many signs of trouble are printed of one target.
+const lastWords = 3
 
-func (a *app) printTrace(t *trace.Trace) error {
+func (a *app) printTrace(t *trace.Trace, snap *hosts.Snapshot) error {
 	if a.flags.json {
 		enc := json.NewEncoder(a.stdout)
 		enc.SetEscapeHTML(false)
@@ -172,6 +135,11 @@ func (a *app) printTrace(t *trace.Trace) error {
 		for _, s := range []string{h.Match, arrow(h.Target), h.Detail, live(h.Live)} {
 			if s != "" {
 				b.WriteString(indent + hosts.CleanLine(s) + "\n")
+			}
+		}
+		if h.Status != trace.OK {
+			for _, x := range trace.LastWords(snap, h, lastWords) {
+				b.WriteString(indent + "last: " + ui.AgeOf(x.At, a.now()) + " ago, " + hosts.CleanLine(x.Text) + "\n")
 			}
 		}
 		for _, p := range h.Passes {

@@ -232,6 +232,16 @@ func (f *Fleet) Names() []string {
 	return out
 }
 
+// Resolve is the operator's DNS: the address of a name of the worlds, "" for any other.
+func (f *Fleet) Resolve(name string) string {
+	for _, s := range f.sites {
+		if addr := s.plan.Resolve(s.world, name); addr != "" {
+			return addr
+		}
+	}
+	return ""
+}
+
 // Host gives tests and scripts the machine behind a host; nil when there is none of that name. Its
 // site has to be locked while it is looked at.
 func (f *Fleet) Host(name string) *sim.Host {

@@ -24,6 +24,7 @@ func (s *Screen) Actions() []ui.Action {
 	}
 	list := []ui.Action{
 		needs(ui.Act("routes.details", "Route", detailTitle, now(s.toggleFull), "enter"), s.noNode),
+		needs(ui.Act("routes.trace", "Route", "trace a request", s.openTrace, "t"), s.noURL),
 		needs(ui.Act("routes.container", "Route", "container", s.openContainer, "c"), s.noContainer),
 		needs(ui.Act("routes.logs", "Route", "logs", s.openLogs, "l"), s.noLogs),
 		ui.Act("routes.problem", "Tree", "next problem", func() tea.Cmd { return s.nextProblem(1) }, "n"),
@@ -198,6 +199,36 @@ func inherits(n *routes.Node) bool {
 		}
 	}
 	return false
+}
+
+// url is the request that goes through the selected node: its own, or that of the nearest above.
+func (s *Screen) url() string {
+	for it := s.selected(); it != nil; it = it.up {
+		if it.n.URL != "" {
+			return it.n.URL
+		}
+	}
+	return ""
+}
+
+func (s *Screen) noURL() string {
+	switch {
+	case s.selected() == nil:
+		return "no route is selected"
+	case s.url() == "":
+		return "no URL follows from this: it has no plain name or no published port"
+	}
+	return ""
+}
+
+// openTrace traces the request. A name that clients come by through a forward is traced from there;
+// any other from the host itself, whatever the name resolves to.
+func (s *Screen) openTrace() tea.Cmd {
+	m := ui.OpenMsg{Screen: "trace", Object: s.url()}
+	if !routes.Forwarded(m.Object, s.d.Edges) {
+		m.Host = s.selected().n.Host
+	}
+	return ui.Open(m)
 }
 
 // goal is the container or unit behind the selected node, or what the proxy itself runs in.

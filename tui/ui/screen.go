@@ -81,6 +81,7 @@ type Deps struct {
 	Shell  Sheller
 	// Record tells what operators did; nil where nothing is recorded.
 	Record Recorder
+	Tracer Tracer
 	// Edges are the forwards in front of the fleet, which nothing in it can tell.
 	Edges []trace.Edge
 	// Copy puts a text on the clipboard of the person's terminal (Output.Copy); nil where there is
@@ -128,6 +129,17 @@ type Operator interface {
 // reads, so it is called from a command only.
 type Recorder interface {
 	Recorded(ctx context.Context) ([]hosts.Event, error)
+}
+
+// Tracer follows requests through the fleet. All it does only reads.
+type Tracer interface {
+	// Trace follows q through s with the forwards of the inventory; names are resolved where that can
+	// be done.
+	Trace(ctx context.Context, s *hosts.Snapshot, q trace.Question) (*trace.Trace, error)
+	// Ask asks one hop for real, from the host before it; nil for a hop that cannot be asked.
+	Ask(ctx context.Context, h trace.Hop) *trace.Answer
+	// NoLive says why no hop can be asked here, "" when they can.
+	NoLive() string
 }
 
 // Sheller gives the terminal to an interactive program.

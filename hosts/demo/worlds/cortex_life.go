@@ -236,6 +236,10 @@ func (x *cortex) serveHub(w http.ResponseWriter, r *http.Request) {
 		reply(out, http.StatusBadRequest, m2("detail", "Unsupported upgrade request."))
 	case stalled && path != "/api/v1/agent/version":
 		reply(out, http.StatusServiceUnavailable, map[string]any{"status": "error", "database": "database is locked"})
+	case path == "/api/v1/voice/ws" && strings.EqualFold(r.Header.Get("Upgrade"), "websocket"):
+		out.header.Set("Upgrade", "websocket")
+		out.header.Set("Connection", "Upgrade")
+		out.code = http.StatusSwitchingProtocols
 	case path == "/api/v1/health":
 		reply(out, http.StatusOK, map[string]any{"status": "ok", "database": "ok"})
 	case path == "/api/v1/agent/version":
