@@ -2,8 +2,12 @@ package demo
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -193,5 +197,99 @@ func TestDockerOverSSH(t *testing.T) {
 	res, err := d.Run(ctx, hub.ID, 1<<20, "cat", "/etc/hostname")
 	if err != nil || string(res.Stdout) != hub.ID[:12]+"\n" {
 		t.Errorf("exec: %q, %v", res.Stdout, err)
+	}
+}
+
+// TestCopiesAreApart builds several copies of every world: each machine has an address of its own, and
+// the names of a copy lead to its own machines.
+func TestCopiesAreApart(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	f, err := New(Params{Hosts: 60, Now: func() time.Time { return now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	seen := map[string]string{}
+	for _, h := range f.hosts {
+		if other := seen[h.addr]; other != "" {
+			t.Errorf("%s and %s have the address %s", h.name, other, h.addr)
+		}
+		seen[h.addr] = h.name
+		if f.Host(h.name) == nil {
+			t.Errorf("%s was not built", h.name)
+		}
+	}
+	for _, s := range f.sites {
+		for n := range s.world.Names {
+			if h := f.find(s.plan.Domain(n)); h == nil || h.site != s {
+				t.Errorf("%s of copy %d leads nowhere", n, s.plan.Copy)
+			}
+		}
+	}
+}
+
+// TestDokployAPI deploys through the API that stands in for Dokploy's, as a program does.
+func TestDokployAPI(t *testing.T) {
+	t.Parallel()
+	at := time.Now()
+	f, err := New(Params{Worlds: []string{"stack"}, Calm: true, Now: func() time.Time { return at }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	m := f.Host("dokploy")
+	m.Site.Lock()
+	l, ok := m.Find("127.0.0.1", 3000, true)
+	m.Site.Unlock()
+	if !ok {
+		t.Fatal("nothing listens on 3000")
+	}
+	call := func(method, path, body string) (int, map[string]any) {
+		t.Helper()
+		r := httptest.NewRequest(method, "/api/"+path, strings.NewReader(body))
+		r.Header.Set("x-api-key", "demo-dokploy-token-77b2")
+		w := httptest.NewRecorder()
+		l.Handler.ServeHTTP(w, r)
+		out := map[string]any{}
+		_ = json.Unmarshal(w.Body.Bytes(), &out)
+		return w.Code, out
+	}
+	if code, _ := call("GET", "application.one?applicationId=nope", ""); code != http.StatusNotFound {
+		t.Errorf("an application that is not there: %d", code)
+	}
+	code, p := call("POST", "project.create", `{"name":"ai-stack-test"}`)
+	env, _ := p["environment"].(map[string]any)
+	if code != http.StatusOK || env["environmentId"] == nil {
+		t.Fatalf("create a project: %d %v", code, p)
+	}
+	_, a := call("POST", "application.create", fmt.Sprintf(`{"name":"web","environmentId":%q}`, env["environmentId"]))
+	id, _ := a["applicationId"].(string)
+	deploy := func(image string) (status string, errText any) {
+		call("POST", "application.update", fmt.Sprintf(`{"applicationId":%q,"dockerImage":%q}`, id, image))
+		if code, _ := call("POST", "application.deploy", fmt.Sprintf(`{"applicationId":%q}`, id)); code != http.StatusOK {
+			t.Fatalf("deploy: %d", code)
+		}
+		if _, a := call("GET", "application.one?applicationId="+id, ""); a["applicationStatus"] != "running" {
+			t.Errorf("right after the call: %v", a["applicationStatus"])
+		}
+		at = at.Add(time.Minute)
+		_, a := call("GET", "application.one?applicationId="+id, "")
+		last, _ := a["deployments"].([]any)[0].(map[string]any)
+		return fmt.Sprint(a["applicationStatus"], " ", last["status"]), last["errorMessage"]
+	}
+	if st, why := deploy("git.app.flexinit.nl/oussamadouhou/oh-my-opencode-free:latest"); st != "done done" || why != nil {
+		t.Errorf("a good image: %s, %v", st, why)
+	}
+	if st, why := deploy("git.app.flexinit.nl/oussamadouhou/oh-my-opencode-free:v9"); st != "error error" || why == nil {
+		t.Errorf("an image that does not exist: %s, %v", st, why)
+	}
+	_, d := call("POST", "domain.create", fmt.Sprintf(`{"applicationId":%q,"host":"test.ai.flexinit.nl","port":8080,"https":true}`, id))
+	if code, _ := call("POST", "domain.delete", fmt.Sprintf(`{"domainId":%q}`, d["domainId"])); code != http.StatusOK {
+		t.Errorf("delete the domain: %d", code)
+	}
+	call("POST", "application.delete", fmt.Sprintf(`{"applicationId":%q}`, id))
+	if code, _ := call("GET", "application.one?applicationId="+id, ""); code != http.StatusNotFound {
+		t.Errorf("after the delete: %d", code)
 	}
 }

@@ -90,6 +90,16 @@ public = "voice.ai.jerxie.com"
 host = "%edge-90%"
 to = 10001
 
+[edges.cortex-auth]
+public = "auth.jerxie.com"
+host = "%edge-90%"
+to = 10001
+
+[edges.cortex-git]
+public = "git.jerxie.com"
+host = "%edge-90%"
+to = 10001
+
 [probes.cortex-edge]
 service = "cortex"
 kind = "basic"

@@ -30,7 +30,7 @@ func Powernode() World {
 			{Name: "pn-docker-3", Addr: "10.60.0.33", User: "powernode"},
 			{Name: "pn-docker-4", Addr: "10.60.0.34", User: "powernode"},
 		},
-		Names: map[string]string{"app.powernode.example": "10.60.0.11", "pn.powernode.example": "10.60.0.12"},
+		Names: map[string]string{"app.powernode.example": "10.60.0.11", "sidekiq.powernode.example": "10.60.0.11", "pn.powernode.example": "10.60.0.12"},
 		Groups: `
 [groups.powernode]
 parents = ["production"]
@@ -109,6 +109,21 @@ groups = ["powernode"]
 maintenance = "disk replacement, ask the data centre"
 `,
 		Extra: `
+[edges.powernode-app]
+public = "app.powernode.example"
+host = "%pn-app-1%"
+to = 3002
+
+[edges.powernode-sidekiq]
+public = "sidekiq.powernode.example"
+host = "%pn-app-1%"
+to = 4567
+
+[edges.powernode-docker]
+public = "pn.powernode.example"
+host = "%pn-app-2%"
+to = 443
+
 [probes.powernode-health]
 service = "powernode"
 kind = "basic"

@@ -63,7 +63,7 @@ func (x *powernode) buildDocker() {
 		Env: []string{"WORKER_ENV=production", "REDIS_URL=redis://redis:6379/1", "WORKER_CONCURRENCY=5"},
 	})
 	b.frontend = add("frontend", sim.ContainerSpec{
-		Image: registry + "frontend:2.14.3", Entrypoint: []string{"/docker-entrypoint.sh"}, Cmd: []string{"nginx", "-g", "daemon off;"}, Expose: []string{"80/tcp"}, Labels: web.labels(80), CPU: 0.4, CPUSwing: 0.3, Mem: 12 * mib, Net: 20e3,
+		Image: registry + "frontend:2.14.3", Entrypoint: []string{"/docker-entrypoint.sh"}, Cmd: []string{"nginx", "-g", "daemon off;"}, Expose: []string{"80/tcp"}, Files: inContainer(x.w, x.p, "powernode/frontend"), Labels: web.labels(80), CPU: 0.4, CPUSwing: 0.3, Mem: 12 * mib, Net: 20e3,
 		HTTP: map[int]http.Handler{80: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { html(w, page("Powernode")) })},
 	})
 	t := &traefik{
@@ -173,7 +173,7 @@ func (x *powernode) buildSwarm() {
 	}, sim.ContainerSpec{Networks: []string{net}, Cmd: []string{"bundle", "exec", "sidekiq"}, Up: 26 * time.Hour, CPU: 30, CPUSwing: 25, Mem: 480 * mib, MemSwing: 80 * mib, Net: 8e3}, me, two)
 	c.past(worker, me, 1, "failed", "task: non-zero exit (1)", 26*time.Hour)
 	c.service(sim.SwarmService{Name: "powernode_frontend", Stack: "powernode", Image: registry + "frontend:2.14.3", Replicas: 2, Networks: []string{net}, Ports: []sim.PortSpec{{Host: 8088, Port: 80}}},
-		sim.ContainerSpec{Networks: []string{net}, Cmd: []string{"nginx", "-g", "daemon off;"}, Up: 3 * day, Mem: 12 * mib, CPU: 0.3, Net: 5e3}, me, two)
+		sim.ContainerSpec{Networks: []string{net}, Cmd: []string{"nginx", "-g", "daemon off;"}, Files: inContainer(x.w, x.p, "powernode/frontend"), Up: 3 * day, Mem: 12 * mib, CPU: 0.3, Net: 5e3}, me, two)
 	c.service(sim.SwarmService{Name: "monitoring_node-exporter", Stack: "monitoring", Image: "prom/node-exporter:v1.8.2", Global: true},
 		sim.ContainerSpec{NetMode: "host", Cmd: []string{"/bin/node_exporter"}, Up: 20 * day, Mem: 19 * mib, CPU: 0.6}, me, two)
 	x.swarmLife(backend, worker)

@@ -160,7 +160,7 @@ func (x *stack) buildApps() {
 	x.portal = a
 	a.image, a.port = portalImage+":latest", 3000
 	a.env = "NODE_ENV=production\nPORT=3000\nHOST=0.0.0.0\nDOKPLOY_URL=http://" + x.p.Addr("10.100.0.20") + ":3000\nDOKPLOY_API_TOKEN=" + dokployToken +
-		"\nSTACK_DOMAIN_SUFFIX=" + x.suffix() + "\nSTACK_IMAGE=" + codeImage + ":latest\nRESERVED_NAMES=admin,api,www,root,system,test,demo,portal,deploy"
+		"\nSTACK_DOMAIN_SUFFIX=" + stackDomain + "\nSTACK_IMAGE=" + codeImage + ":latest\nRESERVED_NAMES=admin,api,www,root,system,test,demo,portal,deploy"
 	a.domains = []dokDomain{{id: x.id("domain portal"), host: x.host("deploy"), port: 3000, https: true}}
 	for i, d := range []struct{ title, tag string }{{"Manual deployment", "v0.1.0"}, {"Rollback to v0.1.0", "v0.1.0"}, {"feat: multi-language support (NL, AR, EN)", "v0.2.0"}, {"fix: SSE timeout 255s", "latest"}} {
 		at := start.Add(-time.Duration(50-i*15) * day)

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 	"time"
 
@@ -67,7 +68,7 @@ func (x *stack) buildEdge() {
 		s: x.s, h: h, version: "3.5.3", provider: "file", rnd: x.s.Rand("outer"), entries: map[string]string{"web": ":80", "websecure": ":443", "traefik": ":8080"},
 		routers: []traefikRouter{
 			{name: "portal", host: x.p.Domain("deploy.ai.flexinit.nl"), priority: 100, entry: "websecure", service: "dokploy-traefik", resolver: "le"},
-			{name: "stacks", pattern: `^[a-z0-9-]+\.` + strings.ReplaceAll(x.suffix(), ".", `\.`) + `$`, entry: "websecure", service: "dokploy-traefik", resolver: "le"},
+			{name: "stacks", pattern: "^" + strings.Replace(regexp.QuoteMeta(x.host("NAME")), "NAME", "[a-z0-9-]+", 1) + "$", entry: "websecure", service: "dokploy-traefik", resolver: "le"},
 			{name: "dokploy", host: x.p.Domain("app.flexinit.nl"), entry: "websecure", service: "dokploy-ui", resolver: "le"},
 		},
 		services: map[string][]traefikServer{"dokploy-traefik": {{addr: dok, port: 443, tls: true}}, "dokploy-ui": {{addr: dok, port: 3000}}, "git": {{c: gitea, port: 3000}}},
@@ -75,7 +76,7 @@ func (x *stack) buildEdge() {
 	git.provider = "docker"
 	t.routers = append(t.routers, git)
 	x.outer = t
-	pair := newCerts(x.s, cert{[]string{"*." + x.suffix()}, 6, "Demo E6"}, cert{[]string{x.p.Domain("app.flexinit.nl")}, 63, "Demo E6"}, cert{[]string{x.p.Domain("git.app.flexinit.nl")}, 63, "Demo E6"})
+	pair := newCerts(x.s, cert{[]string{x.host("*"), x.host("deploy"), x.host("ahmed")}, 6, "Demo E6"}, cert{[]string{x.p.Domain("app.flexinit.nl")}, 63, "Demo E6"}, cert{[]string{x.p.Domain("git.app.flexinit.nl")}, 63, "Demo E6"})
 	t.c = h.AddContainer(sim.ContainerSpec{
 		Name: "traefik", Image: "traefik:v3.5.3", Networks: []string{"edge_edge"}, Aliases: []string{"traefik"}, Restart: "always", Up: 40 * day, Entrypoint: []string{"/entrypoint.sh"}, Cmd: []string{"traefik"},
 		Labels: composed(x.s, "edge", "traefik", "/opt/edge", "docker-compose.yml"), Ports: []sim.PortSpec{{Host: 80, Port: 80}, {Host: 443, Port: 443}, {IP: "127.0.0.1", Host: 8080, Port: 8080}},
@@ -84,18 +85,11 @@ func (x *stack) buildEdge() {
 	})
 }
 
-// suffix is the domain of the stacks.
-func (x *stack) suffix() string {
-	return strings.TrimPrefix(x.p.Domain("deploy.ai.flexinit.nl"), "deploy.")
-}
+// stackDomain is the domain of the stacks.
+const stackDomain = "ai.flexinit.nl"
 
 // host is the public name of a stack.
-func (x *stack) host(name string) string {
-	if x.p.Copy == 0 {
-		return name + "." + x.suffix()
-	}
-	return x.p.Domain(name + ".ai.flexinit.nl")
-}
+func (x *stack) host(name string) string { return x.p.Domain(name + "." + stackDomain) }
 
 func (x *stack) atGitea(q *request) answer {
 	if strings.HasPrefix(q.path, "/v2/") {
