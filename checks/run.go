@@ -146,6 +146,9 @@ func NotHere(why string) []Finding { return []Finding{{Status: Skipped, Title: w
 // fill adds what the rule left out.
 func fill(f *Finding, c *Check, k Case) {
 	f.Check, f.Subject = c.ID, k.Subject
+	if f.Status == Unknown && f.Object == "" {
+		f.Object = k.Subject
+	}
 	if f.Title == "" {
 		f.Title = c.Title
 	}
@@ -254,7 +257,7 @@ func (r *Report) Unknowns() []Finding {
 	for i := range r.Answers {
 		a := &r.Answers[i]
 		if a.Status == Unknown && len(a.Findings) == 0 {
-			f := Finding{Check: a.Check.ID, Severity: a.Check.Severity, Status: Unknown, Host: a.Host, Object: a.Subject, Title: a.Reason, Why: a.Check.Why}
+			f := Finding{Check: a.Check.ID, Severity: a.Check.Severity, Status: Unknown, Host: a.Host, Subject: a.Subject, Object: a.Subject, Title: a.Reason, Why: a.Check.Why}
 			if a.Needs != "" {
 				f.Title += "; needs " + a.Needs
 				f.Fix = "needs " + a.Needs

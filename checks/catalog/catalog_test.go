@@ -52,7 +52,7 @@ func TestRegistry(t *testing.T) {
 
 func TestSelect(t *testing.T) {
 	t.Parallel()
-	list, unknown := Select(All(), "upgrade-header", "disk-full", "nonsense")
+	list, unknown := Select(All(), "upgrade-header", "nginx-hardcoded-connection-upgrade", "disk-full", "nonsense")
 	var ids []string
 	for _, c := range list {
 		ids = append(ids, c.ID)

@@ -55,12 +55,14 @@ func Select(all []checks.Check, names ...string) (list []checks.Check, unknown [
 	}
 	hit := map[string]bool{}
 	for _, c := range all {
+		meant := false
 		for _, n := range names {
 			if n == c.ID || slices.Contains(c.Diagnoses, n) {
-				hit[n] = true
-				list = append(list, c)
-				break
+				hit[n], meant = true, true
 			}
+		}
+		if meant {
+			list = append(list, c)
 		}
 	}
 	for _, n := range names {

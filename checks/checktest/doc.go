@@ -10,6 +10,8 @@
 //	HOST/nginx.conf             the host's nginx; HOST/nginx@NAME.conf that of a container. A first
 //	                            line "# nginx 1.25.3" gives the version
 //	HOST/envoy.json             an Envoy by its config_dump; HOST/envoy@NAME.json in a container
+//	HOST/envoy-clusters.json    what its /clusters said; HOST/envoy-stats.json a mapping of stats; both
+//	                            stand after the dump
 //	HOST/compose/PROJECT/FILE   a compose file
 //	want                        the findings, one a line as Describe writes them
 //

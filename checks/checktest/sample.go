@@ -1,6 +1,8 @@
 package checktest
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"path"
 	"path/filepath"
@@ -155,6 +157,10 @@ func snapshot(a *txtar.Archive) (*hosts.Snapshot, error) {
 				return nil, fmt.Errorf("%s: %w", f.Name, err)
 			}
 			h.Envoy.Value = append(h.Envoy.Value, hosts.Envoy{Admin: "127.0.0.1:9901", Container: container, Config: c})
+		case base == "envoy-clusters" || base == "envoy-stats":
+			if err := envoyPage(h, base, container, f.Data); err != nil {
+				return nil, fmt.Errorf("%s: %w", f.Name, err)
+			}
 		case strings.HasPrefix(rest, "compose/"):
 			p := "/srv/" + strings.TrimPrefix(rest, "compose/")
 			composed[name][p] = hosts.ComposeFile{Path: p, Text: string(f.Data), MTime: now.AddDate(0, -1, 0)}
@@ -164,6 +170,23 @@ func snapshot(a *txtar.Archive) (*hosts.Snapshot, error) {
 		addProjects(byName[name], files)
 	}
 	return snap, nil
+}
+
+// envoyPage adds what another admin page said to the Envoy before it.
+func envoyPage(h *hosts.HostFacts, page, container string, data []byte) error {
+	for i := range h.Envoy.Value {
+		e := &h.Envoy.Value[i]
+		if e.Container != container {
+			continue
+		}
+		if page == "envoy-stats" {
+			return json.Unmarshal(data, &e.Stats)
+		}
+		live, err := envoy.ParseClusters(data)
+		e.Config.Join(live)
+		return err
+	}
+	return errors.New("its config dump must stand before it")
 }
 
 func nginxFacts(container, file string, text []byte) hosts.Nginx {

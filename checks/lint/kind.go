@@ -69,7 +69,7 @@ func topIsServices(text []byte) bool {
 }
 
 // envoyKeys are keys at the top of what Envoy's admin pages and tools around it print.
-var envoyKeys = []string{"configs", "config_dump", "configDump", "static_resources", "listeners", "clusters", "xds", "bootstrap", "dynamic_listeners"}
+var envoyKeys = []string{"configs", "config_dump", "configDump", "static_resources", "listeners", "clusters", "xds", "bootstrap", "dynamic_listeners", "cluster_statuses", "listener_statuses"}
 
 func detectJSON(text []byte) Kind {
 	var top map[string]json.RawMessage

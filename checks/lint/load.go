@@ -99,14 +99,35 @@ func (l *loader) project(files []compose.File) *checks.Compose {
 	return &checks.Compose{World: l.w, Project: compose.Load(files, compose.Options{Env: env}), Source: files[len(files)-1].Name}
 }
 
+// envoy reads a /config_dump, or what /clusters or /listeners answered.
 func (l *loader) envoy(f File) string {
 	c, err := envoy.ParseConfigDump(f.Text)
 	if err != nil {
-		return err.Error()
+		var other error
+		if c, other = envoyPage(f.Text); other != nil || c == nil {
+			return err.Error()
+		}
 	}
 	lines := jsonLines(f.Text)
 	l.w.Envoy = append(l.w.Envoy, &checks.Envoy{World: l.w, Config: c, Source: f.Path, LineOf: func(path string) int { return lines[path] }})
 	return ""
+}
+
+// envoyPage makes a configuration of another admin page, as far as it tells; nil for none.
+func envoyPage(text []byte) (*envoy.Config, error) {
+	live, err := envoy.ParseClusters(text)
+	if err != nil {
+		return nil, err
+	}
+	c := &envoy.Config{}
+	for _, s := range live {
+		c.Clusters = append(c.Clusters, &envoy.Cluster{Name: s.Name, State: envoy.StateActive, Live: s, Path: s.Path})
+	}
+	listeners, err := envoy.ParseListeners(text)
+	if err != nil || len(live)+len(listeners) == 0 {
+		return nil, err
+	}
+	return c, nil
 }
 
 func (l *loader) nginx(f File) string {

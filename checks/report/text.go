@@ -71,6 +71,9 @@ func Group(unknown []checks.Finding) []string {
 	for i := range unknown {
 		f := &unknown[i]
 		k := key{f.Host, f.Title}
+		if k.host == "" {
+			k.host = f.Subject // a file
+		}
 		if ids[k] == nil {
 			order = append(order, k)
 		}

@@ -31,8 +31,18 @@ type Config struct {
 	Routes    []*RouteConfig // of the RoutesConfigDump; inline ones are in their HCM
 	Clusters  []*Cluster
 	Assigned  []*Assignment // of the EndpointsConfigDump (?include_eds)
+	// Admin is the admin interface of the bootstrap; nil when the dump does not tell.
+	Admin *Admin
 	// Kept names the types that were met and not understood, with how often.
 	Kept map[string]int
+}
+
+// Admin is where the admin interface listens.
+type Admin struct {
+	Address string
+	Port    int
+	Pipe    string
+	Path    string
 }
 
 // Listener is a listener.
@@ -59,6 +69,7 @@ type Chain struct {
 	Match      Match
 	TLS        bool
 	Secrets    []string // SDS names or certificate files
+	Offers     []string // ALPN protocols that are offered
 	HCM        *HCM
 	TCPCluster string
 	Filters    []string // names, in order

@@ -27,7 +27,13 @@ func ParseConfigDump(data []byte) (*Config, error) {
 			p.clusters(cfg)
 		case "EndpointsConfigDump":
 			p.endpointsDump(cfg)
-		case "BootstrapConfigDump", "SecretsConfigDump":
+		case "BootstrapConfigDump":
+			if n := cfg.get("bootstrap", "admin", "address"); n.ok() {
+				a := &Admin{Path: n.Path}
+				a.Address, a.Port, a.Pipe, _ = address(n)
+				p.c.Admin = a
+			}
+		case "SecretsConfigDump":
 		default:
 			p.kept(t)
 		}
@@ -111,7 +117,7 @@ func (p *parser) chain(n Node) *Chain {
 	}
 	t := tls.typeName()
 	c.TLS = n.get("tls_context").ok() || t == "DownstreamTlsContext" || t == "QuicDownstreamTransport" || strings.HasSuffix(ts.get("name").str(), ".tls") || ts.get("name").str() == "tls"
-	c.Secrets = secrets(tls)
+	c.Secrets, c.Offers = secrets(tls), tls.get("common_tls_context", "alpn_protocols").strs()
 	for _, f := range n.get("filters").list() {
 		c.Filters = append(c.Filters, f.get("name").str())
 		p.filter(c, f)
