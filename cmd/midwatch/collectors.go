@@ -101,7 +101,7 @@ func (n *node) probe(inv *inventory.Inventory, p *inventory.Probe, here endpoint
 		dial = here
 	}
 	s := probeSpec(p)
-	add(endpoint.Probe(n.host.Name, dial, s, now), hosts.TopicRoutes, offline)
+	add(endpoint.Probe(n.host.Name, dial, s, now), hosts.TopicProbes, offline)
 }
 
 func probeSpec(p *inventory.Probe) endpoint.ProbeSpec {

@@ -8,6 +8,7 @@ import (
 	"midwatch/tui"
 	"midwatch/tui/containers"
 	tuifleet "midwatch/tui/fleet"
+	"midwatch/tui/health"
 	"midwatch/tui/logs"
 	"midwatch/tui/ports"
 	"midwatch/tui/routes"
@@ -29,6 +30,7 @@ func screens() []tui.ScreenFactory {
 		{ID: "trace", Title: "Trace", Takes: "URL", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return tuitrace.New(d, o, traced) }},
 		{ID: "timeline", Title: "Timeline", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return timeline.New(d, o) }},
 		{ID: "logs", Title: "Logs", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return logs.New(d, o) }},
+		{ID: "health", Title: "Health", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return health.New(d, o) }},
 	}
 }
 

@@ -176,6 +176,7 @@ func TestProbe(t *testing.T) {
 	page("/ok", "application/json", 200, `{"status":"healthy"}`)
 	page("/degraded", "application/json", 200, `{"status":"degraded"}`)
 	page("/spa", "text/html", 200, `<html>`)
+	page("/{$}", "text/html", 200, `<html>`)
 	page("/down", "application/json", 503, `{"status":"starting"}`)
 	page("/fleet", "application/json", 200, `{"status":"ok","workers":8,"capacity":8,"busy":3}`)
 	mux.HandleFunc("/slow", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
@@ -198,6 +199,7 @@ func TestProbe(t *testing.T) {
 		{"resolve", ProbeSpec{Probe: hosts.Probe{Target: strings.Replace(plain.URL, "127.0.0.1", "nowhere.invalid", 1) + "/ok", Kind: "basic"}, Resolve: "127.0.0.1"}, true, ""},
 		{"status range", ProbeSpec{Probe: hosts.Probe{Target: plain.URL + "/down"}, ExpectStatus: [][2]int{{500, 599}}, ExpectState: []string{"starting"}}, true, ""},
 		{"a page is no health", ProbeSpec{Probe: hosts.Probe{Target: plain.URL + "/spa", Kind: "basic"}}, false, "an HTML page answered, not a health endpoint (a single-page app's fallback?)"},
+		{"a page is what a root answers", ProbeSpec{Probe: hosts.Probe{Target: plain.URL + "/", Kind: "basic"}}, true, ""},
 		{"503", ProbeSpec{Probe: hosts.Probe{Target: plain.URL + "/down", Kind: "ready"}}, false, "HTTP 503, status starting"},
 		{"slow", ProbeSpec{Probe: hosts.Probe{Target: plain.URL + "/slow"}, Timeout: 50 * time.Millisecond}, false, "no answer within 50ms"},
 		{"verified", ProbeSpec{Probe: hosts.Probe{Target: secure.URL + "/ok"}, Roots: roots, ServerName: "example.com"}, true, ""},

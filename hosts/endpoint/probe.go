@@ -175,7 +175,7 @@ func (s ProbeSpec) judge(res *hosts.ProbeResult, resp *http.Response, body []byt
 	text := redact.Text(string(body[:min(len(body), 2048)]))
 	res.Body = hosts.Clean(text)
 	html := strings.Contains(resp.Header.Get("Content-Type"), "text/html")
-	health := s.Probe.Kind != "" && s.Probe.Kind != "page"
+	health := s.Probe.Kind != "" && s.Probe.Kind != "page" && !page(s.Probe.Target)
 	switch {
 	case !statusWanted(resp.StatusCode, s.ExpectStatus):
 		res.Reason = fmt.Sprintf("HTTP %d", resp.StatusCode)
@@ -198,6 +198,12 @@ func (s ProbeSpec) judge(res *hosts.ProbeResult, resp *http.Response, body []byt
 	default:
 		res.OK = true
 	}
+}
+
+// page reports that a URL has no path: a page is what a client expects there.
+func page(target string) bool {
+	u, err := url.Parse(target)
+	return err == nil && (u.Path == "" || u.Path == "/")
 }
 
 // atPath finds a value by its dotted path; nil when it is not there.
