@@ -29,7 +29,10 @@ type World struct {
 // Once gives what make gives, made one time for this world: for joins over the whole fleet that
 // several checks or subjects need. The key is a type of the caller's own.
 func (w *World) Once(key any, make func() any) any {
-	f, _ := w.once.LoadOrStore(key, sync.OnceValue(make))
+	f, ok := w.once.Load(key)
+	if !ok {
+		f, _ = w.once.LoadOrStore(key, sync.OnceValue(make))
+	}
 	return f.(func() any)()
 }
 
