@@ -14,5 +14,6 @@ func All() []checks.Check {
 		walGrowth(), sqliteShared(),
 		taskPending(), swarmQuorum(), swarmUpdate(),
 		shallowVsDeep(), probeFails(), agentSkew(),
+		oidcEmptyClient(), oidcUnknownClient(), oidcRedirect(), sqliteLocked(), noSpace(), kernelOOM(), conntrackFull(), nfsStall(), logIncomplete(),
 	}
 }
