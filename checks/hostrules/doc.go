@@ -15,5 +15,6 @@ func All() []checks.Check {
 		taskPending(), swarmQuorum(), swarmUpdate(),
 		shallowVsDeep(), probeFails(), agentSkew(),
 		oidcEmptyClient(), oidcUnknownClient(), oidcRedirect(), sqliteLocked(), noSpace(), kernelOOM(), conntrackFull(), nfsStall(), logIncomplete(),
+		uvicornForwarded(),
 	}
 }
