@@ -129,7 +129,9 @@ func (w *world) settleChecks(ctx context.Context, snap *hosts.Snapshot, names []
 	limit, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	wants := func(n checks.Need) bool {
-		return slices.ContainsFunc(list, func(c checks.Check) bool { return strings.Contains(c.Eval.On(), "fleet") || slices.Contains(c.Reads(), n) })
+		return slices.ContainsFunc(list, func(c checks.Check) bool {
+			return strings.Contains(c.Eval.On(), "fleet") || slices.Contains(c.Reads(), n)
+		})
 	}
 	logs := wants(checks.NeedLogs)
 	compose, volumes, networks, databases := wants(checks.NeedCompose), wants(checks.NeedVolumes), wants(checks.NeedNetworks), wants(checks.NeedDatabases)
