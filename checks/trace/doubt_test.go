@@ -28,12 +28,16 @@ func TestWrongContainers(t *testing.T) {
 	}{
 		{"alone with the port", owner, hosts.Container{ID: "x", Name: "x", State: "running"}, "hub", OK, "reaches container python3_11 on h: running, healthy"},
 		{
-			"another wants the port", owner, hosts.Container{ID: "x", Name: "front", State: "created", Error: "Bind for 0.0.0.0:8000 failed: port is already allocated", Bindings: port(8000)}, "hub",
+			"another wants the port", owner,
+			hosts.Container{ID: "x", Name: "front", State: "created", Error: "Bind for 0.0.0.0:8000 failed: port is already allocated", Bindings: port(8000)},
+			"hub",
 			Unknown, "it may be the wrong one: front wants port 8000 as well and is created (Bind for 0.0.0.0:8000 failed: port is already allocated)",
 		},
 		{"one that was replaced", owner, hosts.Container{ID: "x", Name: "old", State: "exited", Bindings: port(8000)}, "hub", OK, "reaches container python3_11"},
 		{
-			"another reads like the cluster", owner, hosts.Container{ID: "x", Name: "voice_front", State: "running", Ports: port(8002)}, "_voice_server",
+			"another reads like the cluster", owner,
+			hosts.Container{ID: "x", Name: "voice_front", State: "running", Ports: port(8002)},
+			"_voice_server",
 			Unknown, "it may be the wrong one: nothing of python3_11 reads like cluster _voice_server, while voice_front publishes 8002",
 		},
 		{"the cluster reads like the one that has it", owner, hosts.Container{ID: "x", Name: "python_two", State: "running", Ports: port(8002)}, "python3_11", OK, "reaches container python3_11"},

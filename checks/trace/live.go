@@ -45,28 +45,43 @@ func (t *Trace) Judge(answers []*Answer) {
 			last = i
 		}
 	}
+	before := t.Status()
 	for i := range t.Hops {
 		if i >= len(answers) || answers[i] == nil {
 			continue
 		}
-		if why := t.breaks(answers, i, i == last); why != "" {
-			h := &t.Hops[i]
-			h.Status = Broken
-			if h.Detail != "" {
-				why += "; " + h.Detail
-			}
-			h.Detail = why
-			t.Verdict = fmt.Sprintf("broken at %s %s%s: %s", h.Kind, h.Object, on(h.Host), why)
-			return
+		why := t.breaks(answers, i, i == last)
+		if why == "" {
+			continue
 		}
+		if i == last && before == Broken {
+			break // what the configuration says is the reason; this confirms it
+		}
+		h := &t.Hops[i]
+		h.Status = Broken
+		if h.Detail != "" {
+			why += "; " + h.Detail
+		}
+		h.Detail = why
+		t.Verdict = fmt.Sprintf("broken at %s %s%s: %s", h.Kind, h.Object, on(h.Host), why)
+		return
 	}
 	t.answered(answers, last)
 }
 
-// answered adds to the verdict of a way that is whole what its end answers.
+// answered adds to the verdict what the last hop that could be asked answers.
 func (t *Trace) answered(answers []*Answer, last int) {
-	if last >= 0 && t.Verdict != "" && t.Status() == OK {
-		t.Verdict += "; asked, it answers " + answers[last].String()
+	if last < 0 || t.Verdict == "" {
+		return
+	}
+	what := "it"
+	if h := t.Hops[last]; t.Status() != OK {
+		what = h.Kind + " " + h.Object
+	}
+	if a := answers[last]; a.Err != "" {
+		t.Verdict += fmt.Sprintf("; asked, %s gives no answer: %s", what, a.Err)
+	} else {
+		t.Verdict += fmt.Sprintf("; asked, %s answers %s", what, a)
 	}
 }
 

@@ -46,3 +46,35 @@ func TestJudge(t *testing.T) {
 		t.Error(s)
 	}
 }
+
+// What the configuration knows to be broken stays the reason; the answers confirm it.
+func TestAnswersConfirmTheReason(t *testing.T) {
+	t.Parallel()
+	for _, k := range []struct {
+		name    string
+		status  Status
+		answers []*Answer
+		want    string
+	}{
+		{"whole", OK, []*Answer{{Status: 200}, {Status: 200}}, "as configured; asked, it answers 200"},
+		{"broken and silent", Broken, []*Answer{{Err: "refused"}, {Err: "refused"}}, "as configured; asked, a 1 gives no answer: refused"},
+		{"broken, and yet it answers", Broken, []*Answer{{Status: 200}, {Status: 200}}, "as configured; asked, a 1 answers 200"},
+		{"broken before that", Broken, []*Answer{{Status: 503}, {Status: 200}}, "broken at a 0: it answered 503, though a 1 behind it answers 200"},
+		{"in doubt, and the path is not known there", Unknown, []*Answer{{Status: 404}, {Status: 404}}, "broken at a 1: it was asked and answered 404"},
+		{"in doubt, and it answers", Unknown, []*Answer{{Status: 200}, {Status: 200}}, "as configured; asked, a 1 answers 200"},
+		{"nothing was asked", OK, []*Answer{nil, nil}, "as configured"},
+	} {
+		t.Run(k.name, func(t *testing.T) {
+			t.Parallel()
+			tr := &Trace{Verdict: "as configured", Hops: []Hop{{Kind: "a", Object: "0", Status: OK, Ask: &Ask{}}, {Kind: "a", Object: "1", Status: k.status, Ask: &Ask{}}}}
+			tr.Judge(k.answers)
+			if tr.Verdict != k.want {
+				t.Errorf("%q, want %q", tr.Verdict, k.want)
+			}
+		})
+	}
+	ws := &Trace{Verdict: "as configured", Hops: []Hop{{Kind: "a", Object: "0", Status: OK, Ask: &Ask{Headers: map[string]string{"Upgrade": "websocket"}}}}}
+	if ws.Judge([]*Answer{{Status: 200}}); ws.Verdict != "broken at a 0: it was asked for a WebSocket and answered 200" {
+		t.Error(ws.Verdict)
+	}
+}

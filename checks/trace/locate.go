@@ -268,7 +268,7 @@ func (w *walker) goTo(from where, target string, defaultPort uint16) {
 		if !from.hostNet() && from.h.Containers.Standing() == hosts.Fresh {
 			if c := stoppedNamed(from.h, name); c != nil {
 				st, why = Broken, fmt.Sprintf("container %s is %s: %s does not resolve", c.Name, state(c), name)
-			} else if w.q.Lookup == nil && !strings.Contains(name, ".") {
+			} else if !strings.Contains(name, ".") && !w.swarmUnread(from.h) {
 				st, why = Broken, fmt.Sprintf("no running container on the networks of %s answers to %s", from.c.Name, name)
 			}
 			w.refused = st == Broken

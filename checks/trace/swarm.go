@@ -112,3 +112,8 @@ func lastTaskError(s *hosts.Swarm, v *hosts.SwarmService) string {
 	}
 	return last.Error
 }
+
+// swarmUnread reports a host in a Swarm of which no manager was read: any name may be a service there.
+func (w *walker) swarmUnread(h *hosts.HostFacts) bool {
+	return (h.Swarm.Known() && h.Swarm.Value.ClusterID != "" || h.Engine.Value.Swarm == "active") && w.swarm(h) == nil
+}

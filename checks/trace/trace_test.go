@@ -159,7 +159,7 @@ func TestCortex(t *testing.T) {
 		{
 			"a name without a container", 8002, hosts.HealthHealthy,
 			Question{URL: "https://ai.jerxie.com/old/x"},
-			"dns > listener > filter chain > virtual host > route > cluster > endpoint > port > container > server > location > upstream > dns!unknown", "resolve gone: no such host",
+			"dns > listener > filter chain > virtual host > route > cluster > endpoint > port > container > server > location > upstream > dns!broken", "no running container on the networks of ai_unified_frontend answers to gone",
 		},
 		{
 			"a redirect to http", 8002, hosts.HealthHealthy,

@@ -25,8 +25,8 @@ func (s *Screen) Actions() []ui.Action {
 	list := []ui.Action{
 		needs(ui.Act("routes.details", "Route", detailTitle, now(s.toggleFull), "enter"), s.noNode),
 		needs(ui.Act("routes.trace", "Route", "trace a request", s.openTrace, "t"), s.noURL),
-		needs(ui.Act("routes.container", "Route", "container", s.openContainer, "c"), s.noContainer),
-		needs(ui.Act("routes.logs", "Route", "logs", s.openLogs, "l"), s.noLogs),
+		needs(ui.Act("routes.container", "Route", "container or unit", s.openTarget, "c"), s.noTarget),
+		needs(ui.Act("routes.logs", "Route", "logs", s.openLogs, "l"), s.noTarget),
 		ui.Act("routes.problem", "Tree", "next problem", func() tea.Cmd { return s.nextProblem(1) }, "n"),
 		hide(ui.Act("routes.problem_back", "Tree", "problem before", func() tea.Cmd { return s.nextProblem(-1) }, "N")),
 		ui.Act("routes.trouble", "Tree", trouble, now(func() { s.trouble = !s.trouble; s.rebuild() }), "e"),
@@ -246,24 +246,15 @@ func (s *Screen) goal() (host, kind, object string) {
 	return "", "", ""
 }
 
-func (s *Screen) noContainer() string {
-	switch _, kind, object := s.goal(); {
-	case s.selected() == nil:
-		return "no route is selected"
-	case object == "":
-		return "no container is behind it"
-	case kind != "container":
-		return "unit " + ui.Clean(object) + " is behind it, no container; l shows its log"
+func (s *Screen) openTarget() tea.Cmd {
+	host, kind, object := s.goal()
+	if kind == "unit" {
+		return ui.Open(ui.OpenMsg{Screen: "services", Host: host, Object: object})
 	}
-	return ""
-}
-
-func (s *Screen) openContainer() tea.Cmd {
-	host, _, object := s.goal()
 	return ui.Open(ui.OpenMsg{Screen: "containers", Host: host, Object: object})
 }
 
-func (s *Screen) noLogs() string {
+func (s *Screen) noTarget() string {
 	switch _, _, object := s.goal(); {
 	case s.selected() == nil:
 		return "no route is selected"

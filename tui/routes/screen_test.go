@@ -240,8 +240,8 @@ func TestJumps(t *testing.T) {
 	if m := only[ui.OpenMsg](t, press(t, r, "l")); m.Logs.Sources[0].Key() != "app/unit:app@1.service" {
 		t.Errorf("logs of a unit: %+v", m.Logs)
 	}
-	if m := only[ui.ToastMsg](t, press(t, r, "c")); !strings.Contains(m.Text, "app@1.service is behind it, no container") {
-		t.Error(m.Text)
+	if m := only[ui.OpenMsg](t, press(t, r, "c")); m.Screen != "services" || m.Object != "app@1.service" {
+		t.Errorf("unit: %+v", m)
 	}
 	r, _ = screen(t, states(t)["empty"], ui.OpenMsg{Screen: "routes"})
 	for _, k := range []string{"enter", "c", "l", "y", "Y"} {

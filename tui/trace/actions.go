@@ -25,7 +25,7 @@ func (s *Screen) Actions() []ui.Action {
 		ui.Act("trace.url", "Request", "URL", s.askURL, "u"),
 		needs(ui.Act("trace.live", "Request", live, s.askLive, "l"), s.noLive),
 		needs(ui.Act("trace.details", "Hop", details, now(func() { s.full = !s.full; s.fit() }), "enter"), s.noHop),
-		needs(ui.Act("trace.container", "Hop", "container", s.openContainer, "c"), s.noContainer),
+		needs(ui.Act("trace.container", "Hop", "container or unit", s.openTarget, "c"), s.noTarget),
 		needs(ui.Act("trace.logs", "Hop", "logs", s.openLogs, "o"), s.noTarget),
 		needs(ui.Act("trace.routes", "Hop", "its route", s.openRoute, "t"), s.noRoute),
 		needs(ui.Act("trace.copy", "Request", "copy as Markdown", s.copyAll, "y"), s.noTrace),
@@ -147,18 +147,11 @@ func (s *Screen) noTarget() string {
 	return ""
 }
 
-func (s *Screen) noContainer() string {
-	switch _, kind, name := target(s.now.shown, s.at()); {
-	case name == "":
-		return s.noTarget()
-	case kind != hosts.LogContainer:
-		return "unit " + ui.Clean(name) + " takes it, no container; o shows its log"
+func (s *Screen) openTarget() tea.Cmd {
+	host, kind, name := target(s.now.shown, s.at())
+	if kind == hosts.LogUnit {
+		return ui.Open(ui.OpenMsg{Screen: "services", Host: host, Object: name})
 	}
-	return ""
-}
-
-func (s *Screen) openContainer() tea.Cmd {
-	host, _, name := target(s.now.shown, s.at())
 	return ui.Open(ui.OpenMsg{Screen: "containers", Host: host, Object: name})
 }
 

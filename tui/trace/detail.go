@@ -111,6 +111,9 @@ func asked(sh *ui.Sheet, h chk.Hop) {
 
 // within is the container that the hop is in: the one the request entered last on that host.
 func within(t *chk.Trace, i int) string {
+	if t.Hops[i].Container != "" {
+		return t.Hops[i].Container
+	}
 	for j := i - 1; j >= 0; j-- {
 		switch h := t.Hops[j]; {
 		case h.Host != t.Hops[i].Host:

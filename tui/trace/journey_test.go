@@ -56,7 +56,7 @@ func TestJourneyFromAURLToItsCause(t *testing.T) {
 	send("enter")
 	see("broken at container api on app: running, unhealthy")
 	send("l")
-	see("gave no answer: no answer within 5s")
+	see("no answer within 5s")
 	send("o")
 	if o := <-opened; o.Logs.Sources[0].Name != "api" {
 		t.Errorf("the log of %v", o.Logs.Sources)

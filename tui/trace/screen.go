@@ -38,7 +38,8 @@ type Screen struct {
 
 	table  *ui.Table[*row]
 	pane   *ui.Viewer
-	of     string // the hop the pane shows
+	of     string   // the hop the pane shows
+	top    []string // the request and the verdict, as drawn
 	full   bool
 	hidden bool
 	watch  []func()
@@ -88,8 +89,9 @@ func (s *Screen) Init() tea.Cmd {
 func (s *Screen) follow(r Request) tea.Cmd {
 	s.req, s.moved = r, false
 	s.cancelLive()
-	s.live = live{}
+	s.live, s.now = live{gen: s.live.gen}, result{} // another request's verdict is not this one's
 	s.hist.add(r)
+	s.rebuild()
 	return s.run()
 }
 
@@ -219,6 +221,7 @@ func (s *Screen) SetSize(w, h int) {
 }
 
 func (s *Screen) fit() {
+	s.top = s.head()
 	l := s.layout()
 	s.table.SetSize(max(0, l.tableW-ui.FrameW), max(0, l.tableH-ui.FrameH))
 	s.pane.SetSize(max(0, l.paneW-ui.FrameW-2), max(0, l.paneH-ui.FrameH))

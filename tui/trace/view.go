@@ -49,7 +49,7 @@ func layout(w, h, head int, full, hidden bool) rects {
 }
 
 func (s *Screen) layout() rects {
-	return layout(s.w, s.h, len(s.head()), s.full && s.now.shown != nil, s.hidden || s.now.shown == nil)
+	return layout(s.w, s.h, len(s.top), s.full && s.now.shown != nil, s.hidden || s.now.shown == nil)
 }
 
 // head is the request and what became of it.
@@ -94,7 +94,7 @@ func (s *Screen) View() string {
 		return ui.Join(f.Lines(st, s.w, s.h, s.field.lines(st, s.w-ui.FrameW, s.h-ui.FrameH)), s.w, s.h)
 	}
 	l := s.layout()
-	lines := s.head()[:l.headH]
+	lines := append([]string(nil), s.top[:l.headH]...)
 	if s.now.shown == nil {
 		f := ui.Frame{Title: "trace"}
 		lines = append(lines, f.Lines(st, s.w, l.tableH, s.empty().Lines(st, max(0, s.w-ui.FrameW), max(0, l.tableH-ui.FrameH)))...)
