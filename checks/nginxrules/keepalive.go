@@ -2,6 +2,7 @@ package nginxrules
 
 import (
 	"fmt"
+	"strings"
 
 	"midwatch/checks"
 	"midwatch/hosts/nginx"
@@ -66,9 +67,8 @@ func (l level) closes(upstream string) *nginx.Directive {
 			if l.webSocketOnly() || l.unread() != nil {
 				return nil
 			}
-			_, set := l.header("Connection")
-			v, known := l.sent("Connection", plainClient)
-			if l.value("proxy_http_version", "1.0") == "1.0" || set == nil || known && (hasToken(v, "close") || hasToken(v, "upgrade")) {
+			v, known := l.sent("Connection", false, nil)
+			if l.value("proxy_http_version", "1.0") == "1.0" || known && (hasToken(v, "close") || hasToken(v, "upgrade")) && strings.TrimSpace(v) != "" {
 				return d
 			}
 		}

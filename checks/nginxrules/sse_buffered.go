@@ -107,10 +107,7 @@ func (l level) streams(n *checks.Nginx) (why string, by *nginx.Directive) {
 
 // connects reports that a WebSocket handshake goes through.
 func (l level) connects() bool {
-	if _, d := l.header("Connection"); d == nil {
-		return false
-	}
-	v, known := l.sent("Connection", webSocket)
+	v, known := l.sent("Connection", false, handshake)
 	return !known || hasToken(v, "upgrade")
 }
 
@@ -122,7 +119,7 @@ func (l level) comment(n *checks.Nginx, re *regexp.Regexp) *nginx.Directive {
 		if (i < d.Line || i == last) && !strings.HasPrefix(strings.TrimSpace(t), "#") {
 			continue
 		}
-		if strings.Contains(t, "#") && re.MatchString(t) {
+		if re.MatchString(t) {
 			return &nginx.Directive{File: d.File, Line: i}
 		}
 	}

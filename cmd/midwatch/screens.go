@@ -6,6 +6,7 @@ import (
 	"midwatch/hosts"
 	"midwatch/hosts/fleet"
 	"midwatch/tui"
+	"midwatch/tui/compare"
 	"midwatch/tui/containers"
 	tuifleet "midwatch/tui/fleet"
 	"midwatch/tui/health"
@@ -28,6 +29,7 @@ func screens() []tui.ScreenFactory {
 		{ID: "ports", Title: "Ports", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return ports.New(d, o) }},
 		{ID: "routes", Title: "Routes", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return routes.New(d, o) }},
 		{ID: "trace", Title: "Trace", Takes: "URL", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return tuitrace.New(d, o, traced) }},
+		{ID: "compare", Title: "Compare", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return compare.New(d, o) }},
 		{ID: "timeline", Title: "Timeline", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return timeline.New(d, o) }},
 		{ID: "logs", Title: "Logs", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return logs.New(d, o) }},
 		{ID: "health", Title: "Health", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return health.New(d, o) }},

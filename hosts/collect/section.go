@@ -86,7 +86,6 @@ func All() []Section {
 		socketsSection(),
 		nginxSection(),
 		databasesSection(),
-		symptomsSection(),
 		netDisksSection(),
 	}
 }

@@ -23,6 +23,8 @@ func (s *Screen) Actions() []ui.Action {
 	}
 	list = append(list, s.changeActions()...)
 	list = append(list,
+		hide(ui.Act("containers.compare", "Container", "compare with its copies elsewhere", func() tea.Cmd { return s.openAt("compare") }, "c")),
+		hide(ui.Act("containers.timeline", "Container", "what happened to it", func() tea.Cmd { return s.openAt("timeline") }, "t")),
 		ui.Act("containers.trouble", "Show", "only trouble", s.toggleOnly, "e"),
 		hide(ui.Act("containers.group", "Show", "group by project, host, not at all", s.nextGrouping, "b")),
 		hide(ui.Act("containers.copy_name", "Container", "copy the name", func() tea.Cmd { return s.copyOf("name") }, "y")),
@@ -125,6 +127,14 @@ func (s *Screen) openLogs() tea.Cmd {
 		return s.nothing()
 	}
 	return ui.Open(ui.OpenMsg{Screen: "logs", Logs: q})
+}
+
+// openAt opens another screen on the selected container.
+func (s *Screen) openAt(screen string) tea.Cmd {
+	for _, it := range s.chosen() {
+		return ui.Open(ui.OpenMsg{Screen: screen, Host: it.h.Host.Name, Object: it.c.ID})
+	}
+	return s.nothing()
 }
 
 func (s *Screen) toggleOnly() tea.Cmd {

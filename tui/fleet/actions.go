@@ -42,6 +42,7 @@ func (s *Screen) Actions() []ui.Action {
 		ui.Act("fleet.trouble", "Host", trouble, s.toggleTrouble, "e"),
 		host("refresh", "refresh", s.refresh, "r"),
 		host("maintenance", "maintenance on or off", s.maintenance, "m"),
+		hide(host("timeline", "what happened there", s.openTimeline, "t")),
 		hide(host("copy", "copy the name", s.copyName, "y")),
 		hide(host("copy_all", "copy what is known of it", s.copyDetail, "Y")),
 		hide(ui.Act("fleet.pane", "List", "show or hide the details beside", s.togglePane, "v")),
@@ -76,6 +77,10 @@ func (s *Screen) names() []string {
 
 func (s *Screen) openContainers() tea.Cmd {
 	return ui.Open(ui.OpenMsg{Screen: "containers", Host: strings.Join(s.names(), ",")})
+}
+
+func (s *Screen) openTimeline() tea.Cmd {
+	return ui.Open(ui.OpenMsg{Screen: "timeline", Host: s.names()[0]})
 }
 
 // openLogs follows the journals of the chosen hosts in one tail; of a host without systemd, its

@@ -131,8 +131,12 @@ func (s *Screen) actions() []ui.Action {
 	list := []ui.Action{
 		ui.Act("services.logs", "Service", "logs", s.openLogs, "l"),
 		ui.Act("services.copy", "Service", "copy the name", s.copyName, "y"),
+		ui.Act("services.compare", "Service", "compare with its copies elsewhere", func() tea.Cmd { return s.openAt("compare") }, "c"),
+		ui.Act("services.timeline", "Service", "what happened to it", func() tea.Cmd { return s.openAt("timeline") }, "t"),
 	}
-	list[1].Hidden = true
+	for i := 1; i < len(list); i++ {
+		list[i].Hidden = true
+	}
 	if s.Full() {
 		return list
 	}
@@ -160,6 +164,19 @@ func (s *Screen) openLogs() tea.Cmd {
 		return ui.Toast(hosts.LevelWarn, "logs: nothing here writes any that can be read")
 	}
 	return ui.Open(ui.OpenMsg{Screen: "logs", Host: strings.Join(on, ","), Logs: q})
+}
+
+// openAt opens another screen on the selected unit or service.
+func (s *Screen) openAt(screen string) tea.Cmd {
+	for _, r := range s.Picked() {
+		switch it := r.Value; {
+		case it.u != nil:
+			return ui.Open(ui.OpenMsg{Screen: screen, Host: it.h.Host.Name, Object: it.u.Name})
+		case it.known():
+			return ui.Open(ui.OpenMsg{Screen: screen, Host: it.h.Host.Name, Object: it.name()})
+		}
+	}
+	return ui.Toast(hosts.LevelInfo, "no service is selected")
 }
 
 func (s *Screen) copyName() tea.Cmd {

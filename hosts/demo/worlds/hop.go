@@ -1,7 +1,6 @@
 package worlds
 
 import (
-	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -155,7 +154,7 @@ func (b *nginxBox) upstream(q *request, why error, server, to string, do hop) an
 		return a
 	}
 	q.status = http.StatusBadGateway
-	if errors.Is(why, errTimeout) {
+	if why == errTimeout {
 		q.status, q.took = http.StatusGatewayTimeout, time.Minute
 	}
 	b.err(q.at, q.nginxErr(b.worker, why.Error(), q.peer, server, to))

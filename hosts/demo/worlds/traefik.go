@@ -15,8 +15,8 @@ import (
 // traefikRouter sends a host and path to a service.
 type traefikRouter struct {
 	name, host, prefix string
-	pattern            *regexp.Regexp // in place of host: HostRegexp
-	provider           string         // "" is the proxy's
+	pattern            string // in place of host: HostRegexp
+	provider           string // "" is the proxy's
 	entry              string
 	service            string
 	resolver           string // certificate resolver, "" without TLS
@@ -27,8 +27,8 @@ type traefikRouter struct {
 
 func (r traefikRouter) rule() string {
 	s := "Host(`" + r.host + "`)"
-	if r.pattern != nil {
-		s = "HostRegexp(`" + r.pattern.String() + "`)"
+	if r.pattern != "" {
+		s = "HostRegexp(`" + r.pattern + "`)"
 	}
 	if r.prefix != "" {
 		s += " && PathPrefix(`" + r.prefix + "`)"
@@ -48,10 +48,11 @@ func (r traefikRouter) takes(entry, host, path string) bool {
 	if r.failed != "" || r.entry != entry || !strings.HasPrefix(path, r.prefix) {
 		return false
 	}
-	if r.pattern == nil {
+	if r.pattern == "" {
 		return r.host == host
 	}
-	return r.pattern.MatchString(host)
+	ok, err := regexp.MatchString(r.pattern, host)
+	return ok && err == nil
 }
 
 // traefikServer is one server of a service: a container of this host, or an address.
