@@ -23,11 +23,14 @@ type item struct {
 	why   string            // of a row that stands for what is unknown
 
 	judged
-	group  string // without its host
-	now    time.Time
-	stale  bool
-	quiet  bool // left out unless all is asked for
-	headed bool // stands under a heading that names its host
+	key     string // the row's identity in the table
+	group   string // without its host
+	place   string // with it
+	now     time.Time
+	stale   bool
+	quiet   bool   // left out unless all is asked for
+	headed  bool   // stands under a heading that names its host
+	version uint64 // changes when the row looks different under the same heading
 }
 
 // name is what the row is called; an instance of a template loses only its type.
@@ -100,37 +103,18 @@ type hasher struct{ h maphash.Hash }
 
 func (x *hasher) version(it *item) uint64 {
 	x.h.Reset()
-	maphash.WriteComparable(&x.h, [...]any{it.h, it.u, it.v, it.n, it.h.Units.At, it.h.Swarm.At, it.bad, it.stale, it.headed})
+	maphash.WriteComparable(&x.h, [...]any{it.h, it.u, it.v, it.n, it.h.Units.At, it.h.Swarm.At, it.bad, it.stale})
 	_, _ = x.h.WriteString(it.text) // never fails
 	_, _ = x.h.WriteString(it.note)
 	_, _ = x.h.WriteString(ui.AgeOf(it.since(), it.now))
-	return x.h.Sum64() | 1 // 0 would mean that the row must not be kept
+	return x.h.Sum64()
 }
 
-// build makes the items of a snapshot.
+// build makes the items of one host.
 type build struct {
 	st    *themes.Styles
-	open  ui.OpenMsg
 	now   time.Time
 	items []item
-}
-
-func itemsOf(st *themes.Styles, snap *hosts.Snapshot, open ui.OpenMsg, now time.Time) []item {
-	b := &build{st: st, open: open, now: now}
-	if snap == nil {
-		return nil
-	}
-	managers := managersOf(snap, open)
-	for _, h := range snap.Hosts {
-		if open.Narrows(h.Host.Name) {
-			continue
-		}
-		b.units(h)
-		if managers[h.Host.Name] {
-			b.swarm(h)
-		}
-	}
-	return b.items
 }
 
 // units adds the units of a host, or the row that says why they are not known.
@@ -144,7 +128,7 @@ func (b *build) units(h *hosts.HostFacts) {
 		if h.Units.Standing() == hosts.Unasked && h.Link.State <= hosts.StateConnected {
 			it.judged = judged{word{"reading", b.st.Glyphs.Pending, themes.Info}, fine, it.why}
 		}
-		b.items = append(b.items, it)
+		b.put(it)
 		return
 	}
 	from, stale := len(b.items), ui.Old(h, h.Units)
@@ -171,6 +155,11 @@ func (b *build) add(it item) {
 		it.word = it.aged(b.st)
 		it.bad = max(it.bad, uncertain)
 	}
+	b.put(it)
+}
+
+func (b *build) put(it item) {
+	it.key, it.place = it.id(), ui.Clean(it.h.Host.Name)+" / "+ui.Clean(it.group)
 	b.items = append(b.items, it)
 }
 

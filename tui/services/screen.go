@@ -12,8 +12,7 @@ import (
 // Screen shows the services of all hosts or of some, and the details of one.
 type Screen struct {
 	*ui.Listing[*item]
-	items   []item
-	hash    *hasher
+	store   store
 	all     bool   // the quiet ones too
 	hiding  int    // how many those are
 	counted string // of the items, for the heading
@@ -30,7 +29,7 @@ const (
 // New returns the screen that open asks for: Host narrows it to some hosts, Object opens the details
 // of the unit, service or node of that name.
 func New(d ui.Deps, open ui.OpenMsg) *Screen {
-	s := &Screen{hash: new(hasher)}
+	s := &Screen{}
 	s.Listing = ui.NewListing(ui.ListingParams[*item]{
 		Deps: d, Open: open, ID: "services", Title: "Services", Noun: "service",
 		Topics:  []hosts.Topic{hosts.TopicUnits, hosts.TopicServices},
@@ -51,20 +50,23 @@ func New(d ui.Deps, open ui.OpenMsg) *Screen {
 }
 
 func (s *Screen) rows() []ui.Row[*item] {
-	s.items = itemsOf(s.Deps.Styles, s.Snap, s.Open, s.Now)
-	rows := make([]ui.Row[*item], 0, len(s.items))
+	items := s.store.of(s.Deps.Styles, s.Snap, s.Open, s.Now)
+	rows := make([]ui.Row[*item], 0, len(items))
 	var t tally
 	s.hiding = 0
-	for i := range s.items {
-		it := &s.items[i]
+	headed := s.Grouping == byTarget || s.Grouping == byHost
+	for _, it := range items {
 		if it.quiet && !s.all && !it.is(s.Open.Object) {
 			s.hiding++
 			continue
 		}
 		t.add(it)
-		g := s.groupOf(it)
-		it.headed = s.Grouping == byTarget || s.Grouping == byHost
-		rows = append(rows, ui.Row[*item]{ID: it.id(), Group: g, Version: s.hash.version(it), Value: it})
+		it.headed = headed
+		version := it.version &^ 3
+		if headed {
+			version |= 2
+		}
+		rows = append(rows, ui.Row[*item]{ID: it.key, Group: s.groupOf(it), Version: version | 1, Value: it}) // 0 would mean that the row must not be kept
 	}
 	s.counted = t.text()
 	return rows
@@ -72,7 +74,6 @@ func (s *Screen) rows() []ui.Row[*item] {
 
 // groupOf is the heading an item stands under.
 func (s *Screen) groupOf(it *item) string {
-	host := ui.Clean(it.h.Host.Name)
 	switch s.Grouping {
 	case byTemplate:
 		if it.u != nil {
@@ -83,14 +84,14 @@ func (s *Screen) groupOf(it *item) string {
 		}
 		return ui.Clean(it.group)
 	case byHost:
-		return host
+		return ui.Clean(it.h.Host.Name)
 	case flat:
 		return ""
 	}
 	if s.OneHost() != "" {
 		return ui.Clean(it.group)
 	}
-	return host + " / " + ui.Clean(it.group)
+	return it.place
 }
 
 func (s *Screen) note() (string, bool) {

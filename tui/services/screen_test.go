@@ -315,3 +315,28 @@ func TestViewIsCheap(t *testing.T) {
 		t.Errorf("%.0f allocations in a View", n)
 	}
 }
+
+// BenchmarkTick is what a second costs on a fleet of 50 hosts with 190 units each, when something
+// happens on one of them.
+func BenchmarkTick(b *testing.B) {
+	s := fleetSnap()
+	var units []hosts.Unit
+	for i := range 190 {
+		units = append(units, unit(fmt.Sprintf("app-%d.service", i), "active", "running", time.Hour))
+	}
+	for i := range 50 {
+		h := *s.Hosts[0]
+		h.Host.Name = fmt.Sprintf("web-%d", i)
+		h.Units.Value = units
+		s.Hosts = append(s.Hosts, &h)
+	}
+	x := New(ui.Deps{Context: b.Context(), Now: now, Styles: uitest.Plain(), Fleet: &uitest.Fleet{Snap: s}}, ui.OpenMsg{})
+	x.SetSize(200, 50)
+	at := now()
+	b.ReportAllocs()
+	for b.Loop() {
+		at = at.Add(time.Second)
+		x.Update(ui.TickMsg{At: at})
+		x.View()
+	}
+}
