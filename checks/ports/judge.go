@@ -10,6 +10,10 @@ import (
 // judge fills what follows from the parts of a row.
 func (r *Row) judge(h *hosts.HostFacts) {
 	r.Bound = len(r.Published) > 0 || len(r.Listening) > 0
+	if r.Proto == protoUnix {
+		r.nothingOnSocket(h)
+		return
+	}
 	for _, p := range r.Published {
 		r.Exposure = max(r.Exposure, ExposureOf(p.Addr))
 	}
@@ -40,6 +44,16 @@ func (r *Row) nothingListens(h *hosts.HostFacts) {
 			continue
 		}
 		r.fault("wrong-address", Critical, "%s on %s uses %s, but it is bound to %s only", t.From, t.Host, t.Addr, r.addresses())
+	}
+}
+
+// nothingOnSocket looks for a unix socket that traffic is sent to and nobody listens on.
+func (r *Row) nothingOnSocket(h *hosts.HostFacts) {
+	if len(r.Listening) > 0 || h == nil || h.Sockets.Standing() != hosts.Fresh || shared(h, r.Path) {
+		return
+	}
+	for _, t := range r.Targets {
+		r.fault("nothing-listening", Critical, "%s on %s sends traffic to %s and nothing listens on it", t.From, t.Host, r.Path)
 	}
 }
 

@@ -125,3 +125,35 @@ func TestStoppedContainers(t *testing.T) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }
+
+func TestUnixSockets(t *testing.T) {
+	t.Parallel()
+	conf := "http { upstream w { server unix:/run/w-1.sock; server unix:/run/w-2.sock; server unix:/run/w-3.sock down; } server { listen 80; location / { proxy_pass http://w; } location /x { proxy_pass http://unix:/run/x.sock:/uri/; } } }"
+	n := hosts.Nginx{HTTP: nginx.NewHTTP(read.Parse([]nginx.File{{Name: "n", Text: []byte(conf)}}))}
+	inside := n
+	inside.Container = "gw"
+	h := &hosts.HostFacts{
+		Host: hosts.Host{Name: "a"}, Nginx: known([]hosts.Nginx{n, inside}),
+		Sockets:    known([]hosts.Socket{{Proto: "unix", Address: "/run/w-1.sock", Process: "uvicorn", Unit: "w@1.service"}, {Proto: "unix", Address: "/run/dbus"}}),
+		Containers: known([]hosts.Container{{Name: "gw", Mounts: []hosts.ContainerMount{{Source: "/srv/socks", Destination: "/run"}}}}),
+	}
+	var got []string
+	for _, r := range Table(&hosts.Snapshot{Hosts: []*hosts.HostFacts{h}}) {
+		line := r.Proto + " " + r.Path + " " + r.Exposure.String()
+		for _, l := range r.Listening {
+			line += " " + l.Unit
+		}
+		for _, f := range r.Faults {
+			line += " " + f.Kind
+		}
+		got = append(got, line)
+	}
+	want := []string{
+		"unix /run/w-1.sock loopback w@1.service", "unix /run/w-2.sock loopback nothing-listening", "unix /run/x.sock loopback nothing-listening",
+		// A container has that folder, so somebody in another namespace may listen there.
+		"unix /srv/socks/w-1.sock loopback", "unix /srv/socks/w-2.sock loopback", "unix /srv/socks/x.sock loopback",
+	}
+	if strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}

@@ -7,11 +7,12 @@ import (
 	"midwatch/hosts"
 )
 
-// Row is one port of one host.
+// Row is one port of one host, or one unix socket that a proxy sends traffic to.
 type Row struct {
 	Host      string
 	Proto     string
-	Port      uint16
+	Port      uint16 // 0 of a unix socket
+	Path      string // of a unix socket, as the host sees it
 	Published []Published
 	Listening []Listener
 	Targets   []Target
@@ -89,12 +90,16 @@ func Table(s *hosts.Snapshot) []Row {
 		b.targets(h)
 		b.probes(h)
 	}
+	for _, h := range s.Hosts {
+		b.unixListening(h)
+	}
 	return b.finish()
 }
 
 type key struct {
 	host, proto string
 	port        uint16
+	path        string
 }
 
 type builder struct {
@@ -103,9 +108,12 @@ type builder struct {
 }
 
 func (b *builder) row(host, proto string, port uint16) *Row {
-	k := key{host, proto, port}
+	return b.at(key{host: host, proto: proto, port: port})
+}
+
+func (b *builder) at(k key) *Row {
 	if b.rows[k] == nil {
-		b.rows[k] = &Row{Host: host, Proto: proto, Port: port}
+		b.rows[k] = &Row{Host: k.host, Proto: k.proto, Port: k.port, Path: k.path}
 	}
 	return b.rows[k]
 }
@@ -243,6 +251,8 @@ func (b *builder) finish() []Row {
 		switch {
 		case x.Host != y.Host:
 			return order[x.Host] < order[y.Host]
+		case x.Path != y.Path:
+			return x.Path < y.Path // ports first
 		case x.Port != y.Port:
 			return x.Port < y.Port
 		}

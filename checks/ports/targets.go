@@ -24,7 +24,12 @@ func (b *builder) targets(h *hosts.HostFacts) {
 		}
 		for _, c := range e.Config.Clusters {
 			for _, ep := range c.Endpoints {
-				b.target(h, e.Container, ep.Address, ep.Port, Target{From: "envoy cluster " + c.Name, Path: ep.Path})
+				t := Target{From: "envoy cluster " + c.Name, Path: ep.Path}
+				if ep.Pipe != "" {
+					b.unixTarget(h, e.Container, ep.Pipe, t)
+					continue
+				}
+				b.target(h, e.Container, ep.Address, ep.Port, t)
 			}
 		}
 	}
@@ -47,8 +52,16 @@ func (b *builder) nginxTargets(h *hosts.HostFacts, n hosts.Nginx) {
 	}
 	for _, u := range n.HTTP.Upstreams {
 		for _, m := range u.Members {
+			t := Target{From: label + " upstream " + u.Name, File: m.D.File, Line: m.D.Line}
+			if m.Down {
+				continue // nginx sends it nothing
+			}
+			if path, ok := strings.CutPrefix(m.Address, "unix:"); ok {
+				b.unixTarget(h, n.Container, path, t)
+				continue
+			}
 			host, port := hostPort(m.Address, 80)
-			b.target(h, n.Container, host, port, Target{From: label + " upstream " + u.Name, File: m.D.File, Line: m.D.Line})
+			b.target(h, n.Container, host, port, t)
 		}
 	}
 	for _, s := range n.HTTP.Servers {
@@ -69,12 +82,18 @@ func (b *builder) passes(h *hosts.HostFacts, n hosts.Nginx, label string, ls []*
 				}
 				text = rest
 			}
+			t := Target{From: label + " " + strings.Join(l.D.Args, " "), File: d.File, Line: d.Line}
+			if path, ok := strings.CutPrefix(text, "unix:"); ok {
+				path, _, _ = strings.Cut(path, ":") // what follows is the URI
+				b.unixTarget(h, n.Container, path, t)
+				continue
+			}
 			text, _, _ = strings.Cut(text, "/")
-			if n.HTTP.Upstreams[text] != nil || strings.HasPrefix(text, "unix:") {
+			if n.HTTP.Upstreams[text] != nil {
 				continue
 			}
 			host, port := hostPort(text, def)
-			b.target(h, n.Container, host, port, Target{From: label + " " + strings.Join(l.D.Args, " "), File: d.File, Line: d.Line})
+			b.target(h, n.Container, host, port, t)
 		}
 		b.passes(h, n, label, l.Locs)
 	}

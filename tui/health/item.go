@@ -40,7 +40,7 @@ func (it *item) name() string {
 	if it.v == nil {
 		return "on " + ui.Clean(it.h.Host.Name)
 	}
-	return ui.Clean(it.v.Name)
+	return ui.TaskName(ui.Clean(it.v.Name))
 }
 
 func (it *item) host() string {

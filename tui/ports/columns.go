@@ -29,7 +29,7 @@ func columns(st func() *themes.Styles) []ui.Column[*item] {
 	known := func(it *item) bool { return it.r != nil }
 	return []ui.Column[*item]{
 		{
-			ID: "port", Title: "port", Min: 9, Max: 17, Filter: true,
+			ID: "port", Title: "port", Min: 9, Max: 19, Filter: true, Cut: ui.CutStart,
 			Cell: func(it *item) ui.Cell {
 				c := ui.Cell{Text: it.port()}
 				switch {
@@ -40,7 +40,10 @@ func columns(st func() *themes.Styles) []ui.Column[*item] {
 				}
 				return c
 			},
-			Compare: func(a, b *item) int { return cmp.Compare(a.row().Port, b.row().Port) }, Known: known,
+			Compare: func(a, b *item) int {
+				return cmp.Or(cmp.Compare(a.row().Port, b.row().Port), strings.Compare(a.port(), b.port()))
+			},
+			Known: known,
 		},
 		{
 			ID: "host", Title: "host", Min: 6, Max: 18, Priority: 9, Filter: true, Optional: true, Cut: ui.CutMiddle,
@@ -60,7 +63,7 @@ func columns(st func() *themes.Styles) []ui.Column[*item] {
 			Compare: func(a, b *item) int { return cmp.Compare(a.bad, b.bad) },
 		},
 		{
-			ID: "open", Title: "open to", Min: 8, Max: 15, Priority: 2, Filter: true, Desc: true, Cut: ui.CutMiddle,
+			ID: "open", Title: "open to", Min: 9, Max: 15, Priority: 2, Filter: true, Desc: true, Cut: ui.CutMiddle,
 			Cell:    openCell,
 			Compare: func(a, b *item) int { return cmp.Compare(a.exposure, b.exposure) },
 			Known:   func(it *item) bool { return it.addr != "" },

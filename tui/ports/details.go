@@ -70,6 +70,10 @@ func words(it *item) []string {
 	r := it.r
 	who := it.owner()
 	switch {
+	case it.socket() && it.addr == "":
+		out = append(out, "Nobody is known to listen on this socket.")
+	case it.socket():
+		out = append(out, who+" listens on this socket; only processes on this host reach it.")
 	case it.addr == "" && len(r.Wanted) > 0 && len(r.Targets) == 0:
 		out = append(out, "Nobody has port "+it.port()+" now; a container that does not run will ask for it.")
 	case it.addr == "":
@@ -84,7 +88,7 @@ func words(it *item) []string {
 		out = append(out, r.Targets[0].From+" on "+r.Targets[0].Host+" sends traffic here.")
 	case n > 1:
 		out = append(out, itoa(n)+" places in the configuration of proxies send traffic here.")
-	case it.addr != "" && it.exposure == ports.Loopback:
+	case it.addr != "" && it.exposure == ports.Loopback && !it.socket():
 		out = append(out, "No proxy whose configuration is known uses it.")
 	}
 	if !it.h.Sockets.Known() && it.h.Host.Kind != hosts.KindDocker {
@@ -142,7 +146,7 @@ func listeningPart(it *item, p *ui.Page) {
 		case l.Container != "":
 			of = "container " + l.Container
 		}
-		addr := joined(l.Addr, it.r.Port)
+		addr := it.at(l.Addr)
 		if l.V6Only {
 			addr += " (IPv6 only)"
 		}
@@ -162,7 +166,7 @@ func targetPart(it *item, p *ui.Page) {
 			p.Line(themes.Muted, itoa(len(it.r.Targets)-most)+" more")
 			break
 		}
-		p.Line(themes.Text, t.From+" on "+t.Host+", to "+joined(t.Addr, it.r.Port))
+		p.Line(themes.Text, t.From+" on "+t.Host+", to "+it.at(t.Addr))
 		where := t.Path
 		if t.File != "" {
 			where = t.File + ":" + itoa(t.Line)
@@ -182,6 +186,14 @@ func wantedPart(it *item, p *ui.Page) {
 			p.Line(themes.Bad, "  "+w.Error)
 		}
 	}
+}
+
+// at is an address with the port, or the path of a unix socket.
+func (it *item) at(addr string) string {
+	if it.socket() {
+		return ui.Clean(addr)
+	}
+	return joined(addr, it.r.Port)
 }
 
 func anyAddr(a string) string {

@@ -64,10 +64,16 @@ func addrOf(a string) string {
 	return local
 }
 
-// port is "443" or "53/udp".
+// socket reports that the row is a unix socket.
+func (it *item) socket() bool { return it.r != nil && it.r.Path != "" }
+
+// port is "443", "53/udp" or the path of a unix socket.
 func (it *item) port() string {
-	if it.r == nil {
+	switch {
+	case it.r == nil:
 		return ""
+	case it.socket():
+		return ui.Clean(it.r.Path)
 	}
 	p := strconv.Itoa(int(it.r.Port))
 	if it.r.Proto != "tcp" {
@@ -81,7 +87,7 @@ func (it *item) name() string {
 	switch {
 	case it.r == nil:
 		return it.what
-	case it.addr == "" || it.addr == everyone:
+	case it.addr == "" || it.addr == everyone || it.socket():
 		return it.port()
 	}
 	return joined(it.addr, it.r.Port)
@@ -91,7 +97,7 @@ func (it *item) id() string {
 	if it.r == nil {
 		return it.h.Host.Name + "/?/" + it.what
 	}
-	return it.h.Host.Name + "/" + it.r.Proto + "/" + strconv.Itoa(int(it.r.Port)) + "/" + it.addr
+	return it.h.Host.Name + "/" + it.r.Proto + "/" + strconv.Itoa(int(it.r.Port)) + it.r.Path + "/" + it.addr
 }
 
 // is reports whether the item is what OpenMsg.Object names: a port, a container or a process on it.
@@ -166,6 +172,13 @@ func unknown(st *themes.Styles, h *hosts.HostFacts) []item {
 // bindings are the items of one port: one for each address it is bound to, or one where it is only
 // wanted or targeted.
 func bindings(h *hosts.HostFacts, r *ports.Row) []item {
+	if r.Path != "" {
+		it := item{h: h, r: r, listening: r.Listening}
+		if r.Bound {
+			it.addr = local
+		}
+		return []item{it}
+	}
 	var out []item
 	at := func(addr string) *item {
 		for i := range out {
@@ -265,6 +278,9 @@ func (it *item) judge(st *themes.Styles) {
 	case !it.r.Bound:
 		it.state, it.glyph, it.role, it.bad = "not known", g.Unknown, themes.Unknown, uncertain
 		it.note = "a proxy sends traffic here; whether something listens is not known"
+		if it.socket() && it.h.Sockets.Standing() == hosts.Fresh {
+			it.note = "a proxy sends traffic here; who listens is in a container, out of sight"
+		}
 	case it.published != nil:
 		it.state, it.glyph, it.role, it.note = "published", g.Running, themes.OK, it.sentBy()
 	default:
@@ -276,16 +292,18 @@ func (it *item) judge(st *themes.Styles) {
 func (it *item) owner() string {
 	var names []string
 	add := func(n string) {
-		if n = ui.Clean(n); n != "" && !slices.Contains(names, n) {
+		if n = ui.TaskName(ui.Clean(n)); n != "" && !slices.Contains(names, n) {
 			names = append(names, n)
 		}
 	}
+	mesh := false
 	for _, p := range it.published {
 		add(p.Container)
+		mesh = mesh || p.Swarm
 	}
 	for _, l := range it.listening {
 		switch {
-		case l.Proxy && len(it.published) > 0: // docker-proxy stands for a published port
+		case l.Proxy && len(it.published) > 0, mesh && l.Process == "dockerd": // they stand for a published port
 		case l.Container != "":
 			add(l.Container)
 		default:

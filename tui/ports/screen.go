@@ -254,6 +254,12 @@ func proxy(it *item) bool {
 // dial is an address at which the port may be reached.
 func (it *item) dial() string {
 	addr := it.addr
+	if it.socket() {
+		return it.port()
+	}
+	if addr == local {
+		addr = "127.0.0.1"
+	}
 	if addr == "" || addr == everyone {
 		addr = cmp.Or(it.h.Host.Address, "127.0.0.1")
 	}

@@ -45,6 +45,7 @@ func publish(name, state, addr string, host, inner uint16) hosts.Container {
 func fleetSnap() *hosts.Snapshot {
 	link := hosts.Link{State: hosts.StateConnected}
 	conf := read.Parse([]nginx.File{{Name: "/etc/nginx/nginx.conf", Text: []byte(`http {
+  upstream workers { server unix:/run/core-1.sock; server unix:/run/core-2.sock; }
   upstream hub { server 10.0.0.2:8000; server 10.0.0.2:8001; }
   server { listen 443; server_name ai.example.com;
     location / { proxy_pass http://hub; }
@@ -59,6 +60,7 @@ func fleetSnap() *hosts.Snapshot {
 			{Proto: "tcp", Address: "127.0.0.1", Port: 6379, Process: "redis-server", PID: 5, Unit: "redis-server.service"},
 			{Proto: "tcp", Address: "::1", Port: 6379, Process: "redis-server", PID: 5, Unit: "redis-server.service"},
 			{Proto: "tcp", Address: "0.0.0.0", Port: 9999},
+			{Proto: "unix", Address: "/run/core-1.sock", Process: "uvicorn", PID: 31, Unit: "core@1.service"}, {Proto: "unix", Address: "/run/dbus/system_bus_socket"},
 		}, "ss -H -lntupe", ago(4*time.Second)),
 		Probes: hosts.Read([]hosts.Probe{
 			{Name: "edge", Target: "https://10.0.0.1/", Results: []hosts.ProbeResult{{At: ago(9 * time.Second), OK: true, Status: 200}}},
@@ -98,7 +100,8 @@ func stage(t *testing.T, open ui.OpenMsg, snap *hosts.Snapshot) *uitest.Stage {
 func TestTable(t *testing.T) {
 	t.Parallel()
 	g := stage(t, ui.OpenMsg{}, fleetSnap())
-	g.Has("gw-1  2 broken", "app-1  2 broken, 1 doubtful", "shut-1  what listens unknown: ss: not found", "as of 5m ago: host disconnected: no answer within the deadline")
+	g.HasNot("system_bus_socket")
+	g.Has("gw-1  3 broken", "/run/core-2.sock", "app-1  2 broken, 1 doubtful", "shut-1  what listens unknown: ss: not found", "as of 5m ago: host disconnected: no answer within the deadline")
 	for port, want := range map[string]string{
 		" 8000 ": "✗ collision", " 8001 ": "✗ nothing listens", " 3000 ": "✗ wrong address", " 4567 ": "✗ not reached", " 5432 ": "▲ exposed",
 		" 9999 ": "? (needs root)", " 53/udp ": "systemd-resolved", " 8080 ": "○ wanted", " 80 ": "~ published",
@@ -144,15 +147,17 @@ func TestUnknownIsNotMissing(t *testing.T) {
 func TestDetails(t *testing.T) {
 	t.Parallel()
 	for object, want := range map[string][]string{
-		"8000":    {"could not start: driver failed", "stop who has the port", "python3_11 publishes port 8000 on every address", "Wanted by containers that do not run", "docker-proxy", "10.0.0.2:8000", "/etc/nginx/nginx.conf:2"},
-		"3000":    {"is bound to 10.0.0.1 only", "nginx ai.example.com /git on gw-1 sends traffic here", "gitea"},
-		"5432":    {"PostgreSQL of container db is published on every address", "127.0.0.1 or an inner address"},
-		"4567":    {"connection refused", "Nobody is known to have port 4567 now"},
-		"id-db":   {"app-1 / 5432"},
-		"53/udp":  {"on 127.0.0.53, which only this host reaches", "No proxy whose configuration is known uses it"},
-		"9999":    {"? needs root"},
-		"8080":    {"a container that does not run will ask for it", "old-front (exited)"},
-		"gone it": nil,
+		"8000":             {"could not start: driver failed", "stop who has the port", "python3_11 publishes port 8000 on every address", "Wanted by containers that do not run", "docker-proxy", "10.0.0.2:8000", "/etc/nginx/nginx.conf:3"},
+		"3000":             {"is bound to 10.0.0.1 only", "nginx ai.example.com /git on gw-1 sends traffic here", "gitea"},
+		"5432":             {"PostgreSQL of container db is published on every address", "127.0.0.1 or an inner address"},
+		"4567":             {"connection refused", "Nobody is known to have port 4567 now"},
+		"id-db":            {"app-1 / 5432"},
+		"53/udp":           {"on 127.0.0.53, which only this host reaches", "No proxy whose configuration is known uses it"},
+		"9999":             {"? needs root"},
+		"8080":             {"a container that does not run will ask for it", "old-front (exited)"},
+		"/run/core-1.sock": {"core@1 listens on this socket", "nginx upstream workers on gw-1 sends traffic here", "/etc/nginx/nginx.conf:2"},
+		"/run/core-2.sock": {"nothing listens on it", "Nobody is known to listen on this socket"},
+		"gone it":          nil,
 	} {
 		g := stage(t, ui.OpenMsg{Object: object}, fleetSnap())
 		if want == nil {
@@ -169,7 +174,7 @@ func TestJumps(t *testing.T) {
 	t.Parallel()
 	var got []string
 	for _, k := range []struct{ object, keys string }{
-		{"8000", "c l o t y"}, {"53/udp", "c l t"}, {"3000", "o t"}, {"443", "c o"}, {"8080", "c"},
+		{"8000", "c l o t y"}, {"53/udp", "c l t"}, {"3000", "o t"}, {"443", "c o"}, {"8080", "c"}, {"/run/core-1.sock", "c l o t y"},
 	} {
 		g := stage(t, ui.OpenMsg{Object: k.object}, fleetSnap())
 		g.Keys(strings.Fields(k.keys)...)
@@ -188,12 +193,14 @@ func TestJumps(t *testing.T) {
 		}
 	}
 	want := []string{
-		"8000: containers app-1 id-python3_11", "8000: logs app-1 app-1/container:python3_11", "8000: routes gw-1 /etc/nginx/nginx.conf:2", "8000: trace  http://10.0.0.2:8000/",
+		"8000: containers app-1 id-python3_11", "8000: logs app-1 app-1/container:python3_11", "8000: routes gw-1 /etc/nginx/nginx.conf:3", "8000: trace  http://10.0.0.2:8000/",
 		"sent address to the terminal's clipboard (OSC 52)", "copied 10.0.0.2:8000",
 		"53/udp: services gw-1 systemd-resolved.service", "53/udp: logs gw-1 gw-1/unit:systemd-resolved.service", "port 127.0.0.53:53: only what goes over TCP is traced",
-		"3000: routes gw-1 /etc/nginx/nginx.conf:5", "3000: trace  http://10.0.0.1:3000/",
+		"3000: routes gw-1 /etc/nginx/nginx.conf:6", "3000: trace  http://10.0.0.1:3000/",
 		"port 443: no container has it", "port 443: no proxy whose configuration is known sends traffic here",
 		"8080: containers app-1 id-old-front",
+		"/run/core-1.sock: services gw-1 core@1.service", "/run/core-1.sock: logs gw-1 gw-1/unit:core@1.service", "/run/core-1.sock: routes gw-1 /etc/nginx/nginx.conf:2",
+		"port /run/core-1.sock: only what goes over TCP is traced", "sent address to the terminal's clipboard (OSC 52)", "copied /run/core-1.sock",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

@@ -63,6 +63,7 @@ func TestJudgeUnit(t *testing.T) {
 		{"waits for its restart", hosts.Unit{Active: "activating", Sub: "auto-restart", Restarts: 1}, "restarting", odd},
 		{"again and again", hosts.Unit{Active: "activating", Sub: "auto-restart", Restarts: 40}, "restart storm", broken},
 		{"storm seen while up", hosts.Unit{Active: "active", Sub: "running", Restarts: 9, Counts: []hosts.RestartCount{{At: ago(time.Hour), N: 1}, {At: ago(time.Minute), N: 9}}}, "restart storm", broken},
+		{"a storm that began before we looked", hosts.Unit{Active: "active", Sub: "running", Restarts: 614, Since: ago(2 * time.Second), Counts: []hosts.RestartCount{{At: ago(9 * time.Second), N: 613}, {At: ago(2 * time.Second), N: 614}}}, "restart storm", broken},
 		{"a storm of yesterday", hosts.Unit{Active: "active", Sub: "running", Restarts: 9, Counts: []hosts.RestartCount{{At: ago(26 * time.Hour), N: 1}, {At: ago(25 * time.Hour), N: 9}}}, "running", fine},
 		{"one restart", hosts.Unit{Active: "active", Sub: "running", Restarts: 1, Counts: []hosts.RestartCount{{At: ago(time.Hour)}, {At: ago(time.Minute), N: 1}}}, "running", odd},
 		{"starts", hosts.Unit{Active: "activating", Sub: "start-pre"}, "starting", busy},
@@ -93,6 +94,7 @@ func TestJudgeService(t *testing.T) {
 		{hosts.SwarmService{Mode: "replicated"}, "scaled to 0", fine},
 		{hosts.SwarmService{Mode: "replicated", Wanted: 2, Running: 1, UpdateState: "updating"}, "updating", busy},
 		{hosts.SwarmService{Mode: "replicated", Wanted: 2, UpdateState: "updating"}, "down", broken},
+		{hosts.SwarmService{Mode: "replicated", Wanted: 2, UpdateState: "paused"}, "down", broken},
 		{hosts.SwarmService{Mode: "replicated", Wanted: 2, Running: 2, UpdateState: "paused"}, "update paused", broken},
 		{hosts.SwarmService{Mode: "replicated", Wanted: 2, Running: 2, UpdateState: "rollback_completed"}, "rolled back", odd},
 		{hosts.SwarmService{Mode: "replicated", Wanted: 2, Running: 2, UpdateState: "completed"}, "running", fine},
@@ -110,7 +112,7 @@ func TestTable(t *testing.T) {
 	g.Screen.SetSize(200, 50)
 	g.Has("Services  6 failing, 2 odd, 1 draining", "app-1 / powernode.target  2 failing, 1 odd, 1 draining, 2 up",
 		"app-1 / services  1 failing", "swarm-1 / swarm studio", "gone-1 / services  1 stale  as of 4m ago: host disconnected: no answer within the deadline",
-		"shut-1 / units  systemctl: not permitted (needs systemd)", "draining 00:16", "1/3", "2 failed tasks: no suitable node")
+		"shut-1 / units  systemctl: not permitted (needs systemd)", "draining 00:16", "1/3", "a task cannot be placed")
 	g.HasNot("swarm-9", "systemd-random-seed", "multi-user")
 	g.Keys("a")
 	g.Has("systemd-random-seed", "multi-user.target")

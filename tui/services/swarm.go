@@ -31,14 +31,27 @@ func failedTasks(tasks []hosts.SwarmTask) []hosts.SwarmTask {
 	return out
 }
 
+// taskTrouble is what is wrong with the tasks of a service, by the newest of them.
+func taskTrouble(tasks []hosts.SwarmTask) string {
+	f := failedTasks(tasks)
+	if len(f) == 0 {
+		return ""
+	}
+	last := cmp.Or(f[0].Error, f[0].Message)
+	if f[0].State == "pending" {
+		return "a task cannot be placed: " + last
+	}
+	return ui.Count(len(f), "failed task") + ", the last: " + last
+}
+
 // judgeService decides what a service of a Swarm is called. tasks are its own.
 func judgeService(st *themes.Styles, v *hosts.SwarmService, tasks []hosts.SwarmTask) judged {
 	g := &st.Glyphs
-	why := ""
-	if f := failedTasks(tasks); len(f) > 0 {
-		why = ui.Count(len(f), "failed task") + ": " + cmp.Or(f[0].Error, f[0].Message)
-	}
+	why := taskTrouble(tasks)
 	info := ui.Clean(v.UpdateInfo)
+	if v.Running == 0 && v.Wanted > 0 && !job(v) {
+		return judged{word{"down", g.Bad, themes.Bad}, broken, join(info, why)}
+	}
 	switch v.UpdateState {
 	case "paused":
 		return judged{word{"update paused", g.Bad, themes.Bad}, broken, join(info, why)}
@@ -47,8 +60,6 @@ func judgeService(st *themes.Styles, v *hosts.SwarmService, tasks []hosts.SwarmT
 	}
 	missing := v.Running < v.Wanted && !job(v)
 	switch {
-	case missing && v.Running == 0:
-		return judged{word{"down", g.Bad, themes.Bad}, broken, why}
 	case v.UpdateState == "rollback_started":
 		return judged{word{"rolling back", g.Restarting, themes.Warn}, odd, join(info, why)}
 	case v.UpdateState == "updating":

@@ -53,22 +53,30 @@ const (
 	stormRestarts = 3
 )
 
-// storm reports that a unit is restarted again and again, and how often of late. A unit that waits
-// for its restart and has a high counter storms too, though we have only begun to look.
+// storm reports that a unit is restarted again and again, and how often of late. One with a high
+// counter that waits for its restart, or has just had one, storms too, though we have only begun to
+// look.
 func storm(u *hosts.Unit, now time.Time) (recent int, is bool) {
 	recent = u.RestartsSince(now.Add(-stormWindow))
 	waiting := u.Active == "activating" && u.Sub == "auto-restart"
-	return recent, recent >= stormRestarts || waiting && u.Restarts >= stormRestarts
+	justUp := recent > 0 && !u.Since.IsZero() && now.Sub(u.Since) < time.Minute
+	return recent, recent >= stormRestarts || (waiting || justUp) && u.Restarts >= stormRestarts
+}
+
+// oftenText says how often a unit was restarted.
+func oftenText(u *hosts.Unit, recent int) string {
+	text := "restarted " + ui.Count(u.Restarts, "time")
+	if recent > 0 && recent < u.Restarts {
+		text += ", " + strconv.Itoa(recent) + " in " + ui.Age(stormWindow)
+	}
+	return text
 }
 
 // judgeUnit decides what a unit is called at a moment.
 func judgeUnit(st *themes.Styles, u *hosts.Unit, now time.Time) judged {
 	g := &st.Glyphs
 	recent, storms := storm(u, now)
-	often := "restarted " + strconv.Itoa(recent) + " times in " + ui.Age(stormWindow)
-	if recent == 0 {
-		often = "restarted " + strconv.Itoa(u.Restarts) + " times"
-	}
+	often := oftenText(u, recent)
 	switch u.Active {
 	case "failed":
 		return judgeFailed(st, u)

@@ -103,6 +103,22 @@ func Count(n int, singular string) string {
 	return itoa(n) + " " + singular + "s"
 }
 
+// TaskName is the name of a container without the ID of a Swarm task at its end: "stack_api.1" of
+// "stack_api.1.ba8yq2w6n3mdxk1zv0rt5chpe". Other names stay.
+func TaskName(name string) string {
+	const idLen = 25
+	i := strings.LastIndexByte(name, '.')
+	if i < 1 || len(name)-i-1 != idLen {
+		return name
+	}
+	for _, r := range name[i+1:] {
+		if (r < 'a' || r > 'z') && (r < '0' || r > '9') {
+			return name
+		}
+	}
+	return name[:i]
+}
+
 // Spark draws the last w values, one cell each, between 0 and top; a top of 0 takes the largest
 // value. Values that are not there yet are blank.
 func Spark(st *themes.Styles, values []float64, w int, top float64) string {

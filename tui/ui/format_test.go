@@ -105,3 +105,15 @@ func TestSparkAndGauge(t *testing.T) {
 		}
 	}
 }
+
+func TestTaskName(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"stack_api.1.ba8yq2w6n3mdxk1zv0rt5chpe": "stack_api.1", "stack_api.1": "stack_api.1", "": "",
+		"web.ba8yq2w6n3mdxk1zv0rt5chpE": "web.ba8yq2w6n3mdxk1zv0rt5chpE", ".ba8yq2w6n3mdxk1zv0rt5chpe": ".ba8yq2w6n3mdxk1zv0rt5chpe",
+	} {
+		if got := ui.TaskName(in); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+}
