@@ -286,7 +286,8 @@ func (s *Service) EnvVar(key string) (Env, bool) {
 	return Env{}, false
 }
 
-// Words gives a command or an entrypoint as words; a plain text is cut at blanks, quotes kept together.
+// Words gives a command or an entrypoint as words; a plain text is cut at blanks, quotes kept together,
+// and ends where a shell would begin another command, because compose has no shell.
 func (s *Service) Words(key string) []string {
 	v := s.Root.Get(key)
 	if v == nil {
@@ -311,6 +312,8 @@ func split(s string) []string {
 			b.WriteByte(c)
 		case c == '\'' || c == '"':
 			quote, in = c, true
+		case strings.IndexByte(";&|<>", c) >= 0:
+			i = len(s)
 		case c == ' ' || c == '\t' || c == '\n':
 			if in {
 				out = append(out, b.String())
