@@ -24,7 +24,6 @@ type labelled struct {
 	kind   lint.Kind
 	want   func(label string) []string
 	got    func(fs []checks.Finding) []string
-	least  float64 // precision and recall must not fall below; 0 while the rule is not there
 }
 
 func corpusDir(t *testing.T) string {
@@ -44,7 +43,7 @@ func TestCorpus(t *testing.T) {
 	rows := readTSV(t, filepath.Join(dir, "INDEX.tsv"))
 	byFile := map[string][]checks.Finding{}
 	for _, row := range rows {
-		byFile[row["file"]] = lintCorpus(t, dir, row["file"], "")
+		byFile[row["file"]] = lintCorpus(t, dir, row["file"], "", catalog.All())
 	}
 	var report strings.Builder
 	fmt.Fprintf(&report, "%-22s %6s %6s %6s %9s %9s\n", "label", "agree", "extra", "missed", "precision", "recall")
@@ -58,17 +57,20 @@ func TestCorpus(t *testing.T) {
 			notes = append(notes, s.add(l.column+" "+row["file"], l.want(row[l.column]), l.got(byFile[row["file"]]), row["why"])...)
 		}
 		s.line(&report, l.column)
-		if l.least > 0 && (s.precision() < l.least || s.recall() < l.least) {
-			t.Errorf("%s: precision %.2f, recall %.2f, want %.2f of both", l.column, s.precision(), s.recall(), l.least)
+		if s.precision() < wanted || s.recall() < wanted {
+			t.Errorf("%s: precision %.3f, recall %.3f, want %.2f of both", l.column, s.precision(), s.recall(), wanted)
 		}
 	}
 	pairs, pairNotes := scorePairs(t, dir, rows)
 	pairs.line(&report, "compose-port-pairs")
-	if pairs.precision() < 0.95 || pairs.recall() < 0.95 {
-		t.Errorf("port pairs: precision %.2f, recall %.2f", pairs.precision(), pairs.recall())
+	if pairs.precision() < wanted || pairs.recall() < wanted {
+		t.Errorf("port pairs: precision %.3f, recall %.3f, want %.2f of both", pairs.precision(), pairs.recall(), wanted)
 	}
 	t.Logf("\n%s\ndisagreements:\n%s", report.String(), strings.Join(append(notes, pairNotes...), "\n"))
 }
+
+// wanted is the least precision and recall of every label.
+const wanted = 0.95
 
 // score counts items.
 type score struct{ agree, extra, missed int }
@@ -91,8 +93,13 @@ func (s *score) line(b *strings.Builder, name string) {
 func (s *score) add(where string, want, got []string, why string) []string {
 	var notes []string
 	for _, w := range want {
-		if slices.Contains(got, w) {
+		// A label that is ambiguous says what else may be accepted.
+		other := slices.IndexFunc(got, func(g string) bool { return !slices.Contains(want, g) && strings.Contains(why, "accept "+g) })
+		if slices.Contains(got, w) || other >= 0 {
 			s.agree++
+			if other >= 0 {
+				got = slices.Delete(slices.Clone(got), other, other+1)
+			}
 			continue
 		}
 		s.missed++
@@ -126,7 +133,7 @@ func readTSV(t *testing.T, file string) []map[string]string {
 	return out
 }
 
-func lintCorpus(t *testing.T, dir, file, live string) []checks.Finding {
+func lintCorpus(t *testing.T, dir, file, live string, list []checks.Check) []checks.Finding {
 	t.Helper()
 	a := &app{}
 	o := lint.Options{Now: time.Unix(0, 0), Env: dotEnv, Include: findInclude}
@@ -139,7 +146,7 @@ func lintCorpus(t *testing.T, dir, file, live string) []checks.Finding {
 			t.Logf("%s: %s", file, k.Error)
 		}
 	}
-	return checks.Run(w, catalog.All(), checks.Options{}).Shown()
+	return checks.Run(w, list, checks.Options{}).Shown()
 }
 
 // scorePairs deploys each compose file while each earlier one is live.
@@ -156,6 +163,7 @@ func scorePairs(t *testing.T, dir string, rows []map[string]string) (score, []st
 		}
 	}
 	slices.Sort(files)
+	list, _ := catalog.Select(catalog.All(), "port-collision-deploy")
 	var s score
 	var notes []string
 	for i, deploy := range files {
@@ -166,8 +174,8 @@ func scorePairs(t *testing.T, dir string, rows []map[string]string) (score, []st
 					want = add(want, port)
 				}
 			}
-			for _, f := range lintCorpus(t, dir, "compose/"+deploy, live) {
-				if port, _, ok := strings.Cut(f.Key, " live "); ok && f.Check == "port-collision-deploy" {
+			for _, f := range lintCorpus(t, dir, "compose/"+deploy, live, list) {
+				if port, _, ok := strings.Cut(f.Key, " live "); ok {
 					got = add(got, port)
 				}
 			}

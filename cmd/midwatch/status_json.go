@@ -34,6 +34,23 @@ midwatch status --json
 
 With --watch one such document follows another.
 
+midwatch check --json
+
+  at
+  findings[]   check, severity (critical, error, warning, info), title, host, object, file, line,
+               evidence[]{source, text}, why, fix, verify, status (finding, or unknown with the reason
+               as its title)
+  checks[]     how often each check answered findings, ok, unknown, skipped, muted
+  muted[]      findings with reason and until
+  new[], gone[]  findings that came and went since the capture of --since; null without it
+
+midwatch check --list --json  [{id, title, severity, area, on, diagnoses[]}]
+
+midwatch lint --json
+
+  files[]      path, kind (nginx, compose, envoy, or "" when it is neither), error
+  findings[]   as above
+
 midwatch logs --json
 
   One object a line: time, host, kind (container, unit, journal, file), name, source, level, stderr, text.
