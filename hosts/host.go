@@ -13,6 +13,8 @@ type Host struct {
 	Environment string // "production", "staging", …; "" when the inventory does not say
 	Production  bool   // actions ask for the host's name to be typed
 	Maintenance string // the operator's reason while the host is paused; "" otherwise
+	// Refresh is how often the host is asked; 0 is as usual.
+	Refresh time.Duration `json:",omitempty"`
 }
 
 // Kind says how a host is reached.

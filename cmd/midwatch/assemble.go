@@ -155,9 +155,13 @@ func tlsConfig(e inventory.Docker) (*tls.Config, error) {
 
 // member is the node as the fleet watches it.
 func (n *node) member(inv *inventory.Inventory, d dialing, now func() time.Time) fleet.Member {
-	m := fleet.Member{Host: n.host.Host, Link: n.link, Bell: n.bell, DockerAbsent: n.absent}
+	every := n.host.Intervals
+	m := fleet.Member{
+		Host: n.host.Host, Link: n.link, Bell: n.bell, DockerAbsent: n.absent,
+		Pace: fleet.Pace{Every: every.Refresh, Slow: every.Slow, Stats: every.Stats},
+	}
 	if n.host.Kind != hosts.KindDocker {
-		m.Conn = n.link
+		m.Conn, m.Sections = n.link, n.sections(inv)
 	}
 	if n.docker != nil {
 		m.Docker = fleet.Engine(n.docker)

@@ -18,7 +18,9 @@ func (n *node) collectors(inv *inventory.Inventory, here endpoint.Dial, now func
 	h, name := n.host, n.host.Name
 	var out []fleet.Collector
 	add := func(r endpoint.Reader, watch hosts.Topic, offline bool) {
-		out = append(out, fleet.Endpoint(r, watch, 3, offline))
+		c := fleet.Endpoint(r, watch, 3, offline)
+		c.Fixed = r.ID == endpoint.CollectProbe // the inventory says how often
+		out = append(out, c)
 	}
 	there := endpoint.Dial(n.link.Dial)
 	if h.Kind != hosts.KindDocker {
@@ -32,11 +34,15 @@ func (n *node) collectors(inv *inventory.Inventory, here endpoint.Dial, now func
 			add(endpoint.Envoy(name, there, targets, now), hosts.TopicRoutes, false)
 		}
 		if n.docker != nil || len(h.Traefik) > 0 {
-			api := ""
+			var target endpoint.TraefikTarget
 			if len(h.Traefik) > 0 {
-				api = h.Traefik[0].API
+				t := &h.Traefik[0]
+				target = endpoint.TraefikTarget{
+					API: t.API, Container: t.Container, User: t.User, InsecureTLS: t.InsecureTLS,
+					Password: secretOf(t.Password, "password of Traefik on "+name),
+				}
 			}
-			add(endpoint.Traefik(name, there, api, now), hosts.TopicRoutes, false)
+			add(endpoint.Traefik(name, there, target, now), hosts.TopicRoutes, false)
 		}
 	}
 	if n.docker != nil {

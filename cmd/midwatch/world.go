@@ -95,23 +95,12 @@ func (a *app) open(ctx context.Context, inv *inventory.Inventory, o opening) (*w
 	if err := errors.Join(errs...); err != nil {
 		return nil, errors.Join(&exitError{exitUsage, err}, w.Close())
 	}
-	w.live = fleet.New(fleet.Params{Members: members, Now: a.now, Logger: a.log, Every: refresh(inv), Jitter: rand.Float64, Last: o.last})
+	w.live = fleet.New(fleet.Params{Members: members, Now: a.now, Logger: a.log, Jitter: rand.Float64, Last: o.last})
 	w.Fleet = w.live
 	if o.watch {
 		w.work.Go(func() { _ = w.live.Run(ctx) })
 	}
 	return w, nil
-}
-
-// refresh is the pace of the fleet: the shortest that a host asks for.
-func refresh(inv *inventory.Inventory) time.Duration {
-	every := time.Duration(0)
-	for i := range inv.Hosts {
-		if d := inv.Hosts[i].Intervals.Refresh; every == 0 || d < every {
-			every = d
-		}
-	}
-	return every
 }
 
 // Close ends everything the world started and waits for it.

@@ -11,18 +11,21 @@ import (
 )
 
 // nginxSection reads the configuration of the host's own nginx as nginx itself resolves it.
-func nginxSection() Section {
+func nginxSection() Section { return NginxSection("nginx", "") }
+
+// NginxSection is the section of an nginx that is not found by its name, or that runs with another
+// configuration than the one it was built for; config "" is that one.
+func NginxSection(binary, config string) Section {
+	run, source := quote(binary), binary+" -T"
+	if config != "" {
+		run, source = run+" -c "+quote(config), source+" -c "+config
+	}
+	script := strings.NewReplacer("@binary", quote(binary), "@nginx", run).Replace(nginxScript)
 	return Section{
-		ID: "nginx", Title: "configuration of nginx", Source: "nginx -T",
+		ID: "nginx", Title: "configuration of nginx", Source: source,
 		Needs: needsRoot, Root: RootHelps,
-		Script: `command -v nginx >/dev/null 2>&1 || { echo 'mw-absent nginx is not installed'; exit 0; }
-n=$(nginx -t 2>&1); r=$?
-[ "$r" = 0 ] || { printf '%s\n' "$n" >&2; exit "$r"; }
-printf 'mw-version %s\n' "$(nginx -v 2>&1 | head -n 1)"
-printf '%s\n' "$n" | sed 's/^/mw-note /'
-echo mw-config
-nginx -T 2>/dev/null`,
-		Limit: 10 * time.Second, Every: 5 * time.Minute, Max: 16 << 20, Watch: hosts.TopicRoutes, Faster: 10,
+		Script: script,
+		Limit:  10 * time.Second, Every: 5 * time.Minute, Max: 16 << 20, Watch: hosts.TopicRoutes, Faster: 10,
 		Redact: redactNginx,
 		Fill:   fillNginx,
 		Fail:   failNginx,
@@ -48,6 +51,15 @@ func failNginx(f *hosts.HostFacts, ev hosts.Evidence) {
 	}
 	f.Nginx.Value = list
 }
+
+// nginxScript asks @binary, or @nginx, which has its arguments with it.
+const nginxScript = `command -v @binary >/dev/null 2>&1 || { echo 'mw-absent nginx is not installed'; exit 0; }
+n=$(@nginx -t 2>&1); r=$?
+[ "$r" = 0 ] || { printf '%s\n' "$n" >&2; exit "$r"; }
+printf 'mw-version %s\n' "$(@binary -v 2>&1 | head -n 1)"
+printf '%s\n' "$n" | sed 's/^/mw-note /'
+echo mw-config
+@nginx -T 2>/dev/null`
 
 // fillNginx replaces the host's own nginx and leaves those in containers, which come another way.
 func fillNginx(f *hosts.HostFacts, ev hosts.Evidence) error {

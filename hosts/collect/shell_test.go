@@ -312,3 +312,32 @@ func TestRunCompose(t *testing.T) {
 		}
 	}
 }
+
+// An nginx of another name with another configuration is asked as the inventory says.
+func TestNginxOfAnotherName(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	binary := filepath.Join(dir, "it's nginx")
+	fake := `#!/bin/sh
+case "$*" in
+-v) echo 'nginx version: nginx/1.22.1' >&2;;
+"-c /etc/own conf -t") echo "test is successful" >&2;;
+"-c /etc/own conf -T") echo '# configuration file /etc/own conf:'; echo 'events {} http { server { listen 8123; } }';;
+*) echo "asked $*" >&2; exit 9;;
+esac
+`
+	if err := os.WriteFile(binary, []byte(fake), 0o700); err != nil { //nolint:gosec // it is a program
+		t.Fatal(err)
+	}
+	for name, sh := range shells(t) {
+		got, err := run(t, sh, []Section{NginxSection(binary, "/etc/own conf")})
+		if err != nil || len(got) != 1 {
+			t.Fatalf("%s: %v, %d answers", name, err, len(got))
+		}
+		f := &hosts.HostFacts{}
+		got[0].Section.Apply(f, got[0].Evidence)
+		if n := f.Nginx.Value; len(n) != 1 || n[0].Config == nil || !strings.Contains(n[0].Version, "1.22.1") {
+			t.Errorf("%s: %+v of %s", name, f.Nginx, got[0].Evidence.Data)
+		}
+	}
+}

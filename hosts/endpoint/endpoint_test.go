@@ -73,16 +73,16 @@ func TestTraefik(t *testing.T) {
 		{Name: "traefik", State: "running", Image: "traefik:v3", Command: []string{"traefik", "--entrypoints.websecure.address=:443"}},
 	}, "", time.Now())}
 	f := &hosts.HostFacts{}
-	Apply(f, Traefik("h", direct, "http://"+addr, time.Now).Read(t.Context(), labelled))
+	Apply(f, Traefik("h", direct, TraefikTarget{API: "http://" + addr}, time.Now).Read(t.Context(), labelled))
 	if tr := f.Traefik.Value; len(tr) != 1 || tr[0].From != "api http://"+addr || tr[0].Version != "3.1.0" || len(tr[0].Routers) != 1 {
 		t.Errorf("%+v", f.Traefik)
 	}
-	Apply(f, Traefik("h", direct, "http://127.0.0.1:1", time.Now).Read(t.Context(), labelled))
+	Apply(f, Traefik("h", direct, TraefikTarget{API: "http://127.0.0.1:1"}, time.Now).Read(t.Context(), labelled))
 	tr := f.Traefik.Value[0]
 	if tr.From != "labels" || !strings.Contains(tr.Error, "refused") || tr.Routers[0].Name != "w@docker" || tr.Services[0].Port != 3000 || tr.EntryPoints[0].Name != "websecure" {
 		t.Errorf("%+v", tr)
 	}
-	Apply(f, Traefik("h", direct, "", time.Now).Read(t.Context(), &hosts.HostFacts{}))
+	Apply(f, Traefik("h", direct, TraefikTarget{}, time.Now).Read(t.Context(), &hosts.HostFacts{}))
 	if len(f.Traefik.Value) != 0 || !f.Traefik.Known() {
 		t.Errorf("a host without Traefik has none: %+v", f.Traefik)
 	}
@@ -237,4 +237,49 @@ func FuzzApply(f *testing.F) {
 	f.Fuzz(func(_ *testing.T, id string, data []byte) {
 		Apply(&hosts.HostFacts{}, hosts.Evidence{Collector: id, Data: data})
 	})
+}
+
+// A Traefik whose API wants a user and has a certificate of its own, in a container with another name.
+func TestTraefikBehindALogin(t *testing.T) {
+	t.Parallel()
+	srv := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if user, word, _ := r.BasicAuth(); user != "admin" || word != "hunter22" {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		if strings.HasSuffix(r.URL.Path, "entrypoints") {
+			fmt.Fprint(w, `[]`)
+			return
+		}
+		fmt.Fprint(w, `{}`)
+	}))
+	defer srv.Close()
+	facts := &hosts.HostFacts{Containers: hosts.Read([]hosts.Container{
+		{Name: "edge", State: "running", Image: "registry.test/proxy:1", Command: []string{"--entrypoints.web.address=:80"}},
+	}, "", time.Now())}
+	ask := func(target TraefikTarget) hosts.Traefik {
+		f := &hosts.HostFacts{}
+		target.API, target.Container = srv.URL, "edge"
+		ev := Traefik("h", direct, target, time.Now).Read(t.Context(), facts)
+		if strings.Contains(string(ev.Data), "hunter22") {
+			t.Error("the password is in the evidence")
+		}
+		if !Apply(f, ev) || len(f.Traefik.Value) != 1 {
+			t.Fatalf("%+v", f.Traefik)
+		}
+		return f.Traefik.Value[0]
+	}
+	if tr := ask(TraefikTarget{User: "admin", Password: secret("hunter22"), InsecureTLS: true}); tr.Error != "" || !strings.HasPrefix(tr.From, "api ") {
+		t.Errorf("with both: %+v", tr)
+	}
+	if tr := ask(TraefikTarget{User: "admin", Password: secret("hunter22")}); !strings.Contains(tr.Error, "certificate") {
+		t.Errorf("with a certificate nobody signed: %+v", tr)
+	}
+	if tr := ask(TraefikTarget{InsecureTLS: true}); !strings.Contains(tr.Error, "401") {
+		t.Errorf("without the user: %+v", tr)
+	}
+	refused := func(context.Context) (hosts.Secret, error) { return hosts.Secret{}, errors.New("no such variable") }
+	if tr := ask(TraefikTarget{User: "admin", Password: refused}); !strings.Contains(tr.Error, "no such variable") {
+		t.Errorf("without the password: %+v", tr)
+	}
 }

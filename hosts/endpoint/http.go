@@ -3,9 +3,11 @@ package endpoint
 import (
 	"context"
 	"crypto/tls"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
+	"midwatch/hosts"
 	"net"
 	"net/http"
 	"net/url"
@@ -30,6 +32,22 @@ func client(dial Dial, tlsConf *tls.Config) *http.Client {
 			MaxResponseHeaderBytes: 1 << 20,
 		},
 	}
+}
+
+// basic is the header of basic authentication; nil without a user.
+func basic(ctx context.Context, user string, password func(context.Context) (hosts.Secret, error)) (map[string]string, error) {
+	if user == "" {
+		return nil, nil //nolint:nilnil // no header is none
+	}
+	var secret hosts.Secret
+	if password != nil {
+		var err error
+		if secret, err = password(ctx); err != nil {
+			return nil, err
+		}
+	}
+	word := base64.StdEncoding.EncodeToString([]byte(user + ":" + secret.Reveal()))
+	return map[string]string{"Authorization": "Basic " + word}, nil
 }
 
 // get fetches one page of an API.

@@ -2,6 +2,7 @@ package endpoint
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"path"
@@ -24,16 +25,26 @@ type traefikRaw struct {
 	Command     []string           `json:"command,omitempty"`
 }
 
+// TraefikTarget says where a Traefik's API is and what it wants to see; all of it may be empty.
+type TraefikTarget struct {
+	API       string // URL
+	Container string // name; "" is one that runs an image of Traefik
+	User      string // of basic authentication; "" for none
+	Password  func(context.Context) (hosts.Secret, error)
+	// InsecureTLS takes any certificate; the answer says so.
+	InsecureTLS bool
+}
+
 // Traefik reads the API that is configured, or that a Traefik container serves on port 8080, and
 // the labels that Traefik would read, which are all there is when the API is closed.
-func Traefik(host string, dial Dial, api string, now func() time.Time) Reader {
+func Traefik(host string, dial Dial, target TraefikTarget, now func() time.Time) Reader {
 	r := Reader{ID: CollectTraefik, Source: "GET /api/rawdata, /api/entrypoints of Traefik; labels traefik.* of containers", Every: 15 * time.Second, Ready: byContainers}
 	r.Read = func(ctx context.Context, h *hosts.HostFacts) hosts.Evidence {
 		at := now()
 		raw, found := traefikObjects(h), false
-		base := api
+		base := target.API
 		for _, c := range h.Containers.Value {
-			if c.State == "running" && isTraefik(c) {
+			if c.State == "running" && (isTraefik(c) || target.Container != "" && c.Name == target.Container) {
 				found = true
 				raw.Command = c.Command
 				if ip := addressOf(c); base == "" && ip != "" {
@@ -46,7 +57,7 @@ func Traefik(host string, dial Dial, api string, now func() time.Time) Reader {
 		}
 		if base != "" {
 			raw.API = base
-			raw.ask(ctx, dial)
+			raw.ask(ctx, dial, target)
 		}
 		return evidence(host, r.ID, r.Source, at, since(now, at), []traefikRaw{raw}, nil)
 	}
@@ -58,11 +69,20 @@ func isTraefik(c hosts.Container) bool {
 	return name == "traefik"
 }
 
-func (raw *traefikRaw) ask(ctx context.Context, dial Dial) {
-	c := client(dial, nil)
+func (raw *traefikRaw) ask(ctx context.Context, dial Dial, target TraefikTarget) {
+	var conf *tls.Config
+	if target.InsecureTLS {
+		conf = &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12} //nolint:gosec // the inventory asks for it by name
+	}
+	header, err := basic(ctx, target.User, target.Password)
+	if err != nil {
+		raw.Error = hosts.Clean(fmt.Sprintf("api %s: %v", raw.API, err))
+		return
+	}
+	c := client(dial, conf)
 	defer c.CloseIdleConnections()
 	page := func(p string) json.RawMessage {
-		body, err := get(ctx, c, strings.TrimSuffix(raw.API, "/")+p, nil)
+		body, err := get(ctx, c, strings.TrimSuffix(raw.API, "/")+p, header)
 		if err == nil {
 			body, err = redact.JSON(body)
 		}

@@ -237,7 +237,7 @@ func (m *member) statsDone(got map[string]hosts.Stats, err error) {
 	took := now.Sub(m.stats.since)
 	m.stats.done(now, err, 0)
 	if err == nil { // sampling is slow by nature: it waits for the second of two samples
-		m.stats.next = now.Add(max(statsPeriod-took, took))
+		m.stats.next = now.Add(max(m.Pace.Stats-took, took))
 	}
 	m.dirty = true
 	if err != nil {
@@ -317,7 +317,7 @@ func (m *member) streamEnd(err error) {
 		s.fails = 0
 	}
 	s.fails++
-	s.retry = at.Add(m.spread(backoff(s.fails)))
+	s.retry = at.Add(m.jitter(backoff(s.fails)))
 	if wasOpen {
 		m.list.soon() // is the engine still there?
 	}

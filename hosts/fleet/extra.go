@@ -23,7 +23,7 @@ func (m *member) readExtra(i int, now time.Time) time.Time {
 	}
 	ok, at := r.due(now)
 	if d := c.Faster; d > 1 && !r.busy && m.f.watched(c.Watch) {
-		soon := r.since.Add(m.spread(c.Every / time.Duration(d)))
+		soon := r.since.Add(m.period(c) / time.Duration(d))
 		if r.fails == 0 && soon.Before(at) {
 			at = soon
 		}
@@ -37,10 +37,18 @@ func (m *member) readExtra(i int, now time.Time) time.Time {
 		got := c.Collect(ctx, &known)
 		return func() { m.extraDone(i, got) }
 	}, func(err error) {
-		m.extra[i].done(m.f.p.Now(), err, m.spread(c.Every))
+		m.extra[i].done(m.f.p.Now(), err, m.period(c))
 		m.extraFailed(c, err, m.f.p.Now())
 	})
 	return r.since.Add(r.late + lateGrace)
+}
+
+// period is the time between two questions of a collector.
+func (m *member) period(c Collector) time.Duration {
+	if c.Fixed {
+		return m.jitter(c.Every)
+	}
+	return m.spread(c.Every)
 }
 
 // extraDone takes what a collector found.
@@ -57,7 +65,7 @@ func (m *member) extraDone(i int, got []hosts.Evidence) {
 		r.next = time.Time{}
 		return
 	}
-	r.done(now, bad, m.spread(c.Every))
+	r.done(now, bad, m.period(c))
 	m.mu.Lock()
 	m.gathered[c.ID] = got
 	m.mu.Unlock()

@@ -25,9 +25,6 @@ func New(p Params) *Fleet {
 	if p.Now == nil || p.Logger == nil {
 		panic("fleet: a Fleet needs a clock and a logger")
 	}
-	if p.Every <= 0 {
-		p.Every = basePeriod
-	}
 	if p.Jitter == nil {
 		p.Jitter = func() float64 { return 0.5 }
 	}
@@ -113,9 +110,6 @@ func (f *Fleet) Watch(topic hosts.Topic) (release func()) {
 		})
 	}
 }
-
-// pace is how much longer than usual the periods are.
-func (f *Fleet) pace() float64 { return float64(f.p.Every) / float64(basePeriod) }
 
 func (f *Fleet) watched(topic hosts.Topic) bool { return f.topics[topic].Load() > 0 }
 

@@ -467,3 +467,46 @@ func TestRootIsAskedSeldom(t *testing.T) {
 		}
 	})
 }
+
+// Each host has a pace of its own, and what rarely moves another one; a collector whose period is meant
+// as it stands keeps it.
+func TestPace(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var probes, images atomic.Int32
+		count := func(n *atomic.Int32, every time.Duration, fixed bool) Collector {
+			return Collector{
+				ID: fmt.Sprint(every), Title: "counted", Every: every, Fixed: fixed,
+				Collect: func(context.Context, *hosts.HostFacts) []hosts.Evidence {
+					n.Add(1)
+					return nil
+				},
+				Apply: func(*hosts.HostFacts, hosts.Evidence) error { return nil },
+			}
+		}
+		usual, slow := newHost("usual", 0), newHost("slow", 0)
+		start(t, Member{Conn: usual}, Member{
+			Conn: slow, Pace: Pace{Every: 50 * time.Second, Slow: 10 * time.Minute},
+			Collectors: []Collector{count(&probes, 30*time.Second, true), count(&images, time.Minute, false)},
+		})
+		<-time.After(20*time.Minute + 30*time.Second)
+		if often, rarely := usual.batches.Load(), slow.batches.Load(); often < 200 || rarely > 40 || rarely < 20 {
+			t.Errorf("%d batches of one host and %d of one that is to be asked a tenth as often", often, rarely)
+		}
+		if p, i := probes.Load(), images.Load(); p < 38 || p > 45 || i != 3 {
+			t.Errorf("%d probes that are meant every half minute, %d lists that are meant every ten minutes", p, i)
+		}
+	})
+}
+
+// A section of a host's own stands in the place of the common one with its ID.
+func TestOwnSections(t *testing.T) {
+	t.Parallel()
+	own := sections([]collect.Section{{ID: "nginx", Title: "mine"}, {ID: "agent.x", Title: "new"}})
+	if n := len(collect.All()) + 1; len(own) != n {
+		t.Errorf("%d sections, want %d", len(own), n)
+	}
+	if i := slices.IndexFunc(own, func(s collect.Section) bool { return s.ID == "nginx" }); own[i].Title != "mine" {
+		t.Errorf("nginx is read by %q", own[i].Title)
+	}
+}

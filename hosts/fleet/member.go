@@ -53,7 +53,7 @@ type member struct {
 func newMember(f *Fleet, i int, from Member, facts hosts.HostFacts) *member {
 	m := &member{
 		Member: from, f: f, index: i, facts: facts, wanted: from.Host.Maintenance,
-		sections: append(collect.All(), from.Sections...),
+		sections: sections(from.Sections),
 		results:  make(chan func()), kick: make(chan struct{}, 1),
 		deployed: history.Images{},
 		evidence: map[string]hosts.Evidence{}, gathered: map[string][]hosts.Evidence{},
@@ -63,6 +63,7 @@ func newMember(f *Fleet, i int, from Member, facts hosts.HostFacts) *member {
 		images: read{what: "list of images", late: dockerLate},
 		stats:  read{what: "samples of containers", late: statsLate},
 	}
+	m.Pace = from.Pace.withDefaults()
 	if d, ok := from.Docker.(interface{ Collectors() []Collector }); ok {
 		m.Collectors = append(slices.Clone(m.Collectors), d.Collectors()...)
 	}
@@ -77,6 +78,19 @@ func newMember(f *Fleet, i int, from Member, facts hosts.HostFacts) *member {
 		m.runner = collect.NewRunner(collect.Params{Host: m.Host.Name, Conn: m.Conn, Now: f.p.Now})
 	}
 	return m
+}
+
+// sections are those of every host with a host's own.
+func sections(own []collect.Section) []collect.Section {
+	out := collect.All()
+	for _, s := range own {
+		if i := slices.IndexFunc(out, func(o collect.Section) bool { return o.ID == s.ID }); i >= 0 {
+			out[i] = s
+			continue
+		}
+		out = append(out, s)
+	}
+	return out
 }
 
 // order changes what is behind mu and has the supervisor look at it.

@@ -23,10 +23,45 @@ type Member struct {
 	// DockerAbsent says that it is no fault when no engine answers at all: the inventory did not
 	// name one, it was only tried.
 	DockerAbsent bool
-	// Sections are read from the shell of this host beside those of collect.All.
+	// Sections are read from the shell of this host beside those of collect.All; one with the ID of one of
+	// those stands in its place.
 	Sections []collect.Section
 	// Collectors are asked for what neither a shell nor the basic lists of an engine tell.
 	Collectors []Collector
+	// Pace is how often this host is asked.
+	Pace Pace
+}
+
+// Pace says how often a host is asked; what is zero is as usual.
+type Pace struct {
+	// Every is the time between two looks at the load, 5 s; everything else that is read more often than
+	// once a minute keeps its proportion to it.
+	Every time.Duration
+	// Slow is the same for the rest, images and files of configuration: what is read once a minute.
+	Slow time.Duration
+	// Stats is the time between two samples of the containers while somebody looks, 2 s.
+	Stats time.Duration
+}
+
+func (p Pace) withDefaults() Pace {
+	if p.Every <= 0 {
+		p.Every = basePeriod
+	}
+	if p.Slow <= 0 {
+		p.Slow = slowPeriod
+	}
+	if p.Stats <= 0 {
+		p.Stats = statsPeriod
+	}
+	return p
+}
+
+// scale is a usual period at this pace.
+func (p Pace) scale(d time.Duration) time.Duration {
+	if d >= slowPeriod {
+		return time.Duration(float64(d) * float64(p.Slow) / float64(slowPeriod))
+	}
+	return time.Duration(float64(d) * float64(p.Every) / float64(basePeriod))
 }
 
 // Collector is a source of facts of its own: an admin interface, a probe, an API. One of a host is
@@ -35,6 +70,7 @@ type Collector struct {
 	ID    string // "envoy.edge"; unique for the host
 	Title string // "admin interface of envoy", for people
 	Every time.Duration
+	Fixed bool // Every is meant as it stands, whatever the pace of the host
 	// While Watch is looked at, it is asked Faster times as often; 0 means no difference.
 	Watch  hosts.Topic
 	Faster int
@@ -98,9 +134,6 @@ type Params struct {
 	Members []Member
 	Now     func() time.Time
 	Logger  *slog.Logger
-	// Every is the time between two looks at a host's load; the other periods keep their proportion
-	// to it. 0 means 5 s.
-	Every time.Duration
 	// Jitter returns numbers in [0,1) that spread the periods; nil spreads none.
 	Jitter func() float64
 	// Last is what was known when midwatch ended the last time: shown at once, marked as stale,
@@ -111,6 +144,7 @@ type Params struct {
 // Periods that are not those of a collect.Section, at the usual pace.
 const (
 	basePeriod    = 5 * time.Second
+	slowPeriod    = time.Minute
 	listPeriod    = 30 * time.Second // containers, while events tell what happens in between
 	blindPeriod   = 10 * time.Second // containers, without events
 	watchedPeriod = 3 * time.Second  // containers, without events, when looked at

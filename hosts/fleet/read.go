@@ -99,7 +99,10 @@ func (m *member) interrupted(err error) bool {
 	return err != nil && (m.paused != "" || !m.reachable() || (errors.Is(err, context.Canceled) && m.live.Err() != nil))
 }
 
-// spread is a period at the fleet's pace, with a jitter of a tenth in both directions.
-func (m *member) spread(d time.Duration) time.Duration {
-	return time.Duration(float64(d) * m.f.pace() * (0.9 + 0.2*m.f.p.Jitter()))
+// spread is a period at the host's pace, with a jitter.
+func (m *member) spread(d time.Duration) time.Duration { return m.jitter(m.Pace.scale(d)) }
+
+// jitter makes d up to a tenth longer or shorter.
+func (m *member) jitter(d time.Duration) time.Duration {
+	return time.Duration(float64(d) * (0.9 + 0.2*m.f.p.Jitter()))
 }

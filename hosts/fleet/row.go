@@ -150,7 +150,8 @@ func Problems(h *hosts.HostFacts, now time.Time) []Problem {
 	case hosts.StateDisconnected, hosts.StateError:
 		add(KindHost, SeverityCritical, "", strings.TrimSuffix(h.Link.State.String()+": "+h.Link.Reason, ": "))
 	case hosts.StateConnected:
-		if age := now.Sub(h.Latest); !h.Latest.IsZero() && age > StaleAfter {
+		// One that is to be asked rarely is not stale until it was left out twice.
+		if age := now.Sub(h.Latest); !h.Latest.IsZero() && age > max(StaleAfter, 3*h.Host.Refresh) {
 			add(KindStale, SeverityWarning, "", "nothing new for "+age.Round(time.Second).String())
 		}
 	}

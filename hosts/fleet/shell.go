@@ -44,7 +44,7 @@ func (m *member) readShell(now time.Time) time.Time {
 	}
 	due := m.scripted(m.due(now, fast), now)
 	if len(due) == 0 {
-		return now.Add(m.f.p.Every)
+		return now.Add(m.Pace.Every)
 	}
 	m.send(r, now, func(ctx context.Context) func() {
 		err := m.runner.Run(ctx, due, func(a collect.Answer) {
@@ -58,12 +58,12 @@ func (m *member) readShell(now time.Time) time.Time {
 // due returns what is to be read now. What would be due in a moment rides along: one batch is cheaper
 // than two. What wants root rides along from farther away: every sudo is a line in the host's log.
 func (m *member) due(now time.Time, fast map[string]int) []collect.Section {
-	due := m.schedule.Due(now, m.f.p.Every*11/10, m.sections, fast)
+	due := m.schedule.Due(now, m.Pace.Every*11/10, m.sections, fast)
 	root := func(s collect.Section) bool { return s.Root != collect.RootNever }
 	if !slices.ContainsFunc(due, root) {
 		return due
 	}
-	for _, s := range m.schedule.Due(now, m.f.p.Every*rideAlong, m.sections, fast) {
+	for _, s := range m.schedule.Due(now, m.Pace.Every*rideAlong, m.sections, fast) {
 		if root(s) && !slices.ContainsFunc(due, func(d collect.Section) bool { return d.ID == s.ID }) {
 			due = append(due, s)
 		}
@@ -79,7 +79,7 @@ func (m *member) scripted(due []collect.Section, now time.Time) []collect.Sectio
 		if s.Make != nil {
 			if s.Script = s.Make(&m.facts); s.Script == "" {
 				later := s
-				later.Every = m.f.p.Every
+				later.Every = m.Pace.Every
 				m.schedule.Done(later, now, 0, false)
 				continue
 			}
@@ -105,7 +105,7 @@ func (m *member) shellDone(err error) {
 		return
 	}
 	m.failShell(err, now)
-	m.shell.next = now.Add(m.spread(backoff(m.shell.fails)))
+	m.shell.next = now.Add(m.jitter(backoff(m.shell.fails)))
 }
 
 // failShell marks the shell's parts, for sections that never got as far as an answer.

@@ -26,6 +26,7 @@ func (p *parser) settings(t *table, h *Host) {
 	}
 	h.Maintenance = t.str("maintenance", "disk is being replaced, back on Friday")
 	h.Timeouts, h.Intervals = timeouts(t), intervals(t)
+	h.Refresh = h.Intervals.Refresh
 	p.ssh(t, &h.SSH)
 	p.sudo(t, &h.Sudo)
 	p.docker(t, &h.Docker)
