@@ -146,16 +146,19 @@ type Eval struct {
 	cases func(w *World) []Case
 }
 
-// On names what the check is asked about: nginx, compose, envoy, host or fleet.
+// On names what the check is asked about: nginx, compose, envoy, host, fleet, or several with "and".
 func (e Eval) On() string { return e.on }
 
 // Reads lists the parts of a host that the check wants: its needs, and what its subject comes from.
 func (c *Check) Reads() []Need {
+	out := append([]Need{}, c.Needs...)
 	from := map[string]Need{"nginx": NeedNginx, "compose": NeedCompose, "envoy": NeedEnvoy}
-	if n, ok := from[c.Eval.on]; ok {
-		return append([]Need{n}, c.Needs...)
+	for on := range strings.SplitSeq(c.Eval.on, " and ") {
+		if n, ok := from[on]; ok {
+			out = append(out, n)
+		}
 	}
-	return c.Needs
+	return out
 }
 
 // Case is a question about one subject, ready to be asked.
@@ -247,6 +250,22 @@ func AnyOf(evals ...Eval) Eval {
 		}
 		return out
 	}}
+}
+
+// Join asks several questions under one id: about what is written in files, and about what runs.
+func Join(evals ...Eval) Eval {
+	out := Eval{}
+	for _, e := range evals {
+		out.on = strings.TrimPrefix(out.on+" and "+e.on, " and ")
+	}
+	out.cases = func(w *World) []Case {
+		var list []Case
+		for _, e := range evals {
+			list = append(list, e.cases(w)...)
+		}
+		return list
+	}
+	return out
 }
 
 // unreadable gives a case for each host where nothing is known of a part: it is unknown whether there

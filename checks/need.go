@@ -31,6 +31,8 @@ const (
 	NeedAgents     Need = "agents"
 	NeedProbes     Need = "probes"
 	NeedDokploy    Need = "dokploy"
+	NeedSymptoms   Need = "journal"        // lines of the journal that speak of known troubles
+	NeedLogs       Need = "container logs" // the same of containers
 )
 
 // PartState is how a part stands, whatever its type.
@@ -118,6 +120,10 @@ func (h *Host) partMore(n Need) PartState {
 		return state(n, f.Probes)
 	case NeedDokploy:
 		return state(n, f.Dokploy)
+	case NeedSymptoms:
+		return state(n, f.Symptoms)
+	case NeedLogs:
+		return state(n, f.ContainerSymptoms)
 	}
 	return PartState{Name: n, Reason: "nothing collects it"}
 }

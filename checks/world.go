@@ -1,6 +1,7 @@
 package checks
 
 import (
+	"strconv"
 	"sync"
 	"time"
 
@@ -29,7 +30,10 @@ type World struct {
 // Once gives what make gives, made one time for this world: for joins over the whole fleet that
 // several checks or subjects need. The key is a type of the caller's own.
 func (w *World) Once(key any, make func() any) any {
-	f, _ := w.once.LoadOrStore(key, sync.OnceValue(make))
+	f, ok := w.once.Load(key)
+	if !ok {
+		f, _ = w.once.LoadOrStore(key, sync.OnceValue(make))
+	}
 	return f.(func() any)()
 }
 
@@ -54,6 +58,45 @@ func (h *Host) Container(name string) *hosts.Container {
 		}
 	}
 	return nil
+}
+
+// LogSymptoms are what the logs of the host and of its containers say of a known trouble, by its id in
+// hosts/logline. Nothing is said where no log was read: list NeedSymptoms or NeedLogs.
+func (h *Host) LogSymptoms(id string) []hosts.Symptom {
+	if h == nil {
+		return nil
+	}
+	var out []hosts.Symptom
+	for _, list := range [...][]hosts.Symptom{h.ContainerSymptoms.Value, h.Symptoms.Value} {
+		for _, s := range list {
+			if s.ID == id {
+				out = append(out, s)
+			}
+		}
+	}
+	return out
+}
+
+// Spoken gives a finding about what a log says, with its latest line as evidence.
+func (h *Host) Spoken(s hosts.Symptom) Finding {
+	object := "unit " + s.Source.Name
+	switch s.Source.Kind {
+	case hosts.LogContainer:
+		object = "container " + s.Source.Name
+	case hosts.LogJournal:
+		object = "journal"
+		if s.Source.Name != "" {
+			object = "journal of " + s.Source.Name
+		}
+	}
+	return Finding{Object: object, Key: s.ID, Evidence: []Evidence{{Source: "log of " + object + ", " + times(s.Count) + " in 30 minutes", Text: s.Line, Host: h.Name, At: s.Last}}}
+}
+
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return strconv.Itoa(n) + " times"
 }
 
 // Find gives a finding about an object of the host, with what was read as evidence: the part it came

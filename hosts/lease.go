@@ -28,5 +28,6 @@ const (
 	TopicServices  // Swarm, compose projects and their files
 	TopicProbes    // health endpoints
 	TopicDatabases // SQLite files in use
+	TopicSymptoms  // lines of logs that speak of known troubles
 	Topics         // how many there are
 )

@@ -62,6 +62,9 @@ type HostFacts struct {
 	AgentHub  Part[AgentHub]
 	Dokploy   Part[Dokploy]
 	Probes    Part[[]Probe]
+	// What logs speak of: the journal of the machine, and the logs of its containers.
+	Symptoms          Part[[]Symptom]
+	ContainerSymptoms Part[[]Symptom]
 
 	LoadTrend []float64 // 1-minute load, oldest first, one value a refresh, bounded
 }

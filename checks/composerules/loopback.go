@@ -7,6 +7,7 @@ import (
 
 	"midwatch/checks"
 	"midwatch/checks/compose"
+	"midwatch/hosts"
 )
 
 func loopbackDefault() checks.Check {
@@ -21,7 +22,7 @@ func loopbackDefault() checks.Check {
 		Verify:    "docker logs CONTAINER shows no ECONNREFUSED 127.0.0.1; the connection is in ss -tn of its namespace",
 		Sources:   []string{"https://docs.docker.com/compose/how-tos/networking/", "https://docs.temporal.io/develop/typescript/temporal-client"},
 		Diagnoses: []string{"loopback-in-container"},
-		Eval:      checks.OnCompose(evalLoopback),
+		Eval:      checks.AnyOf(checks.OnCompose(evalLoopback), checks.OnHost(spokenLoopback)),
 	}
 }
 
@@ -160,4 +161,23 @@ func temporalDefault(c *checks.Compose) []checks.Finding {
 
 func dependsOn(s *compose.Service, name string) bool {
 	return slices.ContainsFunc(s.DependsOn, func(d compose.Dependency) bool { return d.Service == name })
+}
+
+// spokenLoopback are containers whose logs say that they were refused by themselves: the proof.
+func spokenLoopback(h *checks.Host) []checks.Finding {
+	if !h.ContainerSymptoms.Known() {
+		return []checks.Finding{checks.Unsure("containers", h.Part(checks.NeedLogs).Why())}
+	}
+	var out []checks.Finding
+	for _, s := range h.LogSymptoms("loopback-refused") {
+		c := h.Container(s.Source.Name)
+		if s.Source.Kind != hosts.LogContainer || c != nil && c.NetMode == "host" {
+			continue
+		}
+		f := h.Spoken(s)
+		f.Title = s.Source.Name + " looks for a service inside itself and is refused"
+		f.Severity = checks.Error
+		out = append(out, f)
+	}
+	return out
 }

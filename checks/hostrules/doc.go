@@ -14,5 +14,7 @@ func All() []checks.Check {
 		walGrowth(), sqliteShared(),
 		taskPending(), swarmQuorum(), swarmUpdate(),
 		shallowVsDeep(), probeFails(), agentSkew(),
+		oidcEmptyClient(), oidcUnknownClient(), oidcRedirect(), sqliteLocked(), noSpace(), kernelOOM(), conntrackFull(), nfsStall(), logIncomplete(),
+		uvicornForwarded(),
 	}
 }

@@ -62,7 +62,7 @@ func evalHardcodedUpgrade(n *checks.Nginx) []checks.Finding {
 
 // alwaysUpgrades reports that a request without an Upgrade header is sent on with Connection: upgrade.
 func (l level) alwaysUpgrades() bool {
-	v, known := l.sent("Connection", false, nil)
+	v, known := l.sent("Connection", plainClient)
 	return known && hasToken(v, "upgrade")
 }
 

@@ -2,7 +2,6 @@ package nginxrules
 
 import (
 	"fmt"
-	"strings"
 
 	"midwatch/checks"
 	"midwatch/hosts/nginx"
@@ -67,8 +66,9 @@ func (l level) closes(upstream string) *nginx.Directive {
 			if l.webSocketOnly() || l.unread() != nil {
 				return nil
 			}
-			v, known := l.sent("Connection", false, nil)
-			if l.value("proxy_http_version", "1.0") == "1.0" || known && (hasToken(v, "close") || hasToken(v, "upgrade")) && strings.TrimSpace(v) != "" {
+			_, set := l.header("Connection")
+			v, known := l.sent("Connection", plainClient)
+			if l.value("proxy_http_version", "1.0") == "1.0" || set == nil || known && (hasToken(v, "close") || hasToken(v, "upgrade")) {
 				return d
 			}
 		}

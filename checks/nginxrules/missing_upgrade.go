@@ -26,9 +26,6 @@ func missingUpgrade() checks.Check {
 	}
 }
 
-// handshake is what a browser sends to open a WebSocket.
-var handshake = map[string]string{"Upgrade": "websocket", "Connection": "Upgrade"}
-
 func evalMissingUpgrade(n *checks.Nginx) []checks.Finding {
 	var out []checks.Finding
 	for _, l := range passes(n) {
@@ -37,8 +34,8 @@ func evalMissingUpgrade(n *checks.Nginx) []checks.Finding {
 		named := l.namesWebSocket()
 		switch {
 		case ud != nil && up != "":
-			v, known := l.sent("Connection", false, handshake)
-			if !known || hasToken(v, "upgrade") || cd == nil && l.unread() != nil {
+			v, known := l.sent("Connection", webSocket)
+			if cd != nil && !known || hasToken(v, "upgrade") || cd == nil && l.unread() != nil {
 				continue
 			}
 			f := n.At(ud, l.object())

@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strings"
 
+	"midwatch/checks"
 	"midwatch/hosts/nginx"
 )
 
@@ -108,17 +109,22 @@ var harmless = regexp.MustCompile(`(?i)(mime\.types|fastcgi|uwsgi|scgi|ssl|tls|s
 func (l level) unread() *nginx.Directive {
 	for _, x := range l.scope {
 		for _, d := range inFile(l.n.Config.PerFile[x.Open.File], x.Open) {
-			if d.Name != "include" || harmless.MatchString(d.Arg(0)) {
-				continue
-			}
-			for _, f := range l.n.Config.Faults {
-				if f.File == d.File && f.Line == d.Line {
-					return d
-				}
+			if d.Name == "include" && !harmless.MatchString(d.Arg(0)) && missing(l.n, d) {
+				return d
 			}
 		}
 	}
 	return nil
+}
+
+// missing reports that the file of an include was not at hand.
+func missing(n *checks.Nginx, include *nginx.Directive) bool {
+	for _, f := range n.Config.Faults {
+		if f.File == include.File && f.Line == include.Line {
+			return true
+		}
+	}
+	return false
 }
 
 // inFile finds the body of a block as it stands in its file, before includes are expanded. The http

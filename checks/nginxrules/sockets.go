@@ -21,6 +21,7 @@ func socketUnusable() checks.Check {
 		Verify:    "ss -lxp | grep SOCKET names the process that listens",
 		Sources:   []string{"https://nginx.org/en/docs/http/ngx_http_upstream_module.html#server"},
 		Diagnoses: []string{"worker-count", "max-conns"},
+		After:     []string{"nginx-upstream-all-down"},
 		Eval:      checks.OnNginx(evalSocketUnusable),
 	}
 }
@@ -69,8 +70,7 @@ func unixSockets(n *checks.Nginx) []unixSocket {
 	var out []unixSocket
 	seen := map[string]bool{}
 	add := func(address string, d *nginx.Directive) {
-		p, ok := strings.CutPrefix(address, "unix:")
-		if p, _, _ = strings.Cut(p, ":"); ok && !seen[p] && !strings.Contains(p, "$") {
+		if p, ok := unixPath(address); ok && !seen[p] && !strings.Contains(p, "$") {
 			seen[p] = true
 			out = append(out, unixSocket{p, d})
 		}
@@ -146,4 +146,11 @@ func ownerOf(h *checks.Host, p string) *hosts.Unit {
 		}
 	}
 	return nil
+}
+
+// unixPath is the path of "unix:/path", or of "unix:/path:/uri".
+func unixPath(address string) (string, bool) {
+	p, ok := strings.CutPrefix(address, "unix:")
+	p, _, _ = strings.Cut(p, ":")
+	return p, ok
 }

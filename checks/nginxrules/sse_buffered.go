@@ -107,7 +107,10 @@ func (l level) streams(n *checks.Nginx) (why string, by *nginx.Directive) {
 
 // connects reports that a WebSocket handshake goes through.
 func (l level) connects() bool {
-	v, known := l.sent("Connection", false, handshake)
+	if _, d := l.header("Connection"); d == nil {
+		return false
+	}
+	v, known := l.sent("Connection", webSocket)
 	return !known || hasToken(v, "upgrade")
 }
 
@@ -119,7 +122,7 @@ func (l level) comment(n *checks.Nginx, re *regexp.Regexp) *nginx.Directive {
 		if (i < d.Line || i == last) && !strings.HasPrefix(strings.TrimSpace(t), "#") {
 			continue
 		}
-		if re.MatchString(t) {
+		if strings.Contains(t, "#") && re.MatchString(t) {
 			return &nginx.Directive{File: d.File, Line: i}
 		}
 	}

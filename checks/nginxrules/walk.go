@@ -70,20 +70,70 @@ func (l level) header(name string) (raw string, d *nginx.Directive) {
 	return "", nil
 }
 
-// sent works out the value of a header for a request that brings the given headers. known is false
-// when it depends on what only a request tells.
-func (l level) sent(name string, tls bool, headers map[string]string) (text string, known bool) {
-	r := nginx.Request{TLS: tls, Headers: headers}
-	o := &nginx.Outcome{Scope: l.scope, Location: l.loc, Choice: nginx.ServerChoice{Server: l.server}}
-	h, ok := l.n.HTTP.Passed(r, o).Get(name)
-	if !ok {
-		return "", false
+// client is what a request brings along, as far as the rules ask.
+type client string
+
+// The clients that the rules ask about.
+const (
+	plainClient client = ""
+	webSocket   client = "websocket" // a browser that opens a WebSocket
+	viaHTTPS    client = "https"     // a request that came by https to a proxy in front
+)
+
+func (c client) headers() map[string]string {
+	switch c {
+	case webSocket:
+		return map[string]string{"Upgrade": "websocket", "Connection": "Upgrade"}
+	case viaHTTPS:
+		return map[string]string{xfp: "https"}
+	default:
+		return nil
 	}
-	return h.Value.Text, h.Value.Known
 }
 
-// levels lists all places of a configuration, in the order of the files.
+type sentKey struct {
+	h   *nginx.HTTP
+	raw string
+	c   client
+}
+
+// sent works out the value of a header for a plain request of a client. known is false when it depends
+// on what only a request tells, or when nothing sets it.
+func (l level) sent(name string, c client) (text string, known bool) {
+	raw, d := l.header(name)
+	if d == nil || !strings.Contains(raw, "$") {
+		return raw, d != nil
+	}
+	if m := l.n.HTTP.Maps[raw]; raw != "$scheme" && !strings.HasPrefix(raw, "$http_") && (m == nil || m.Source != "$http_upgrade" && m.Source != "$http_x_forwarded_proto") {
+		v := l.evaluate(name, d, c)
+		return v.Text, v.Known
+	}
+	// It depends on the request alone, and most locations say the same.
+	v, _ := l.n.World.Once(sentKey{l.n.HTTP, raw, c}, func() any { return l.evaluate(name, d, c) }).(nginx.Value)
+	return v.Text, v.Known
+}
+
+// evaluate works out one header line; the others are left out, which are most of the cost.
+func (l level) evaluate(name string, d *nginx.Directive, c client) nginx.Value {
+	only := append(l.scope[:len(l.scope)-1:len(l.scope)-1], &nginx.Level{Kind: "location", Open: l.scope.Inner().Open, Body: []*nginx.Directive{d}})
+	o := &nginx.Outcome{Scope: only, Location: l.loc, Choice: nginx.ServerChoice{Server: l.server}}
+	h, _ := l.n.HTTP.Passed(nginx.Request{Headers: c.headers()}, o).Get(name)
+	return h.Value
+}
+
+type (
+	levelsKey struct{ n *checks.Nginx }
+	passesKey struct{ n *checks.Nginx }
+)
+
+// levels lists all places of a configuration, in the order of the files. The list is shared: it is
+// not to be changed.
 func levels(n *checks.Nginx) []level {
+	list, _ := n.World.Once(levelsKey{n}, func() any { return allLevels(n) }).([]level)
+	return list
+}
+
+func allLevels(n *checks.Nginx) []level {
 	var out []level
 	for _, s := range n.HTTP.Servers {
 		l := level{n: n, server: s, scope: s.Scope}
@@ -116,9 +166,12 @@ func ifs(l level) []level {
 	return out
 }
 
-// passes lists the places that hand requests on by proxy_pass.
+// passes lists the places that hand requests on by proxy_pass; it is shared like levels.
 func passes(n *checks.Nginx) []level {
-	return slices.DeleteFunc(levels(n), func(l level) bool { return l.pass() == nil })
+	list, _ := n.World.Once(passesKey{n}, func() any {
+		return slices.DeleteFunc(slices.Clone(levels(n)), func(l level) bool { return l.pass() == nil })
+	}).([]level)
+	return list
 }
 
 // group is one line of a server with the places where it counts.

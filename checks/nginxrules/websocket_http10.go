@@ -32,7 +32,7 @@ func evalWebsocketHTTP10(n *checks.Nginx) []checks.Finding {
 		if d == nil || up == "" || l.value("proxy_http_version", "1.0") != "1.0" {
 			continue
 		}
-		if v, known := l.sent("Connection", false, handshake); known && !hasToken(v, "upgrade") {
+		if !l.connects() {
 			continue
 		}
 		if x := l.unread(); x != nil && l.scope.Value("proxy_http_version") == nil {

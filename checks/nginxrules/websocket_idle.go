@@ -53,7 +53,8 @@ func (l level) staysOpen() bool {
 		return false
 	}
 	if up, d := l.header("Upgrade"); d != nil && up != "" && l.connects() {
-		return true
+		// Where every request is made an upgrade, that is what there is to say.
+		return l.webSocketOnly() || !l.alwaysUpgrades()
 	}
 	for _, p := range l.paths() {
 		if streamPath.MatchString(p) && !mediaPath.MatchString(p) && l.value("proxy_buffering", "on") == "off" {

@@ -72,7 +72,7 @@ func (l level) overwritesScheme() bool {
 	if len(plain) == 0 || !l.written() || l.besides() || l.sendsPlainAway() {
 		return false
 	}
-	v, known := l.sent(xfp, false, map[string]string{xfp: "https"})
+	v, known := l.sent(xfp, viaHTTPS)
 	return known && strings.EqualFold(v, "http")
 }
 
@@ -111,8 +111,15 @@ func (l level) hintOfTLS() *nginx.Directive {
 
 var saysBehindTLS = regexp.MustCompile(`(?i)#.*((tls|ssl|https)\b.{0,40}\b(terminat|offload|ends? (at|in|on)|is handled (by|at))|(terminat|offload)\w*\b.{0,20}\b(tls|ssl|https)|behind (an? |the )?(envoy|traefik|cloudflare|caddy|haproxy|alb|elb|https|tls))`)
 
+type behindKey struct{ s *nginx.Server }
+
 // behindTLS finds a comment in or just above a server that says where TLS ends; 0 when there is none.
 func behindTLS(n *checks.Nginx, s *nginx.Server) int {
+	line, _ := n.World.Once(behindKey{s}, func() any { return findBehindTLS(n, s) }).(int)
+	return line
+}
+
+func findBehindTLS(n *checks.Nginx, s *nginx.Server) int {
 	if s.D.Line == 0 {
 		return 0
 	}
@@ -123,7 +130,7 @@ func behindTLS(n *checks.Nginx, s *nginx.Server) int {
 		}
 	}
 	for i := max(1, s.D.Line-6); i <= last; i++ {
-		if t := n.Config.Line(s.D.File, i); saysBehindTLS.MatchString(t) && !strings.Contains(strings.ToLower(t), "uncomment") {
+		if t := n.Config.Line(s.D.File, i); strings.Contains(t, "#") && saysBehindTLS.MatchString(t) && !strings.Contains(strings.ToLower(t), "uncomment") {
 			return i
 		}
 	}

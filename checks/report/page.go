@@ -45,18 +45,15 @@ func Page(c *checks.Check, related map[string]string) string {
 }
 
 func looksAt(c *checks.Check) string {
-	switch c.Eval.On() {
-	case "nginx":
-		return "nginx configurations of files and hosts"
-	case "compose":
-		return "compose files of files and hosts"
-	case "envoy":
-		return "Envoy dumps of files and hosts"
-	case "host":
-		return "each host of a snapshot"
-	default:
-		return "all hosts of a snapshot together"
+	words := map[string]string{
+		"nginx": "nginx configurations, in files and on hosts", "compose": "compose files, given ones and those of hosts", "envoy": "dumps of Envoy, in files and of hosts",
+		"host": "each host of a snapshot", "fleet": "all hosts of a snapshot together",
 	}
+	var out []string
+	for on := range strings.SplitSeq(c.Eval.On(), " and ") {
+		out = append(out, words[on])
+	}
+	return strings.Join(out, "; ")
 }
 
 func sentence(s string) string {

@@ -129,13 +129,16 @@ func (w *world) settleChecks(ctx context.Context, snap *hosts.Snapshot, names []
 	limit, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	wants := func(n checks.Need) bool {
-		return slices.ContainsFunc(list, func(c checks.Check) bool { return c.Eval.On() == "fleet" || slices.Contains(c.Reads(), n) })
+		return slices.ContainsFunc(list, func(c checks.Check) bool {
+			return strings.Contains(c.Eval.On(), "fleet") || slices.Contains(c.Reads(), n)
+		})
 	}
+	logs := wants(checks.NeedLogs)
 	compose, volumes, networks, databases := wants(checks.NeedCompose), wants(checks.NeedVolumes), wants(checks.NeedNetworks), wants(checks.NeedDatabases)
 	for {
 		loading := slices.ContainsFunc(snap.Hosts, func(h *hosts.HostFacts) bool {
 			return slices.Contains(names, h.Host.Name) && h.Link.State == hosts.StateConnected && h.Containers.Known() &&
-				(compose && !asked(h.Compose) || volumes && !asked(h.Volumes) || networks && !asked(h.Networks) || databases && !asked(h.Databases))
+				(compose && !asked(h.Compose) || volumes && !asked(h.Volumes) || networks && !asked(h.Networks) || databases && !asked(h.Databases) || logs && !asked(h.ContainerSymptoms))
 		})
 		if !loading {
 			return snap, nil

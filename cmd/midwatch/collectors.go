@@ -2,11 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
+	"io"
 	"maps"
 	"net"
 	"time"
 
 	"midwatch/hosts"
+	"midwatch/hosts/docker"
 	"midwatch/hosts/endpoint"
 	"midwatch/hosts/fleet"
 	"midwatch/hosts/inventory"
@@ -56,6 +59,7 @@ func (n *node) collectors(inv *inventory.Inventory, here endpoint.Dial, now func
 			}
 		}
 		add(endpoint.Nginx(name, exec, named, now), hosts.TopicRoutes, false)
+		add(endpoint.Symptoms(name, n.logLines, now), hosts.TopicSymptoms, false)
 	}
 	for _, d := range h.Dokploy {
 		dial := there
@@ -80,6 +84,25 @@ func (n *node) collectors(inv *inventory.Inventory, here endpoint.Dial, now func
 		n.probe(inv, &inv.Probes[i], here, now, add)
 	}
 	return out
+}
+
+// logLines reads the log of a container for symptoms.
+func (n *node) logLines(ctx context.Context, id string, since time.Time, tail int, do func(time.Time, string)) error {
+	r, err := n.docker.Logs(ctx, id, docker.LogOptions{Since: since, Tail: tail})
+	if err != nil {
+		return err
+	}
+	defer r.Close() //nolint:errcheck // it was only read
+	for {
+		l, err := r.Next()
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		}
+		do(l.Time, l.Text)
+	}
 }
 
 func secretOf(s inventory.Secret, what string) func(context.Context) (hosts.Secret, error) {

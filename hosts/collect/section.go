@@ -86,6 +86,7 @@ func All() []Section {
 		socketsSection(),
 		nginxSection(),
 		databasesSection(),
+		symptomsSection(),
 		netDisksSection(),
 	}
 }

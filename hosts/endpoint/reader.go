@@ -29,6 +29,7 @@ const (
 	CollectDokploy  = "dokploy"
 	CollectAgentHub = "agents.hub"
 	CollectProbe    = "probe"
+	CollectSymptoms = "symptoms.containers"
 )
 
 // byContainers is Ready for readers that find what they read by the containers of a host.
@@ -69,6 +70,8 @@ func Apply(f *hosts.HostFacts, ev hosts.Evidence) (mine bool) {
 		fill(&f.AgentHub, ev, parseAgentHub)
 	case CollectProbe:
 		applyProbes(f, ev)
+	case CollectSymptoms:
+		fill(&f.ContainerSymptoms, ev, parseSymptoms)
 	default:
 		return false
 	}

@@ -49,6 +49,7 @@ func recall(f, old *hosts.HostFacts) bool {
 		fill(&f.Nginx, old.Nginx, why), fill(&f.Envoy, old.Envoy, why), fill(&f.Traefik, old.Traefik, why), fill(&f.Swarm, old.Swarm, why),
 		fill(&f.Databases, old.Databases, why), fill(&f.Agents, old.Agents, why), fill(&f.AgentHub, old.AgentHub, why),
 		fill(&f.Dokploy, old.Dokploy, why), fill(&f.Probes, old.Probes, why),
+		fill(&f.Symptoms, old.Symptoms, why), fill(&f.ContainerSymptoms, old.ContainerSymptoms, why),
 	} {
 		some = some || one
 	}

@@ -107,7 +107,7 @@ func (x *cxb) buildFleet(i int, domain string, claims int) {
 }
 
 // nginxUnit is the nginx of a host: TLS on 443, and a plain port that sends there.
-func nginxUnit(h *sim.Host, c *certs, secure, plain http.Handler) *sim.Unit {
+func nginxUnit(h *sim.Host, c *certs, secure, plain http.Handler) {
 	tls := c.bySNI(false)
 	for _, d := range c.list {
 		for _, n := range []string{"fullchain.pem", "privkey.pem"} {
@@ -118,7 +118,7 @@ func nginxUnit(h *sim.Host, c *certs, secure, plain http.Handler) *sim.Unit {
 			h.FS.Put("/etc/letsencrypt/live/"+strings.TrimPrefix(d.names[0], "*.")+"/"+n, vfs.Node{Mode: mode, Len: 2840, MTime: d.from(h.Site.Start())})
 		}
 	}
-	return h.AddUnit(sim.UnitSpec{
+	h.AddUnit(sim.UnitSpec{
 		Name: "nginx.service", Description: "A high performance web server and a reverse proxy server", Vendor: true, Kind: "forking", Exec: []string{"/usr/sbin/nginx", "-g", "daemon on; master_process on;"},
 		ExecReload: []string{"/usr/sbin/nginx", "-g", "daemon on; master_process on;", "-s", "reload"}, Mem: 14 * mib, CPU: 1, Tasks: 5, Reload: "command", Ident: "nginx",
 		Listen: []sim.Listener{{Proto: "tcp", IP: "0.0.0.0", Port: 80, Process: "nginx", Handler: plain}, {Proto: "tcp", IP: "0.0.0.0", Port: 443, Process: "nginx", Handler: secure, TLS: tls}},
@@ -348,13 +348,11 @@ func (f *cxbFleet) toWorker(q *request) answer {
 		if w.limited && w.u.Busy > 0 {
 			continue
 		}
-		var why error
 		if !w.u.Running() || w.u.Deaf {
-			why = errRefused
 			f.nginx.err(q.at, q.nginxErr(f.nginx.worker, "connect() to unix:"+w.socket()+" failed (111: Connection refused)", q.peer, f.domain, "http://unix:"+w.socket()+":"))
 			continue
 		}
-		return f.nginx.upstream(q, why, f.domain, "", w.answer)
+		return f.nginx.upstream(q, nil, f.domain, "", w.answer)
 	}
 	f.nginx.n++
 	f.nginx.err(q.at, q.nginxErr(f.nginx.worker, "no live upstreams", q.peer, f.domain, "http://cxb_workers"))

@@ -1,6 +1,7 @@
 package worlds
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -154,7 +155,7 @@ func (b *nginxBox) upstream(q *request, why error, server, to string, do hop) an
 		return a
 	}
 	q.status = http.StatusBadGateway
-	if why == errTimeout {
+	if errors.Is(why, errTimeout) {
 		q.status, q.took = http.StatusGatewayTimeout, time.Minute
 	}
 	b.err(q.at, q.nginxErr(b.worker, why.Error(), q.peer, server, to))

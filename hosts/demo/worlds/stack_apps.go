@@ -32,7 +32,7 @@ func published(image string) bool {
 }
 
 // deploy lets Dokploy deploy an application: the image is pulled, the service updated.
-func (x *stack) deploy(a *dokApp, now time.Time, title string) *dokDeploy {
+func (x *stack) deploy(a *dokApp, now time.Time, title string) {
 	if title == "" {
 		title = "Manual deployment"
 	}
@@ -42,7 +42,6 @@ func (x *stack) deploy(a *dokApp, now time.Time, title string) *dokDeploy {
 	a.status = "running"
 	x.dokploy.Out(now, "Deploying application "+a.appName+" ("+a.image+")")
 	x.s.After(time.Duration(9+x.rnd.IntN(8))*time.Second, func(now time.Time) { x.deployed(a, d, now) })
-	return d
 }
 
 func (x *stack) deployed(a *dokApp, d *dokDeploy, now time.Time) {

@@ -208,7 +208,7 @@ func (x *stack) dokWrite(now time.Time, call string, in func(string) string, raw
 	missing := trpc(http.StatusNotFound, "NOT_FOUND", "Not found")
 	switch call {
 	case "project.create":
-		p := x.newProject(in("name"), now)
+		p = x.newProject(in("name"), now)
 		return docAnswer(map[string]any{"project": p.doc(), "environment": m2("environmentId", "env-"+p.id)})
 	case "project.remove":
 		if p == nil {

@@ -68,7 +68,7 @@ func (x *stack) buildEdge() {
 		s: x.s, h: h, version: "3.5.3", provider: "file", rnd: x.s.Rand("outer"), entries: map[string]string{"web": ":80", "websecure": ":443", "traefik": ":8080"},
 		routers: []traefikRouter{
 			{name: "portal", host: x.p.Domain("deploy.ai.flexinit.nl"), priority: 100, entry: "websecure", service: "dokploy-traefik", resolver: "le"},
-			{name: "stacks", pattern: "^" + strings.Replace(regexp.QuoteMeta(x.host("NAME")), "NAME", "[a-z0-9-]+", 1) + "$", entry: "websecure", service: "dokploy-traefik", resolver: "le"},
+			{name: "stacks", pattern: regexp.MustCompile("^" + strings.Replace(regexp.QuoteMeta(x.host("NAME")), "NAME", "[a-z0-9-]+", 1) + "$"), entry: "websecure", service: "dokploy-traefik", resolver: "le"},
 			{name: "dokploy", host: x.p.Domain("app.flexinit.nl"), entry: "websecure", service: "dokploy-ui", resolver: "le"},
 		},
 		services: map[string][]traefikServer{"dokploy-traefik": {{addr: dok, port: 443, tls: true}}, "dokploy-ui": {{addr: dok, port: 3000}}, "git": {{c: gitea, port: 3000}}},

@@ -15,8 +15,8 @@ import (
 // traefikRouter sends a host and path to a service.
 type traefikRouter struct {
 	name, host, prefix string
-	pattern            string // in place of host: HostRegexp
-	provider           string // "" is the proxy's
+	pattern            *regexp.Regexp // in place of host: HostRegexp
+	provider           string         // "" is the proxy's
 	entry              string
 	service            string
 	resolver           string // certificate resolver, "" without TLS
@@ -27,8 +27,8 @@ type traefikRouter struct {
 
 func (r traefikRouter) rule() string {
 	s := "Host(`" + r.host + "`)"
-	if r.pattern != "" {
-		s = "HostRegexp(`" + r.pattern + "`)"
+	if r.pattern != nil {
+		s = "HostRegexp(`" + r.pattern.String() + "`)"
 	}
 	if r.prefix != "" {
 		s += " && PathPrefix(`" + r.prefix + "`)"
@@ -48,11 +48,10 @@ func (r traefikRouter) takes(entry, host, path string) bool {
 	if r.failed != "" || r.entry != entry || !strings.HasPrefix(path, r.prefix) {
 		return false
 	}
-	if r.pattern == "" {
+	if r.pattern == nil {
 		return r.host == host
 	}
-	ok, err := regexp.MatchString(r.pattern, host)
-	return ok && err == nil
+	return r.pattern.MatchString(host)
 }
 
 // traefikServer is one server of a service: a container of this host, or an address.

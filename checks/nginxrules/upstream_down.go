@@ -1,0 +1,118 @@
+package nginxrules
+
+import (
+	"fmt"
+
+	"midwatch/checks"
+	"midwatch/checks/trace"
+	"midwatch/hosts/nginx"
+)
+
+func upstreamAllDown() checks.Check {
+	return checks.Check{
+		ID:       "nginx-upstream-all-down",
+		Title:    "no server of an upstream can be reached",
+		Area:     checks.AreaNginx,
+		Severity: checks.Critical,
+		Why: "Every server of the group is gone: nginx answers 502 (\"no live upstreams while connecting to upstream\"). " +
+			"Where servers have max_conns, the same 502 means that all of them are busy: the fleet is full then, not down.",
+		Fix:       "Bring the servers back, or correct the addresses; with max_conns, wait or add workers.",
+		Verify:    "curl -si http://HOST/PATH is not 502",
+		Sources:   []string{"https://nginx.org/en/docs/http/ngx_http_upstream_module.html#server"},
+		Diagnoses: []string{"max-conns", "reachability"},
+		Eval:      checks.OnNginx(evalUpstreamAllDown),
+	}
+}
+
+func evalUpstreamAllDown(n *checks.Nginx) []checks.Finding {
+	if n.Host == nil {
+		return checks.NotHere("a file does not tell what runs")
+	}
+	var out []checks.Finding
+	for _, u := range upstreams(n) {
+		if !used(n, u) {
+			continue
+		}
+		f := n.At(u.D, "upstream "+u.Name)
+		live, dead := 0, 0
+		for _, m := range u.Members {
+			if m.Down {
+				continue
+			}
+			if st, why := reach(n, m.Address); st == trace.Broken {
+				dead++
+				f.Covers = append(f.Covers, "upstream "+hostOf(m.Address))
+				if path, ok := unixPath(m.Address); ok {
+					f.Covers = append(f.Covers, "socket "+path)
+				}
+				f.Evidence = append(f.Evidence, n.Line(m.D))
+				f.Evidence[len(f.Evidence)-1].Text += "  (" + why + ")"
+				continue
+			}
+			live++
+		}
+		if live == 0 && dead > 0 {
+			f.Title = fmt.Sprintf("none of the %d servers of %s can be reached", dead, u.Name)
+			out = append(out, f)
+		}
+	}
+	return append(out, full(n)...)
+}
+
+// used reports that some place passes to the upstream by its name.
+func used(n *checks.Nginx, u *nginx.Upstream) bool {
+	for _, l := range levels(n) {
+		for _, d := range l.scope.Inner().Body {
+			if len(d.Args) == 1 && passAddress(d.Args[0]) == u.Name {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// reach asks the facts who takes connections at an address that nginx passes to.
+func reach(n *checks.Nginx, address string) (trace.Status, string) {
+	if path, ok := unixPath(address); ok {
+		at, known := onHost(n, path)
+		if !known || !n.Host.Sockets.Known() {
+			return trace.Unknown, "not known"
+		}
+		if listener(n.Host, at) == nil {
+			return trace.Broken, "nobody listens on " + at
+		}
+		return trace.OK, ""
+	}
+	if n.World.Snapshot == nil {
+		return trace.Unknown, "not known"
+	}
+	return trace.Summary(trace.Behind(n.World.Snapshot, n.Host.Name, n.Container, address, 80))
+}
+
+// full finds a fleet that reports all of its workers busy: that is what the 502 means then.
+func full(n *checks.Nginx) []checks.Finding {
+	var out []checks.Finding
+	for _, u := range upstreams(n) {
+		if leastLimit(u) == 0 {
+			continue
+		}
+		for _, h := range n.World.Hosts {
+			for _, p := range h.Probes.Value {
+				if p.Kind != "fleet" || len(p.Results) == 0 || !probes(n, h, p) {
+					continue
+				}
+				r := p.Results[len(p.Results)-1]
+				if r.Capacity <= 0 || r.Busy < r.Capacity {
+					continue
+				}
+				f := n.At(u.D, "upstream "+u.Name)
+				f.Key, f.Severity = "full", checks.Warning
+				f.Title = fmt.Sprintf("the fleet is full: %d of %d workers are busy, the next call gets 502", r.Busy, r.Capacity)
+				f.Fix = "Nothing is broken. Wait for calls to end, or add workers to the units and to the upstream."
+				f.Evidence = append(f.Evidence, checks.Evidence{Source: p.Target, Text: fmt.Sprintf("busy %d, capacity %d", r.Busy, r.Capacity), Host: h.Name, At: r.At})
+				out = append(out, f)
+			}
+		}
+	}
+	return out
+}
