@@ -81,10 +81,19 @@ func (x *stack) run(a *dokApp, now time.Time, up time.Duration) {
 		mounts = []sim.MountSpec{vol(a.volume, "/workspace")}
 	}
 	box.Mounts = mounts
+	if up == 0 {
+		box.Off = "created"
+	}
 	a.svc = x.c.service(sim.SwarmService{
 		Name: a.appName, Image: pinned(x.s, a.image), Replicas: 1, Networks: net, Mounts: mounts, Env: box.Env, RestartPolicy: "any", Updated: now, Health: box.Health,
 	}, box, x.dok.Spec.Name)
 	a.box = a.svc.Tasks[0].Container
+	a.svc.Created, a.svc.Tasks[0].At = now, now
+	if up == 0 {
+		a.box.Created = now
+		a.box.Event(now, "create")
+		a.box.Start()
+	}
 	x.route(a)
 }
 

@@ -110,10 +110,14 @@ func (c *cluster) box(h *sim.Host, v *sim.SwarmService, t *sim.SwarmTask, box si
 	// Names that a stack's services know each other by.
 	box.Aliases = append([]string{v.Name}, box.Aliases...)
 	box.Died = func(b *sim.Container, now time.Time, exit int) {
-		v.Tasks = append(v.Tasks, &sim.SwarmTask{
-			ID: c.s.Hex(fmt.Sprintf("dead %s %d", t.ID, now.UnixNano()), 25), NodeID: t.NodeID, Slot: t.Slot, State: "failed", Desired: "shutdown", Message: "started",
-			Err: fmt.Sprintf("task: non-zero exit (%d)", exit), Image: v.Image, At: now, ContainerID: b.ID, Exit: exit,
-		})
+		over := &sim.SwarmTask{
+			ID: c.s.Hex(fmt.Sprintf("dead %s %d", t.ID, now.UnixNano()), 25), NodeID: t.NodeID, Slot: t.Slot, State: "complete", Desired: "shutdown", Message: "finished",
+			Image: v.Image, At: now, ContainerID: b.ID, Exit: exit,
+		}
+		if exit != 0 {
+			over.State, over.Message, over.Err = "failed", "started", fmt.Sprintf("task: non-zero exit (%d)", exit)
+		}
+		v.Tasks = append(v.Tasks, over)
 		if len(v.Tasks) > 40 {
 			v.Tasks = append(v.Tasks[:len(v.Tasks)-20:len(v.Tasks)-20], v.Tasks[len(v.Tasks)-10:]...)
 		}
