@@ -66,7 +66,20 @@ func (t *Trace) Judge(answers []*Answer) {
 		t.Verdict = fmt.Sprintf("broken at %s %s%s: %s", h.Kind, h.Object, on(h.Host), why)
 		return
 	}
+	t.found(answers)
 	t.answered(answers, last)
+}
+
+// found settles files that nobody could tell the existence of: nginx answered with one.
+func (t *Trace) found(answers []*Answer) {
+	for i := range t.Hops {
+		h := &t.Hops[i]
+		if h.Kind != "static" || h.Status != Unknown || i >= len(answers) || answers[i] == nil || answers[i].Err != "" || answers[i].Status >= 400 {
+			continue
+		}
+		h.Status, h.Detail = OK, "a file of nginx, which is there"
+		t.Verdict = verdict(t)
+	}
 }
 
 // answered adds to the verdict what the last hop that could be asked answers.

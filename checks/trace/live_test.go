@@ -78,3 +78,15 @@ func TestAnswersConfirmTheReason(t *testing.T) {
 		t.Error(ws.Verdict)
 	}
 }
+
+func TestAFileThatIsThere(t *testing.T) {
+	t.Parallel()
+	tr := &Trace{Hops: []Hop{{Kind: "static", Host: "h", Object: "/srv/index.html", Status: Unknown, Detail: "whether it exists was not asked", Ask: &Ask{}}}}
+	if tr.Judge([]*Answer{{Status: 200}}); tr.Status() != OK || tr.Verdict != "reaches static /srv/index.html on h: a file of nginx, which is there; asked, it answers 200" {
+		t.Error(tr.Verdict)
+	}
+	tr.Hops[0].Status = Unknown
+	if tr.Judge([]*Answer{{Status: 404}}); tr.Status() != Broken {
+		t.Error(tr.Verdict)
+	}
+}

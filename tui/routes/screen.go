@@ -93,6 +93,30 @@ func layTree(ctx context.Context, owner *Screen, gen uint64, snap *hosts.Snapsho
 	}
 }
 
+// unchanged reports that nothing was read anew of what a tree is made of: most snapshots bring samples
+// of load and memory only.
+func unchanged(a, b *hosts.Snapshot) bool {
+	if a == nil || b == nil || len(a.Hosts) != len(b.Hosts) {
+		return false
+	}
+	for i, x := range a.Hosts {
+		y := b.Hosts[i]
+		if x == y {
+			continue
+		}
+		if x.Host.Name != y.Host.Name || !sameRead(x.Nginx, y.Nginx) || !sameRead(x.Envoy, y.Envoy) || !sameRead(x.Traefik, y.Traefik) ||
+			!sameRead(x.Containers, y.Containers) || !sameRead(x.Sockets, y.Sockets) || !sameRead(x.Units, y.Units) || !sameRead(x.Swarm, y.Swarm) ||
+			!sameRead(x.Addresses, y.Addresses) || !sameRead(x.Networks, y.Networks) {
+			return false
+		}
+	}
+	return true
+}
+
+func sameRead[T any](a, b hosts.Part[T]) bool {
+	return a.At.Equal(b.At) && a.Tried.Equal(b.Tried) && a.Reason == b.Reason
+}
+
 func count(ns []*routes.Node) int {
 	n := len(ns)
 	for _, x := range ns {
@@ -110,10 +134,16 @@ func (s *Screen) Update(msg tea.Msg) tea.Cmd {
 	case tea.MouseMsg:
 		return s.mouse(m)
 	case ui.SnapshotMsg:
-		if s.snap != m.Snapshot {
-			s.snap = m.Snapshot
-			return s.lay()
+		if s.snap == m.Snapshot {
+			return nil
 		}
+		s.snap = m.Snapshot
+		if !s.laying && unchanged(s.tree.snap, s.snap) {
+			s.tree.snap = s.snap // for its ages
+			s.detail()
+			return nil
+		}
+		return s.lay()
 	case laidMsg:
 		return s.laid(m)
 	case ui.TickMsg:

@@ -299,6 +299,28 @@ func TestOneTreeAtATime(t *testing.T) {
 	}
 }
 
+func TestNothingIsLaidOutForSamples(t *testing.T) {
+	t.Parallel()
+	r, w := screen(t, night(t), ui.OpenMsg{Screen: "routes"})
+	next := *w.snap
+	next.Gen++
+	next.Hosts = append([]*hosts.HostFacts(nil), next.Hosts...)
+	fresh := *next.Hosts[1]
+	fresh.LoadTrend = []float64{1, 2}
+	next.Hosts[1] = &fresh
+	if r.Update(ui.SnapshotMsg{Snapshot: &next}) != nil {
+		t.Error("a tree is laid out for samples of the load")
+	}
+	last := next
+	last.Hosts = append([]*hosts.HostFacts(nil), next.Hosts...)
+	fresher := fresh
+	fresher.Containers = fresher.Containers.Failed("gone", "", "", uitest.Now())
+	last.Hosts[1] = &fresher
+	if r.Update(ui.SnapshotMsg{Snapshot: &last}) == nil {
+		t.Error("no tree is laid out for containers that are no longer known")
+	}
+}
+
 func TestAllocationsOfAView(t *testing.T) {
 	w := &world{snap: big(t, 100, 30), watched: map[hosts.Topic]int{}}
 	r := routes.New(w.deps(t, uitest.Styles(themes.Dark(), termenv.TrueColor, false)), ui.OpenMsg{Screen: "routes"})

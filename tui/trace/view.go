@@ -67,9 +67,13 @@ func (s *Screen) head() []string {
 		out = append(out, st.Normal.Render(themes.Info, ui.Fit(" "+st.Glyphs.Pending+" following the request", s.w)))
 	default:
 		g, _, role := mark(st, s.now.shown.Status())
-		for i, l := range ui.Wrap(ui.Clean(s.now.shown.Verdict), max(1, s.w-4)) {
+		lines := ui.Wrap(ui.Clean(s.now.shown.Verdict), max(1, s.w-4))
+		for i, l := range lines {
 			if i == verdictLines {
 				break
+			}
+			if i == verdictLines-1 && len(lines) > verdictLines {
+				l = ui.Trunc(l+" "+lines[i+1], max(1, s.w-4))
 			}
 			if i > 0 {
 				g = " "
