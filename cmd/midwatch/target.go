@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/url"
 	"strconv"
 	"strings"
@@ -17,6 +18,7 @@ func target(inv *inventory.Inventory, h *inventory.Host) transport.Target {
 	t := transport.Target{
 		Name: h.Name, Kind: h.Kind, Address: "", Alias: h.Address, User: h.User, Port: h.SSH.Port,
 		Jump:             jumps(inv, h),
+		Jumps:            jumpTargets(inv, h),
 		IdentityFiles:    expand1(h.SSH.IdentityFiles),
 		CertificateFiles: expand1(h.SSH.Certificates),
 		KnownHostsFiles:  expand1(h.SSH.KnownHosts),
@@ -68,7 +70,7 @@ func secretFunc(s inventory.Secret, what string) transport.SecretFunc {
 func jumps(inv *inventory.Inventory, h *inventory.Host) string {
 	if len(h.SSH.Jump) == 0 {
 		if h.SSH.NoJump {
-			return "none"
+			return noJump
 		}
 		return ""
 	}
@@ -83,7 +85,7 @@ func jumps(inv *inventory.Inventory, h *inventory.Host) string {
 			continue // Parse refuses it
 		}
 		if i == 0 {
-			if before := jumps(inv, via); before != "" && before != "none" {
+			if before := jumps(inv, via); before != "" && before != noJump {
 				out = append(out, before)
 			}
 		}
@@ -91,6 +93,32 @@ func jumps(inv *inventory.Inventory, h *inventory.Host) string {
 	}
 	return strings.Join(out, ",")
 }
+
+// jumpTargets are the jump hosts of the inventory on the way to a host, each with what the inventory says
+// of it. The way to the first of them stands in jumps already, or is as ssh says.
+func jumpTargets(inv *inventory.Inventory, h *inventory.Host) map[string]transport.Target {
+	var out map[string]transport.Target
+	for _, j := range h.SSH.Jump {
+		via, ok := inv.Host(j.Host)
+		if j.Host == "" || !ok {
+			continue
+		}
+		t := target(inv, via)
+		if out == nil {
+			out = map[string]transport.Target{}
+		}
+		maps.Copy(out, t.Jumps)
+		t.Jumps = nil
+		if t.Jump != noJump {
+			t.Jump = ""
+		}
+		out[destination(via)] = t
+	}
+	return out
+}
+
+// noJump as a way says that there is none, whatever ssh's configuration has.
+const noJump = "none"
 
 // destination is [user@]host[:port] of a host.
 func destination(h *inventory.Host) string {

@@ -52,6 +52,11 @@ address = "10.0.0.4"
 			t.Errorf("%s: %q, want %q", name, got, want)
 		}
 	}
+	deep, _ := inv.Host("deep")
+	known := jumpTargets(inv, deep)
+	if len(known) != 2 || known["[2001:db8::1]:2222"].Name != "bastion" || known["gate@outer.example"].User != "gate" || known["[2001:db8::1]:2222"].Jump != "" {
+		t.Errorf("jump hosts of the inventory: %+v", known)
+	}
 }
 
 func TestTarget(t *testing.T) {

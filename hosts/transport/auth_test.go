@@ -451,6 +451,41 @@ func TestJumpHosts(t *testing.T) {
 	}
 }
 
+// A jump host that is known as a host of its own is reached with its own password and known_hosts, and
+// those of the target stay with the target.
+func TestJumpHostOfItsOwn(t *testing.T) {
+	t.Parallel()
+	f := newFarm(t)
+	far, key := newSigner(t), newSigner(t)
+	inner, err := sshd.New(sshd.Config{HostKeys: []ssh.Signer{far}, Password: func(_, p string) bool { return p == "target's" }}, words{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.serve("10.0.0.9:2222", sshd.Config{HostKeys: []ssh.Signer{key}, Password: func(_, p string) bool { return p == "gate's" }}, bastion{f, inner})
+	gate := Target{
+		Name: "gate", Address: "10.0.0.9", Port: 2222, User: "admin", SSHConfig: noConfig, Password: FixedSecret(hosts.NewSecret("gate's")),
+		KnownHostsFiles: []string{write(t, "kh", knownFileText(key.PublicKey(), "[10.0.0.9]:2222"))},
+	}
+	target := Target{
+		Name: "web1", Address: "10.1.0.1", User: "ops", SSHConfig: noConfig, Jump: "admin@10.0.0.9:2222",
+		Password:        FixedSecret(hosts.NewSecret("target's")),
+		KnownHostsFiles: []string{write(t, "kh", knownFileText(far.PublicKey(), "10.1.0.1:22"))},
+	}
+	if _, err := f.login(t, target, f.params()); err == nil {
+		t.Error("the jump host's key is in its own known_hosts only, and it was logged in to without")
+	}
+	target.Jumps = map[string]Target{target.Jump: gate}
+	facts, err := f.login(t, target, f.params())
+	if err != nil || facts.Via != "ssh ops@10.1.0.1 via admin@10.0.0.9:2222" {
+		t.Errorf("%q, %v", facts.Via, err)
+	}
+	gate.InsecureHostKey = true
+	target.Jumps[target.Jump] = gate
+	if w := insecure(target); !strings.Contains(w, "gate") {
+		t.Errorf("an unverified jump host is not told: %q", w)
+	}
+}
+
 // bastion forwards to a server inside.
 type bastion struct {
 	f     *farm

@@ -43,16 +43,12 @@ func connectSSH(ctx context.Context, t Target, p Params, m *memory) (*client, er
 	}
 	for i, hop := range hops {
 		last := i == len(hops)-1
-		nc, err := dialHop(ctx, hop, via, p)
+		nc, err := dialHop(ctx, hop.Settings, via, p)
 		if err != nil {
 			abort()
 			return nil, err
 		}
-		ht := t
-		if !last {
-			ht = jumpTarget(t)
-		}
-		c, err := handshake(ctx, nc, hop, ht, p, m)
+		c, err := handshake(ctx, nc, hop.Settings, hop.as, p, m)
 		if err != nil {
 			abort()
 			return nil, err
@@ -78,7 +74,7 @@ func jumpTarget(t Target) Target {
 }
 
 // viaText says how the target is reached.
-func viaText(hops []Settings) string {
+func viaText(hops []hop) string {
 	text := "ssh " + hops[len(hops)-1].label()
 	names := make([]string, 0, len(hops))
 	for _, h := range hops[:len(hops)-1] {

@@ -41,18 +41,18 @@ func FetchHostKeys(ctx context.Context, t Target, p Params) ([]OfferedKey, error
 	}()
 	m := newMemory()
 	for _, hop := range hops[:len(hops)-1] {
-		nc, err := dialHop(ctx, hop, via, p)
+		nc, err := dialHop(ctx, hop.Settings, via, p)
 		if err != nil {
 			return nil, err
 		}
-		c, err := handshake(ctx, nc, hop, jumpTarget(t), p, m)
+		c, err := handshake(ctx, nc, hop.Settings, hop.as, p, m)
 		if err != nil {
 			return nil, err
 		}
 		via = append(via, c)
 	}
 	last := hops[len(hops)-1]
-	return fetchKeys(ctx, last, via, t, p)
+	return fetchKeys(ctx, last.Settings, via, t, p)
 }
 
 // keyKinds are the kinds a server is asked for, one handshake each.

@@ -18,17 +18,23 @@ import (
 // maxHops bounds a chain of jump hosts that names itself.
 const maxHops = 8
 
+// hop is one host on the way to a target, the target at the end.
+type hop struct {
+	Settings
+	as Target // whose keys, passwords and trust are used there
+}
+
 // route resolves t and the hosts before it, nearest to us first. As with ssh, the first jump host is
 // reached as its own configuration says, the others from the one before them.
-func route(ctx context.Context, t Target, p Params) ([]Settings, error) {
+func route(ctx context.Context, t Target, p Params) ([]hop, error) {
 	s, err := resolve(ctx, t, p)
 	if err != nil {
 		return nil, err
 	}
-	hops := []Settings{s}
+	hops := []hop{{s, t}}
 	for hops[0].ProxyJump != "" {
 		jumps := splitComma(hops[0].ProxyJump)
-		front := make([]Settings, 0, len(jumps)+len(hops))
+		front := make([]hop, 0, len(jumps)+len(hops))
 		for i, j := range jumps {
 			jt, err := parseJump(j, t)
 			if err != nil {
@@ -41,7 +47,7 @@ func route(ctx context.Context, t Target, p Params) ([]Settings, error) {
 			if err != nil {
 				return nil, err
 			}
-			front = append(front, js)
+			front = append(front, hop{js, jt})
 		}
 		// Hosts reached from another one have no way of their own any more.
 		hops[0].ProxyJump, hops[0].ProxyCommand = "", ""
@@ -58,6 +64,9 @@ func route(ctx context.Context, t Target, p Params) ([]Settings, error) {
 
 // parseJump reads one hop of ProxyJump: [user@]host[:port] or ssh://[user@]host[:port].
 func parseJump(j string, t Target) (Target, error) {
+	if known, ok := t.Jumps[j]; ok {
+		return known, nil
+	}
 	jt := jumpTarget(t)
 	host, port := j, ""
 	if strings.HasPrefix(j, "ssh://") {

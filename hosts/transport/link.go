@@ -72,9 +72,7 @@ func Open(ctx context.Context, t Target, p Params) *Link {
 		changed: make(chan struct{}), wanted: !p.Lazy,
 	}
 	l.state = hosts.Link{State: hosts.StatePending, Since: time.Now(), Via: firstVia(t)}
-	if t.InsecureHostKey {
-		l.state.Warning = "host key not verified (insecure_host_key)"
-	}
+	l.state.Warning = insecure(t)
 	switch t.Kind {
 	case hosts.KindLocal:
 		l.connect = func(context.Context) (lane, error) { return newLocalLane(p), nil }
@@ -87,6 +85,19 @@ func Open(ctx context.Context, t Target, p Params) *Link {
 	l.run.sudo = &sudoer{policy: t.Sudo, password: l.sudoPassword(), look: l.look}
 	go l.supervise(ctx)
 	return l
+}
+
+// insecure says whose host key is not looked at on the way to t; "" usually.
+func insecure(t Target) string {
+	if t.InsecureHostKey {
+		return "host key not verified (insecure_host_key)"
+	}
+	for _, j := range t.Jumps {
+		if j.InsecureHostKey {
+			return "host key of jump host " + j.Name + " not verified (insecure_host_key)"
+		}
+	}
+	return ""
 }
 
 // connectLane keeps a nil *client out of the interface.

@@ -24,6 +24,9 @@ type Target struct {
 	// Jump replaces ProxyJump: hosts separated by commas, each [user@]host[:port], resolved like any
 	// other host; "none" goes straight.
 	Jump string
+	// Jumps are the jump hosts that are known better than by a name, by how they stand in Jump: each is
+	// reached with keys and settings of its own. The others are with those of this host.
+	Jumps map[string]Target
 	// ProxyCommand replaces the configured one; "none" switches it off.
 	ProxyCommand     string
 	IdentityFiles    []string // tried instead of the configured ones
