@@ -54,8 +54,13 @@ func hostSettled(h *hosts.HostFacts) bool {
 		return false
 	default:
 	}
-	shell := h.Host.Kind == hosts.KindDocker || asked(h.System) && asked(h.Disks) && asked(h.Units)
+	shell := h.Host.Kind == hosts.KindDocker || asked(h.System) && asked(h.Disks) && asked(h.Units) && (!failing(h) || h.Answered["units"])
 	return shell && asked(h.Containers)
+}
+
+// failing reports that a unit has failed: why it did is in the answer after the one that tells the states.
+func failing(h *hosts.HostFacts) bool {
+	return slices.ContainsFunc(h.Units.Value, func(u hosts.Unit) bool { return u.Active == "failed" })
 }
 
 func asked[T any](p hosts.Part[T]) bool { return p.Standing() != hosts.Unasked }

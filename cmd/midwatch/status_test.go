@@ -154,14 +154,23 @@ func TestStatusJSON(t *testing.T) {
 func TestSettled(t *testing.T) {
 	t.Parallel()
 	snap := statusSnapshot()
+	for _, h := range snap.Hosts {
+		h.Answered = map[string]bool{"units": true}
+	}
 	if !settled(snap, nil) {
 		t.Error("every host has said something")
 	}
+	why := &hosts.HostFacts{
+		Host: hosts.Host{Name: "why", Kind: hosts.KindSSH}, Link: hosts.Link{State: hosts.StateConnected}, System: snap.Hosts[0].System,
+		Disks: snap.Hosts[0].Disks, Containers: snap.Hosts[0].Containers,
+		Units: hosts.Read([]hosts.Unit{{Name: "a.service", Active: "failed"}}, "systemctl", snap.At),
+	}
+	snap.Hosts = append(snap.Hosts, why)
 	pending := &hosts.HostFacts{Host: hosts.Host{Name: "new", Kind: hosts.KindSSH}}
 	half := &hosts.HostFacts{Host: hosts.Host{Name: "half", Kind: hosts.KindSSH}, Link: hosts.Link{State: hosts.StateConnected}, System: snap.Hosts[0].System}
 	engine := &hosts.HostFacts{Host: hosts.Host{Name: "engine", Kind: hosts.KindDocker}, Link: hosts.Link{State: hosts.StateConnected}, Containers: snap.Hosts[0].Containers}
 	snap.Hosts = append(snap.Hosts, pending, half, engine)
-	for name, want := range map[string]bool{"web1": true, "web2": true, "web3": true, "new": false, "half": false, "engine": true} {
+	for name, want := range map[string]bool{"web1": true, "web2": true, "web3": true, "new": false, "half": false, "engine": true, "why": false} {
 		if settled(snap, []string{name}) != want {
 			t.Errorf("%s: settled is not %v", name, want)
 		}

@@ -96,7 +96,7 @@ func (t *tracer) NoLive() string {
 // Ask asks one hop from the host before it, with the same Host and server name. Certificates are not
 // checked: the question is what answers there.
 func (t *tracer) Ask(ctx context.Context, h trace.Hop) *trace.Answer {
-	if h.Ask == nil || !trace.Safe(h.Ask.Method) {
+	if h.Ask == nil || !trace.Safe(h.Ask.Method) || masked(h.Ask.Headers) {
 		return nil
 	}
 	n := t.w.nodes[h.Host]
@@ -115,6 +115,17 @@ func (t *tracer) Ask(ctx context.Context, h trace.Hop) *trace.Answer {
 		return nil
 	}
 	return &trace.Answer{Status: r.Status, Location: r.Location, Server: r.Server, Err: r.Err}
+}
+
+// masked reports that a header is sent whose value was taken out when the configuration was read: what
+// is answered without it says nothing.
+func masked(headers map[string]string) bool {
+	for _, v := range headers {
+		if strings.Contains(v, hosts.Dots) {
+			return true
+		}
+	}
+	return false
 }
 
 // askAll asks all hops at the same time; nil for those that cannot be asked.

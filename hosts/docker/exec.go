@@ -20,6 +20,7 @@ import (
 
 // ExecSpec is a command to run inside a container.
 type ExecSpec struct {
+	NoCode bool // nobody asks how it ended: the exit code is 0
 	Argv   []string
 	Env    []string // NAME=value
 	User   string   // "" for the container's own
@@ -43,11 +44,11 @@ func (c *Client) Exec(ctx context.Context, id string, s ExecSpec) (int, error) {
 	op := "exec in " + id
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	cl, err := c.execClient(ctx)
+	cl, taken, release, err := c.execClients(ctx)
 	if err != nil {
 		return -1, err
 	}
-	defer func() { _ = cl.Close() }()
+	defer release()
 	o := container.ExecOptions{
 		User: s.User, Tty: s.Term != nil, Env: s.Env, Cmd: s.Argv,
 		AttachStdin: s.Stdin != nil, AttachStdout: true, AttachStderr: true,
@@ -69,7 +70,7 @@ func (c *Client) Exec(ctx context.Context, id string, s ExecSpec) (int, error) {
 	if err != nil {
 		return -1, err
 	}
-	conn, err := cl.ContainerExecAttach(ctx, made.ID, container.ExecAttachOptions{Tty: o.Tty, ConsoleSize: size})
+	conn, err := taken.ContainerExecAttach(ctx, made.ID, container.ExecAttachOptions{Tty: o.Tty, ConsoleSize: size})
 	if err != nil {
 		return -1, c.explain(ctx, op, err)
 	}
@@ -77,28 +78,62 @@ func (c *Client) Exec(ctx context.Context, id string, s ExecSpec) (int, error) {
 	if err != nil && (ctx.Err() != nil || !errors.Is(err, syscall.ECONNRESET)) {
 		return -1, c.explain(ctx, op, err)
 	}
+	if s.NoCode {
+		return 0, nil
+	}
 	// A command that ends without having read all its input may reset the connection. Whether it
 	// ended is what the engine says.
 	return c.exitCode(ctx, cl, made.ID, op)
 }
 
-// execClient is a library client of its own for one exec, so that the connection it takes over can
-// be closed when the context ends; the library reads from it without looking at the context.
-func (c *Client) execClient(ctx context.Context) (*client.Client, error) {
+// execClients are two library clients for one exec. The first asks over the connections that are kept;
+// the second has a connection of its own, which it takes over, so that it can be closed when the context
+// ends: the library reads from it without looking at the context. That connection is opened at once,
+// while the first one asks: two round trips fewer than one after the other.
+func (c *Client) execClients(ctx context.Context) (asks, takes *client.Client, release func(), err error) {
 	_, v, err := c.engine(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, nil, err
 	}
-	tr := &http.Transport{DisableKeepAlives: true, DisableCompression: true}
-	tr.DialContext = func(dctx context.Context, network, addr string) (net.Conn, error) {
-		conn, err := c.dial(dctx, network, addr)
+	ctx, cancel := context.WithCancel(ctx)
+	type opened struct {
+		conn net.Conn
+		err  error
+	}
+	early := make(chan opened, 1)
+	var dialling sync.WaitGroup
+	release = func() {
+		cancel()
+		dialling.Wait()
+	}
+	dialling.Go(func() {
+		conn, err := c.dial(ctx, "", "")
 		if err == nil {
 			context.AfterFunc(ctx, func() { _ = conn.Close() })
 		}
-		return conn, err
+		early <- opened{conn, err}
+	})
+	tr := &http.Transport{DisableKeepAlives: true, DisableCompression: true}
+	tr.DialContext = func(dctx context.Context, _, _ string) (net.Conn, error) {
+		select {
+		case o := <-early:
+			return o.conn, o.err
+		case <-dctx.Done():
+			return nil, dctx.Err()
+		}
 	}
-	return client.NewClientWithOpts(client.WithHost("tcp://"+dummyHost),
-		client.WithHTTPClient(&http.Client{Transport: tr, CheckRedirect: client.CheckRedirect}), client.WithVersion(v))
+	made := func(via *http.Transport) (*client.Client, error) {
+		return client.NewClientWithOpts(client.WithHost("tcp://"+dummyHost),
+			client.WithHTTPClient(&http.Client{Transport: via, CheckRedirect: client.CheckRedirect}), client.WithVersion(v))
+	}
+	if asks, err = made(c.short); err == nil {
+		takes, err = made(tr)
+	}
+	if err != nil {
+		release()
+		return nil, nil, nil, err
+	}
+	return asks, takes, release, nil
 }
 
 // pump moves bytes both ways until the command's output ends.
@@ -239,16 +274,26 @@ func notExecutable(err error) bool {
 	return errors.As(err, &e) && e.Status == http.StatusBadRequest
 }
 
+// Output is Run for a command whose exit code nobody asks for, which saves the question.
+func (c *Client) Output(ctx context.Context, id string, limit int64, argv ...string) (hosts.Result, error) {
+	return c.run(ctx, id, limit, ExecSpec{Argv: argv, NoCode: true})
+}
+
 // Run runs a command without a terminal and keeps up to limit bytes of each stream (0 for
 // hosts.DefaultLimit). A non-zero exit code is not an error.
 func (c *Client) Run(ctx context.Context, id string, limit int64, argv ...string) (hosts.Result, error) {
+	return c.run(ctx, id, limit, ExecSpec{Argv: argv})
+}
+
+func (c *Client) run(ctx context.Context, id string, limit int64, s ExecSpec) (hosts.Result, error) {
 	if limit <= 0 {
 		limit = hosts.DefaultLimit
 	}
 	start := c.p.Now()
 	out, errs := &bounded{limit: limit}, &bounded{limit: 64 << 10}
-	code, err := c.Exec(ctx, id, ExecSpec{Argv: argv, Stdout: out, Stderr: errs})
-	if err == nil && (code == 126 || code == 127) && bytes.HasPrefix(out.buf.Bytes(), []byte("OCI runtime exec failed")) {
+	s.Stdout, s.Stderr = out, errs
+	code, err := c.Exec(ctx, id, s)
+	if err == nil && (code == 126 || code == 127 || s.NoCode) && bytes.HasPrefix(out.buf.Bytes(), []byte("OCI runtime exec failed")) {
 		// Engines before 25 write this into the command's output and call it started.
 		err = &Error{Op: "exec in " + id, Host: c.p.Host, Text: oneLine(out.buf.String()), kind: hosts.ErrMissing}
 	}

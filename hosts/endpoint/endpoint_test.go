@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"midwatch/hosts"
 )
 
@@ -118,15 +120,15 @@ func TestDokploy(t *testing.T) {
 func TestNginxInContainers(t *testing.T) {
 	t.Parallel()
 	exec := func(_ context.Context, id string, argv ...string) (hosts.Result, error) {
-		switch {
-		case id == "bad":
+		if id == "bad" {
 			return hosts.Result{}, errors.New("exec: permission denied")
-		case argv[1] == "-v":
-			return hosts.Result{Stderr: []byte("nginx version: nginx/1.27.1\n")}, nil
+		}
+		if d := cmp.Diff([]string{"nginx", "-v", "-T"}, argv); d != "" {
+			t.Error(d)
 		}
 		return hosts.Result{
 			Stdout: []byte("# configuration file /etc/nginx/nginx.conf:\nhttp { server { listen 80; location / { proxy_set_header X-Api-Key hunter22; proxy_pass http://a; } } }\n"),
-			Stderr: []byte("nginx: the configuration file /etc/nginx/nginx.conf syntax is ok\nnginx: [warn] conflicting server name\n"),
+			Stderr: []byte("nginx version: nginx/1.27.1\nnginx: the configuration file /etc/nginx/nginx.conf syntax is ok\nnginx: [warn] conflicting server name\n"),
 		}, nil
 	}
 	h := &hosts.HostFacts{Containers: hosts.Read([]hosts.Container{

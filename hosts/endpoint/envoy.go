@@ -50,10 +50,13 @@ func Envoy(host string, dial Dial, configured []EnvoyTarget, now func() time.Tim
 	r := Reader{ID: CollectEnvoy, Source: "GET /config_dump, /clusters, /listeners, /server_info, /certs, /stats of Envoy's admin interface", Every: 10 * time.Second, Ready: byContainers}
 	r.Read = func(ctx context.Context, h *hosts.HostFacts) hosts.Evidence {
 		at := now()
-		out := make([]envoyRaw, 0, len(configured))
-		for _, t := range withDiscovered(configured, h) {
-			out = append(out, readEnvoy(ctx, dial, t))
+		targets := withDiscovered(configured, h)
+		out := make([]envoyRaw, len(targets))
+		var wg sync.WaitGroup
+		for i, t := range targets {
+			wg.Go(func() { out[i] = readEnvoy(ctx, dial, t) })
 		}
+		wg.Wait()
 		return evidence(host, r.ID, r.Source, at, since(now, at), out, nil)
 	}
 	return r

@@ -93,7 +93,7 @@ func (x Exchange) do(ctx context.Context, dial Dial) (Answer, error) {
 	}
 	defer resp.Body.Close()
 	a := Answer{
-		Status: resp.StatusCode, Location: hosts.CleanLine(resp.Header.Get("Location")), Server: hosts.CleanLine(resp.Header.Get("Server")),
+		Status: resp.StatusCode, Location: hosts.CleanLine(redact.Text(resp.Header.Get("Location"))), Server: hosts.CleanLine(resp.Header.Get("Server")),
 		Upstream: resp.Header.Get("X-Envoy-Upstream-Service-Time") != "",
 	}
 	if resp.StatusCode != http.StatusSwitchingProtocols {

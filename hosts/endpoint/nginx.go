@@ -26,8 +26,8 @@ type nginxRaw struct {
 	Error     string `json:"error,omitempty"`
 }
 
-// Nginx reads "nginx -T" and "nginx -v" inside every running container that looks like nginx, or
-// that is named.
+// Nginx reads "nginx -v -T" inside every running container that looks like nginx, or that is named: one
+// command says the version as well.
 func Nginx(host string, exec Exec, named []string, now func() time.Time) Reader {
 	r := Reader{ID: CollectNginx, Source: "docker exec CONTAINER nginx -T", Every: 30 * time.Second, Ready: byContainers}
 	r.Read = func(ctx context.Context, h *hosts.HostFacts) hosts.Evidence {
@@ -76,17 +76,15 @@ func readNginx(ctx context.Context, exec Exec, c hosts.Container) nginxRaw {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	raw := nginxRaw{Container: c.Name, ID: c.ID}
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		if res, err := exec(ctx, c.ID, "nginx", "-v"); err == nil {
-			raw.Version = string(res.Stdout) + string(res.Stderr)
-		}
-	})
-	res, err := exec(ctx, c.ID, "nginx", "-T")
-	wg.Wait()
+	res, err := exec(ctx, c.ID, "nginx", "-v", "-T")
 	if err != nil {
 		raw.Error = hosts.Clean(err.Error())
 		return raw
+	}
+	for line := range strings.Lines(string(res.Stderr)) {
+		if strings.HasPrefix(line, "nginx version:") {
+			raw.Version = strings.TrimSpace(line)
+		}
 	}
 	raw.Stdout, raw.Stderr = redact.Nginx(string(res.Stdout)), redact.Text(string(res.Stderr))
 	return raw

@@ -21,7 +21,10 @@ func nginxProgram(p *proc) int {
 			}
 		}
 	}
+	tests := opts["-t"] != "" || opts["-T"] != ""
 	switch {
+	case opts["-v"] != "" && tests:
+		p.die(0, "nginx version: nginx/%s", version) // and goes on
 	case opts["-V"] != "":
 		return p.die(0, "nginx version: nginx/%s\nbuilt with OpenSSL 3.0.9 30 May 2023\nTLS SNI support enabled\nconfigure arguments: --prefix=/etc/nginx --with-http_v2_module --with-http_ssl_module --with-stream", version)
 	case opts["-v"] != "":

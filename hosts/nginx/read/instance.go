@@ -25,7 +25,7 @@ func Instance(container, id, version, stdout, stderr string) hosts.Nginx {
 	n := hosts.Nginx{Container: container, ContainerID: id, Version: Version(version)}
 	for line := range strings.Lines(stderr) {
 		line = hosts.Clean(strings.TrimSpace(line))
-		if line != "" && !strings.Contains(line, "syntax is ok") && !strings.Contains(line, "test is successful") {
+		if line != "" && !strings.Contains(line, "syntax is ok") && !strings.Contains(line, "test is successful") && !strings.HasPrefix(line, "nginx version:") {
 			n.Notes = append(n.Notes, redact.Text(line))
 		}
 	}

@@ -177,8 +177,10 @@ func emit(ctx context.Context, every time.Duration) {
 
 // echo starts to listen and returns; who is done sending is told that we are, too.
 func echo(ctx context.Context, network, address string) error {
-	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, network, address)
+	if network == "unix" {
+		address = "unix:" + address
+	}
+	l, err := open(ctx, address)
 	if err != nil {
 		return err
 	}

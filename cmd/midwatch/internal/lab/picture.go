@@ -27,7 +27,8 @@ import (
 // world is the proxies, services and containers that a test put on h1 and h2; see testdata/lab/picture.
 type world struct {
 	l     *Lab
-	names *strings.Replacer   // @A1@, @A2@, @H2@, @GW@
+	names *strings.Replacer   // @A1@, @A2@, @H2@, @GW@ and the secrets
+	known map[string]string   // the secrets that were planted, by the place
 	files map[string][]string // lines of a configuration, by "host/container file"
 	edges string              // what the inventory has to tell
 }
@@ -56,10 +57,18 @@ func (l *Lab) Picture(t *testing.T) *world {
 	}
 	gw := strings.TrimSpace(l.Exec(t, "h1", "docker", "network", "inspect", "--format", "{{(index .IPAM.Config 0).Gateway}}", "labpic"))
 	w := &world{
-		l: l, files: map[string][]string{}, names: strings.NewReplacer("@A1@", a1, "@A2@", a2, "@H2@", h2, "@GW@", gw),
+		l: l, files: map[string][]string{}, known: planted(),
 		edges: "\n[edges.app]\npublic = \"app.test\"\nport = 80\nhost = \"h1\"\nto = 8100\n\n[edges.up]\npublic = \"up.test\"\nport = 80\nhost = \"h1\"\nto = 8100\n",
 	}
+	names := []string{"@A1@", a1, "@A2@", a2, "@H2@", h2, "@GW@", gw}
+	for place, secret := range w.known {
+		names = append(names, "@"+place+"@", secret)
+	}
+	w.names = strings.NewReplacer(names...)
 	w.units(t, "h1", "1", "2")
+	for file, text := range secretFiles {
+		w.write(t, "h1", file, w.names.Replace(text))
+	}
 	w.units(t, "h2", "1")
 	for _, n := range []string{"edge", "side", "one", "two", "hostnet"} {
 		w.config(t, "h1", n)
@@ -90,7 +99,10 @@ systemctl restart nginx`
 
 const h1Containers = `
 svc="--label midwatch.picture -d --network labpic --restart unless-stopped"
-docker run $svc --name api1 lab/svc:1 serve -id h1/api1 >/dev/null
+docker run $svc --name api1 -e PLAIN=@CONTAINERENV@ -e DATABASE_URL=postgres://app:@ENVURL@@db/app --label app.password=@LABEL@ \
+  --label "app.upstream=https://bob:@LABELURL@@other.test/" --label com.docker.compose.project=labpic \
+  --label com.docker.compose.service=api1 --label com.docker.compose.project.config_files=/etc/labpic/compose.yml \
+  --label com.docker.compose.project.working_dir=/etc/labpic lab/svc:1 serve -id h1/api1 >/dev/null
 docker run $svc --name api2 lab/svc:1 serve -id h1/api2 >/dev/null
 docker run $svc --name pub -p 127.0.0.1:9102:8080 lab/svc:1 serve -id h1/pub >/dev/null
 docker run $svc --name socky -v labpic-sock:/sock lab/svc:1 serve -id h1/socky -listen unix:/sock/app.sock >/dev/null
@@ -116,11 +128,13 @@ Description=Lab: service %i on a unix socket
 ExecStartPre=/bin/mkdir -p /run/labpic
 ExecStart=/usr/local/bin/svc serve -id `+host+`/labpic@%i.service -listen unix:/run/labpic/app%i.sock
 `)
-	w.write(t, host, "/etc/systemd/system/labpic-tcp.service", `[Unit]
+	w.write(t, host, "/etc/systemd/system/labpic-tcp.service", w.names.Replace(`[Unit]
 Description=Lab: service on a port of the loopback
 [Service]
-ExecStart=/usr/local/bin/svc serve -id `+host+`/labpic-tcp.service -listen 127.0.0.1:9101
-`)
+Environment=PLAIN=@UNITENV@ "QUOTED=with a blank @UNITENV@"
+EnvironmentFile=-/etc/labpic/unit.env
+ExecStart=/usr/bin/env API_TOKEN=@UNITEXEC@ /usr/local/bin/svc serve -id `+host+`/labpic-tcp.service -listen 127.0.0.1:9101
+`))
 	argv := []string{"systemctl", "start", "labpic-tcp"}
 	for _, i := range instances {
 		argv = append(argv, "labpic@"+i)

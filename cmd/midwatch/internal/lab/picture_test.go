@@ -18,11 +18,26 @@ import (
 // recorded is where MIDWATCH_RECORD=1 has the capture and the answers written that the plain tests use.
 const recorded = "../../testdata/lab"
 
+// probes are asked with a header that nobody may see.
+const probes = `
+[probes.picture]
+service = "picture"
+url = "http://127.0.0.1:8100/auth/health"
+from = "h1"
+host_header = "up.test"
+secret_headers = { Authorization = { env = "LAB_PROBE" } }
+`
+
 // What the whole picture says of the lab, compared with what the hosts themselves say.
 func TestPicture(t *testing.T) {
 	l := Open(t)
 	w := l.Picture(t)
-	p := l.Program(t, l.Inventory("h1", "h2")+w.edges)
+	p := l.Program(t, l.Inventory("h1", "h2")+w.edges+probes)
+	p.Setenv("LAB_PROBE", w.known["PROBE"])
+	for _, h := range []string{"h1", "h2"} { // it restarts all the time, and nothing compares with that
+		after(t, l.execArgv(t, h, "docker", "start", "loop")...)
+		l.Exec(t, h, "docker", "stop", "-t", "1", "loop")
+	}
 	pairs := w.Pairs(t)
 	real := make([]picture.Answer, len(pairs))
 	for i, pair := range pairs {
@@ -42,6 +57,9 @@ func TestPicture(t *testing.T) {
 		}
 		traceAgrees(t, w, some, theirs, w.Promises(t, p, some))
 	})
+	t.Run("status", func(t *testing.T) { sameStatus(t, p, away) })
+	t.Run("screens", func(t *testing.T) { sameScreens(t, p, away) })
+	t.Run("secrets", func(t *testing.T) { holdsNoSecret(t, w, file, p, away) })
 	if os.Getenv("MIDWATCH_RECORD") != "" {
 		record(t, file, pairs, real)
 	}
