@@ -50,7 +50,7 @@ const wait = 30 * time.Second
 // Begin starts the console in w by h cells over a snapshot, with some of its screens.
 func Begin(t *testing.T, w, h int, snap *hosts.Snapshot, logs ui.Logs, screens ...tui.ScreenFactory) *Night {
 	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	n := &Night{t: t, frame: new(atomic.Pointer[string]), Fleet: &Fleet{snap: snap, changed: make(chan struct{})}}
 	root, err := tui.New(tui.Params{
 		Deps:    ui.Deps{Now: uitest.Now, Styles: uitest.Plain(), Fleet: n.Fleet, Logs: logs, Context: ctx},

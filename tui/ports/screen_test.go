@@ -60,7 +60,8 @@ func fleetSnap() *hosts.Snapshot {
 			{Proto: "tcp", Address: "127.0.0.1", Port: 6379, Process: "redis-server", PID: 5, Unit: "redis-server.service"},
 			{Proto: "tcp", Address: "::1", Port: 6379, Process: "redis-server", PID: 5, Unit: "redis-server.service"},
 			{Proto: "tcp", Address: "0.0.0.0", Port: 9999},
-			{Proto: "unix", Address: "/run/core-1.sock", Process: "uvicorn", PID: 31, Unit: "core@1.service"}, {Proto: "unix", Address: "/run/dbus/system_bus_socket"},
+			{Proto: "unix", Address: "/run/core-1.sock", Process: "uvicorn", PID: 31, Unit: "core@1.service"},
+			{Proto: "unix", Address: "/run/dbus/system_bus_socket"},
 		}, "ss -H -lntupe", ago(4*time.Second)),
 		Probes: hosts.Read([]hosts.Probe{
 			{Name: "edge", Target: "https://10.0.0.1/", Results: []hosts.ProbeResult{{At: ago(9 * time.Second), OK: true, Status: 200}}},

@@ -180,8 +180,9 @@ func (l *Listing[T]) mouse(m tea.MouseMsg) tea.Cmd {
 		return nil
 	}
 	if l.Table.Mouse(m, m.X-1, m.Y-1) {
-		l.enter()
+		return l.enter()
 	}
+	l.drawn = false
 	return nil
 }
 
