@@ -2,6 +2,7 @@ package tui
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	tea "github.com/charmbracelet/bubbletea"
@@ -123,8 +124,16 @@ func objectEntries(h *hosts.HostFacts) []paletteEntry {
 	}
 	for _, u := range h.Units.Value {
 		q := &hosts.LogQuery{Sources: []hosts.LogSource{{Host: name, Kind: hosts.LogUnit, Name: u.Name}}, Follow: true}
-		out = append(out, paletteEntry{"unit", ui.Clean(u.Name + " on " + name), ui.Clean(u.Active), "", func(*Root) tea.Cmd {
-			return ui.Open(ui.OpenMsg{Screen: "logs", Host: name, Object: u.Name, Logs: q})
+		out = append(out, paletteEntry{"unit", ui.Clean(u.Name + " on " + name), ui.Clean(u.Active), "", func(r *Root) tea.Cmd {
+			if r.nav.factory("services") < 0 {
+				return ui.Open(ui.OpenMsg{Screen: "logs", Host: name, Object: u.Name, Logs: q})
+			}
+			return ui.Open(ui.OpenMsg{Screen: "services", Host: name, Object: u.Name}) // its log is a key away
+		}})
+	}
+	for _, v := range h.Swarm.Value.Services {
+		out = append(out, paletteEntry{"service", ui.Clean(v.Name + " on " + name), strconv.Itoa(v.Running) + "/" + strconv.Itoa(v.Wanted), "", func(*Root) tea.Cmd {
+			return ui.Open(ui.OpenMsg{Screen: "services", Host: name, Object: v.Name})
 		}})
 	}
 	return out

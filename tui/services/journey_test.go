@@ -41,3 +41,19 @@ func TestJourneyAWorkerDrains(t *testing.T) {
 	})
 	n.Sees("failed oom-kill", "1 failing").Presses("enter").Sees("the kernel killed it for memory")
 }
+
+// Half a name in the palette leads to the unit, and its log is a key away.
+func TestJourneyFromThePaletteToAUnit(t *testing.T) {
+	at := uitest.Now()
+	u := func(name string) hosts.Unit {
+		return hosts.Unit{Name: name, Load: "loaded", Active: "active", Sub: "running", Since: at.Add(-time.Hour)}
+	}
+	h := &hosts.HostFacts{
+		Host: hosts.Host{Name: "app-1"}, Link: hosts.Link{State: hosts.StateConnected},
+		Units: hosts.Read([]hosts.Unit{u("nginx.service"), u("powernode-worker@default.service")}, "systemctl list-units --all", at),
+	}
+	n := night.Begin(t, 80, 24, &hosts.Snapshot{Gen: 1, At: at, Hosts: []*hosts.HostFacts{h}}, nil,
+		tui.ScreenFactory{ID: "services", Title: "Services", New: func(d ui.Deps, m ui.OpenMsg) ui.Screen { return services.New(d, m) }})
+	n.Sees("nginx").Presses(":").Types("pnworker@").Sees("powernode-worker@default.service on app-1").Presses("enter")
+	n.Sees("app-1 / powernode-worker@default", "Unit").SeesNo("nginx").Presses("esc").Sees("nginx")
+}
