@@ -39,5 +39,16 @@ func All() []checks.Check {
 		selfRedirect(),
 		invalidName(),
 		forwardedForTrust(),
+		ifIsEvil(),
+		aliasTraversal(),
+		addHeaderDrop(),
+		hostSpoofing(),
+		httpSplitting(),
+		ssrf(),
+		validReferersNone(),
+		originsRegex(),
+		allowWithoutDeny(),
+		versionDisclosure(),
+		addHeaderContentType(),
 	}
 }

@@ -96,9 +96,9 @@ func (l level) streams(n *checks.Nginx) (why string, by *nginx.Directive) {
 	if d := l.comment(n, saysStream); d != nil {
 		return "answers are buffered, and a comment speaks of a stream", d
 	}
-	// A large upload explains a long wait.
+	// A large upload explains a long wait; a stream in chunks needs HTTP/1.1.
 	own := nginx.Last(l.loc.D.Block, "proxy_read_timeout")
-	if own != nil && nginx.Duration(own.Arg(0)) >= patient && apiPath.MatchString(path) &&
+	if own != nil && nginx.Duration(own.Arg(0)) >= patient && l.value("proxy_http_version", "1.0") != "1.0" && apiPath.MatchString(path) &&
 		l.scope.Value("client_max_body_size") == nil && l.scope.Value("proxy_request_buffering") == nil {
 		return "an API that is waited for so long may stream, and its answers are buffered", own
 	}
