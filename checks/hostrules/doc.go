@@ -16,5 +16,6 @@ func All() []checks.Check {
 		shallowVsDeep(), probeFails(), agentSkew(),
 		oidcEmptyClient(), oidcUnknownClient(), oidcRedirect(), sqliteLocked(), noSpace(), kernelOOM(), conntrackFull(), nfsStall(), logIncomplete(),
 		uvicornForwarded(),
+		tlsExpiry(), tlsNameMismatch(), tlsChain(),
 	}
 }

@@ -39,6 +39,7 @@ func All() []checks.Check {
 		selfRedirect(),
 		invalidName(),
 		forwardedForTrust(),
+		tlsRenewal(),
 		ifIsEvil(),
 		aliasTraversal(),
 		addHeaderDrop(),

@@ -18,7 +18,7 @@ func tlsRenewal() checks.Check {
 		Severity: checks.Warning,
 		Why: "A certificate of Let's Encrypt lives 90 days, and something must renew it in time: a timer that runs, and a challenge that can be answered on port 80. " +
 			"When either is broken, the site goes down on a day nobody has in mind.",
-		Fix: "systemctl enable --now certbot.timer; and no return at the level of the port-80 server: put it into location / beside location /.well-known/acme-challenge/.",
+		Fix:    "systemctl enable --now certbot.timer; and no return at the level of the port-80 server: put it into location / beside location /.well-known/acme-challenge/.",
 		Verify: "certbot renew --dry-run says that all renewals succeeded",
 		Sources: []string{
 			"https://letsencrypt.org/docs/challenge-types/",
