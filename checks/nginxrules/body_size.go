@@ -25,6 +25,15 @@ var uploadPath = regexp.MustCompile(`(?i)(^|[/_-])(upload|import|attachments?|fi
 
 func evalBodyTooLarge(n *checks.Nginx) []checks.Finding {
 	var out []checks.Finding
+	for _, s := range logged(n, "body-too-large") {
+		f := n.Host.Spoken(s)
+		if l, ok := place(n, s.Line); ok {
+			f = l.at(l.scope.Value("client_max_body_size"), s)
+			f.Title = "an upload was refused: client_max_body_size is " + l.value("client_max_body_size", "1m, as it is not set,") + " here"
+		}
+		f.Severity = checks.Error
+		out = append(out, f)
+	}
 	for _, l := range passes(n) {
 		if l.loc == nil || !uploadPath.MatchString(l.loc.Path) || l.scope.Value("client_max_body_size") != nil {
 			continue

@@ -30,13 +30,18 @@ func evalHostNotFound(h *checks.Host) []checks.Finding {
 		f.Title = "nginx would not start again: " + afterEmerg(p.Reason)
 		out = append(out, f)
 	}
+	for _, s := range h.LogSymptoms("host-not-found-in-upstream") {
+		f := h.Spoken(s)
+		f.Title = s.Source.Name + " did not start: " + afterEmerg(s.Line)
+		out = append(out, f)
+	}
 	if !p.Known {
 		if len(out) == 0 {
 			return []checks.Finding{checks.Unsure("", p.Why())}
 		}
 		return out
 	}
-	if len(h.Nginx.Value) == 0 {
+	if len(h.Nginx.Value) == 0 && len(out) == 0 {
 		return checks.NotHere("no nginx here")
 	}
 	for i := range h.Nginx.Value {

@@ -39,7 +39,7 @@ func evalMissingUpgrade(n *checks.Nginx) []checks.Finding {
 				continue
 			}
 			f := n.At(ud, l.object())
-			f.Title = "Upgrade is passed on, but Connection says " + said(v, con)
+			f.Title = "Upgrade is passed on, but Connection says " + inWords(v, con)
 			if cd != nil {
 				f.File, f.Line = cd.File, cd.Line
 				f.Evidence = append(f.Evidence, n.Line(cd))
@@ -62,7 +62,7 @@ func evalMissingUpgrade(n *checks.Nginx) []checks.Finding {
 	return out
 }
 
-func said(value, raw string) string {
+func inWords(value, raw string) string {
 	if strings.TrimSpace(value) == "" {
 		return "nothing"
 	}

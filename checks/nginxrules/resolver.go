@@ -44,6 +44,11 @@ func evalNoResolver(n *checks.Nginx) []checks.Finding {
 		}
 		f := n.At(l.pass(), l.object())
 		f.Title = "no resolver looks up " + name
+		for _, s := range logged(n, "no-resolver") {
+			if strings.Contains(s.Line, "to resolve "+name) {
+				f.Evidence = append(f.Evidence, said(n, s)...)
+			}
+		}
 		if by != nil {
 			f.Evidence = append(f.Evidence, n.Line(by))
 		}

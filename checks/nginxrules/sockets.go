@@ -45,6 +45,7 @@ func evalSocketUnusable(n *checks.Nginx) []checks.Finding {
 			continue
 		}
 		if listener(n.Host, p) != nil {
+			out = append(out, forbidden(n, u)...)
 			continue
 		}
 		f := n.At(u.d, "socket "+u.path)
@@ -57,6 +58,21 @@ func evalSocketUnusable(n *checks.Nginx) []checks.Finding {
 		out = append(out, f)
 	}
 	return out
+}
+
+// forbidden finds in the log that nginx may not use a socket that somebody listens on.
+func forbidden(n *checks.Nginx, u unixSocket) []checks.Finding {
+	for _, s := range logged(n, "upstream-refused") {
+		if m := logSocket.FindStringSubmatch(s.Line); m == nil || m[1] != u.path || m[2] != "13" {
+			continue
+		}
+		f := n.At(u.d, "socket "+u.path)
+		f.Title = "nginx may not connect to " + u.path + " (13: permission denied)"
+		f.Fix = "Let the user of nginx write to the socket: its group, the mode of the socket and of the folders above it, SELinux (ls -lZ, namei -l)."
+		f.Evidence = append(f.Evidence, said(n, s)...)
+		return []checks.Finding{f}
+	}
+	return nil
 }
 
 // unixSocket is a socket that a line passes to.

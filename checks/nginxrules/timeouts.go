@@ -60,7 +60,40 @@ func evalTimeouts(n *checks.Nginx) []checks.Finding {
 			out = append(out, f)
 		}
 	}
+	if p := n.Host.Part(logPart(n)); !p.Known && len(out) == 0 {
+		return []checks.Finding{checks.Unsure("", p.Why())}
+	}
+	for _, s := range logged(n, "upstream-timed-out") {
+		l, ok := place(n, s.Line)
+		if !ok {
+			f := n.Host.Spoken(s)
+			f.Title = "nginx gave up waiting" + phase(s.Line)
+			out = append(out, f)
+			continue
+		}
+		setting := "proxy_read_timeout"
+		if strings.Contains(s.Line, "while connecting") {
+			setting = "proxy_connect_timeout"
+		}
+		d := l.scope.Value(setting)
+		if d == nil {
+			d = l.pass()
+		}
+		f := l.at(d, s)
+		f.Title = fmt.Sprintf("nginx gave up waiting%s: %s is %s here", phase(s.Line), setting, l.value(setting, "60s"))
+		out = append(out, f)
+	}
 	return out
+}
+
+// phase is what nginx was waiting for, by its own words.
+func phase(line string) string {
+	_, rest, ok := strings.Cut(line, "while ")
+	if !ok {
+		return ""
+	}
+	what, _, _ := strings.Cut(rest, ",")
+	return " while " + what
 }
 
 // ask follows the request of a probe through the configuration, or gives nil.

@@ -34,12 +34,16 @@ func evalUpstreamAllDown(n *checks.Nginx) []checks.Finding {
 			continue
 		}
 		f := n.At(u.D, "upstream "+u.Name)
-		live, dead := 0, 0
+		live, dead, dark := 0, 0, 0
 		for _, m := range u.Members {
 			if m.Down {
 				continue
 			}
-			if st, why := reach(n, m.Address); st == trace.Broken {
+			st, why := reach(n, m.Address)
+			if st == trace.Unknown {
+				dark++
+			}
+			if st == trace.Broken {
 				dead++
 				f.Covers = append(f.Covers, "upstream "+hostOf(m.Address))
 				if path, ok := unixPath(m.Address); ok {
@@ -55,8 +59,39 @@ func evalUpstreamAllDown(n *checks.Nginx) []checks.Finding {
 			f.Title = fmt.Sprintf("none of the %d servers of %s can be reached", dead, u.Name)
 			out = append(out, f)
 		}
+		if dark > 0 && dark == live {
+			out = append(out, checks.Unsure("upstream "+u.Name, "who takes connections to the servers of "+u.Name+" is not known"))
+		}
 	}
-	return append(out, full(n)...)
+	return append(append(out, full(n)...), noLive(n)...)
+}
+
+// noLive judges what the log says: no server of a group could be had. Where they take a limited number
+// of calls that means full, unless connections were refused as well.
+func noLive(n *checks.Nginx) []checks.Finding {
+	refused := len(logged(n, "upstream-refused")) > 0
+	var out []checks.Finding
+	for _, s := range logged(n, "no-live-upstreams") {
+		u := n.HTTP.Upstreams[firstMatch(logUpstream, s.Line)]
+		if u == nil {
+			f := n.Host.Spoken(s)
+			f.Severity = checks.Error
+			f.Title = "requests were answered 502: no server of the upstream could be had"
+			out = append(out, f)
+			continue
+		}
+		f := n.At(u.D, "upstream "+u.Name)
+		f.Key, f.Severity = "log", checks.Error
+		f.Title = fmt.Sprintf("%d requests to %s were answered 502: all of its servers were taken out after failures", s.Count, u.Name)
+		if leastLimit(u) > 0 && !refused {
+			f.Severity = checks.Warning
+			f.Title = fmt.Sprintf("%d requests to %s were answered 502: all of its servers were busy, the fleet was full", s.Count, u.Name)
+			f.Fix = "Nothing is broken. Add workers to the units and to the upstream if it happens often."
+		}
+		f.Evidence = append(f.Evidence, said(n, s)...)
+		out = append(out, f)
+	}
+	return out
 }
 
 // used reports that some place passes to the upstream by its name.

@@ -34,6 +34,18 @@ func evalWorkerLimits(n *checks.Nginx) []checks.Finding {
 		conns, _ = strconv.Atoi(d.Arg(0))
 		line = d
 	}
+	for _, id := range []string{"worker-connections", "too-many-files"} {
+		for _, s := range logged(n, id) {
+			f := n.At(line, "workers")
+			f.Key, f.Severity = id, checks.Error
+			f.Title = fmt.Sprintf("nginx refused connections, %d times: %d worker_connections are not enough", s.Count, conns)
+			if id == "too-many-files" {
+				f.Title = fmt.Sprintf("nginx refused connections, %d times: too many open files", s.Count)
+			}
+			f.Evidence = append(f.Evidence, said(n, s)...)
+			return []checks.Finding{f}
+		}
+	}
 	for _, note := range n.Notes {
 		if strings.Contains(note, "exceed open file resource limit") {
 			f := n.At(line, "workers")
