@@ -84,7 +84,8 @@ func days(d time.Duration) string {
 
 // noCertificates says why nothing can be told, or that there is nothing.
 func noCertificates(h *checks.Host) []checks.Finding {
-	if p := h.Part(checks.NeedProbes); !p.Known {
+	// A host that no probe asks from has none, and nobody will ask.
+	if p := h.Part(checks.NeedProbes); !p.Known && p.Reason != "" {
 		return []checks.Finding{checks.Unsure("", p.Why())}
 	}
 	return checks.NotHere("no certificate was seen")
@@ -151,7 +152,6 @@ func tlsNameMismatch() checks.Check {
 		Verify:    "openssl s_client -connect HOST:443 -servername NAME </dev/null | openssl x509 -noout -ext subjectAltName",
 		Sources:   []string{"https://www.rfc-editor.org/rfc/rfc9525", "https://nginx.org/en/docs/http/configuring_https_servers.html#name_based_https_servers"},
 		Diagnoses: []string{"tls-expiry"},
-		Needs:     []checks.Need{checks.NeedProbes},
 		Eval: checks.OnHost(func(h *checks.Host) []checks.Finding {
 			return faults(h, nameFault, func(p hosts.Probe, c *hosts.ProbeCert) string {
 				if len(c.Names) == 0 {
@@ -175,7 +175,6 @@ func tlsChain() checks.Check {
 		Verify:    "openssl s_client -connect HOST:443 -servername NAME -verify_return_error </dev/null ends with Verify return code: 0",
 		Sources:   []string{"https://nginx.org/en/docs/http/configuring_https_servers.html#chains"},
 		Diagnoses: []string{"tls-expiry"},
-		Needs:     []checks.Need{checks.NeedProbes},
 		Eval: checks.OnHost(func(h *checks.Host) []checks.Finding {
 			return faults(h, chainFault, func(p hosts.Probe, c *hosts.ProbeCert) string {
 				if c.Issuer == c.Subject {
@@ -222,7 +221,7 @@ func faults(h *checks.Host, is func(fault string) bool, title func(p hosts.Probe
 		out = append(out, f)
 	}
 	if !some {
-		return checks.NotHere("no certificate was seen")
+		return noCertificates(h)
 	}
 	return out
 }

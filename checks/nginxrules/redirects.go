@@ -41,15 +41,19 @@ func evalSelfRedirect(n *checks.Nginx) []checks.Finding {
 		hint := l.knowsScheme(n)
 		switch {
 		case len(before) > 0:
-			f.Severity = checks.Error
 			f.Evidence = append(f.Evidence, before[0].evidence)
 		case hint != nil:
+			f.Severity = checks.Info
 			f.Evidence = append(f.Evidence, n.Line(hint))
 		default:
 			continue
 		}
 		told[l.server] = true
-		f.Title = what + " goes to http://" + l.server.Name()
+		name := l.server.Name()
+		if !named(l.server) {
+			name = "NAME"
+		}
+		f.Title = what + " goes to http://" + name
 		if p := plain[0].Port; p != 80 && l.value("port_in_redirect", "on") == "on" {
 			f.Title += fmt.Sprintf(":%d", p)
 		}

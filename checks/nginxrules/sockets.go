@@ -53,6 +53,9 @@ func evalSocketUnusable(n *checks.Nginx) []checks.Finding {
 		f.Evidence = append(f.Evidence, n.Host.Find("", checks.NeedSockets, "no listener on "+p).Evidence...)
 		if unit := ownerOf(n.Host, p); unit != nil {
 			f.Title += ": " + unit.Name + " is " + unit.Active
+			if unit.Draining() {
+				f.Severity = checks.Info
+			}
 			f.Evidence = append(f.Evidence, n.Host.Find("", checks.NeedUnits, unit.Name+" "+unit.Active+" ("+unit.Sub+"), result "+unit.Result).Evidence...)
 		}
 		out = append(out, f)

@@ -79,6 +79,9 @@ func poolOf(n *checks.Nginx, u *nginx.Upstream) *pool {
 			if t, _ := (hosts.Unit{Name: s.Unit}).Instance(); t != "" {
 				p.template = t
 			}
+		} else if x := ownerOf(n.Host, at); known && x != nil && x.Draining() {
+			// It ends its calls and comes back, or not: both are meant.
+			p.listening++
 		}
 	}
 	if p.template == "" {
@@ -97,9 +100,9 @@ func poolOf(n *checks.Nginx, u *nginx.Upstream) *pool {
 		if t, _ := x.Instance(); t != p.template {
 			continue
 		}
-		if x.Active == "active" || x.Active == "reloading" {
+		if x.Active == "active" || x.Active == "reloading" || x.Draining() {
 			p.active = append(p.active, x.Name)
-			if !listed[x.Name] {
+			if !listed[x.Name] && !x.Draining() {
 				p.unlisted = append(p.unlisted, x.Name)
 			}
 		}
@@ -110,26 +113,22 @@ func poolOf(n *checks.Nginx, u *nginx.Upstream) *pool {
 	return p
 }
 
+// judge puts all that differs into one finding: it is one number that is wrong, and each place that
+// says another is evidence.
 func (p *pool) judge(n *checks.Nginx) []checks.Finding {
-	var out []checks.Finding
-	add := func(key, title string, more ...checks.Evidence) {
-		f := n.At(p.u.D, "upstream "+p.u.Name)
-		f.Key, f.Title = key, title
-		f.Evidence = append(f.Evidence, n.Host.Find("", checks.NeedUnits, fmt.Sprintf("%s: %d active, %d enabled", p.template, len(p.active), len(p.enabled))).Evidence...)
-		f.Evidence = append(f.Evidence, more...)
-		out = append(out, f)
-	}
+	var wrong []string
+	var more []checks.Evidence
 	if p.members > p.listening {
-		add("upstream", fmt.Sprintf("%d servers in the upstream, and somebody listens on %d of them", p.members, p.listening))
+		wrong = append(wrong, fmt.Sprintf("%d servers in the upstream and somebody listens on %d", p.members, p.listening))
 	}
 	if len(p.unlisted) > 0 {
-		add("idle", strings.Join(p.unlisted, ", ")+" runs and is in no server line: it never gets a call")
+		wrong = append(wrong, strings.Join(p.unlisted, ", ")+" runs and is in no server line")
 	}
-	if missing := without(p.active, p.enabled); len(missing) > 0 && len(p.enabled) > 0 {
-		add("boot", strings.Join(missing, ", ")+" runs and is not enabled: gone after a reboot")
+	if off := without(p.active, p.enabled); len(off) > 0 && len(p.enabled) > 0 {
+		wrong = append(wrong, strings.Join(off, ", ")+" runs and is not enabled")
 	}
 	if down := without(p.enabled, p.active); len(down) > 0 {
-		add("down", strings.Join(down, ", ")+" is enabled and does not run")
+		wrong = append(wrong, strings.Join(down, ", ")+" is enabled and does not run")
 	}
 	for _, h := range n.World.Hosts {
 		for _, x := range h.Probes.Value {
@@ -142,12 +141,19 @@ func (p *pool) judge(n *checks.Nginx) []checks.Finding {
 				said = r.Capacity
 			}
 			if said >= 0 && r.OK && said != len(p.active) {
-				e := checks.Evidence{Source: x.Target, Text: fmt.Sprintf("workers %d, capacity %d", r.Workers, r.Capacity), Host: h.Name, At: r.At}
-				add("health", fmt.Sprintf("health says %d workers, and %d run", said, len(p.active)), e)
+				wrong = append(wrong, fmt.Sprintf("health says %d workers and %d run", said, len(p.active)))
+				more = append(more, checks.Evidence{Source: x.Target, Text: fmt.Sprintf("workers %d, capacity %d", r.Workers, r.Capacity), Host: h.Name, At: r.At})
 			}
 		}
 	}
-	return out
+	if len(wrong) == 0 {
+		return nil
+	}
+	f := n.At(p.u.D, "upstream "+p.u.Name)
+	f.Title = strings.Join(wrong, "; ")
+	f.Evidence = append(f.Evidence, n.Host.Find("", checks.NeedUnits, fmt.Sprintf("%s: %d active, %d enabled", p.template, len(p.active), len(p.enabled))).Evidence...)
+	f.Evidence = append(f.Evidence, more...)
+	return []checks.Finding{f}
 }
 
 // without lists what is in a and not in b.
