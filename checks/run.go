@@ -3,8 +3,11 @@ package checks
 import (
 	"cmp"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"midwatch/hosts"
@@ -35,23 +38,45 @@ type Options struct {
 	Hosts []string
 }
 
-// Run asks the checks about the world.
+// Run asks the checks about the world. Rules are pure, so they are asked on all processors; the order of
+// the answers is that of the checks and their subjects.
 func Run(w *World, list []Check, o Options) *Report {
-	r := &Report{At: w.Now}
+	type job struct {
+		c *Check
+		k Case
+	}
+	var jobs []job
 	for i := range list {
 		c := &list[i]
-		n := 0
+		before := len(jobs)
 		for _, k := range c.Eval.cases(w) {
-			if k.Host != nil && !wanted(o.Hosts, k.Host.Name) {
-				continue
+			if k.Host == nil || wanted(o.Hosts, k.Host.Name) {
+				jobs = append(jobs, job{c, k})
 			}
-			n++
-			r.Answers = append(r.Answers, answer(c, k, o))
 		}
-		if n == 0 {
-			r.Answers = append(r.Answers, Answer{Check: c, Status: Skipped, Reason: "nothing here that it is about: no " + c.Eval.on})
+		if len(jobs) == before {
+			jobs = append(jobs, job{c: c})
 		}
 	}
+	r := &Report{At: w.Now, Answers: make([]Answer, len(jobs))}
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(jobs)) {
+		wg.Go(func() {
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= len(jobs) {
+					return
+				}
+				if j := jobs[i]; j.k.Subject == "" {
+					r.Answers[i] = Answer{Check: j.c, Status: Skipped, Reason: "nothing here that it is about: no " + j.c.Eval.on}
+				} else {
+					r.Answers[i] = answer(j.c, j.k, o)
+				}
+			}
+		})
+	}
+	wg.Wait()
 	r.once()
 	r.mute(o.Mutes)
 	r.hide()
@@ -110,6 +135,13 @@ func answer(c *Check, k Case, o Options) Answer {
 
 // judge asks the rule and takes what it says.
 func (a *Answer) judge(c *Check, k Case, o Options) {
+	defer func() {
+		// A fault in one rule must not take the others along, and is not an answer of "all is well".
+		if r := recover(); r != nil {
+			a.Status, a.Findings = Unknown, nil
+			a.Reason = fmt.Sprintf("the check itself failed: %v; please report it", r)
+		}
+	}()
 	seen := map[string]int{}
 	for _, f := range k.Ask() {
 		if f.Status == Skipped {

@@ -84,6 +84,19 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
+// A rule with a fault is unknown, and the others are asked.
+func TestRuleThatFails(t *testing.T) {
+	t.Parallel()
+	broken := rule("broken", func(h *Host) []Finding { return []Finding{h.Find(h.Containers.Value[7].Name, NeedContainers, "")} })
+	r := Run(snapshotOf(hostNamed("a")), []Check{broken, rule("finds", exited)}, Options{})
+	if got := statuses(r); got != "broken a unknown; finds a finding" {
+		t.Error(got)
+	}
+	if u := r.Unknowns(); len(u) != 1 || !strings.Contains(u[0].Title, "index out of range") {
+		t.Errorf("unknown %+v", u)
+	}
+}
+
 func TestMute(t *testing.T) {
 	t.Parallel()
 	w := snapshotOf(hostNamed("a"), hostNamed("b"))
