@@ -95,6 +95,7 @@ func (m *member) listed(list []hosts.Container, err error, now time.Time) {
 			m.deployed.Next(old.Value, look) // what another run knew
 		}
 		m.noteAll(m.deployed.Next(list, look))
+		keepChecks(list, old.Value)
 		m.facts.Containers = hosts.Read(list, sourceList, now)
 		m.facts.Latest = now
 		m.patchAll(m.unlisted)
