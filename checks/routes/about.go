@@ -38,8 +38,9 @@ const (
 	linesMost   = 40
 )
 
-// around returns the lines of a directive and its block, and a few before it.
-func around(c *nginx.Config, d *nginx.Directive) []Line {
+// around returns the lines of a directive and its block, and a few before it; here is the line that is
+// marked.
+func around(c *nginx.Config, d *nginx.Directive, here int) []Line {
 	if c == nil || d == nil || d.Line < 1 {
 		return nil
 	}
@@ -55,7 +56,7 @@ func around(c *nginx.Config, d *nginx.Directive) []Line {
 		to = min(to, len(text), from+linesMost-1)
 		var out []Line
 		for i := from; i <= to; i++ {
-			out = append(out, Line{No: i, Text: strings.TrimRight(text[i-1], "\r"), Here: i == d.Line})
+			out = append(out, Line{No: i, Text: strings.TrimRight(text[i-1], "\r"), Here: i == here})
 		}
 		return out
 	}
@@ -337,9 +338,9 @@ func Around(s *hosts.Snapshot, host, container, file string, line int) []Line {
 			continue
 		}
 		if d := at(x.Config.Root, file, line); d != nil {
-			return around(x.Config, d)
+			return around(x.Config, d, line)
 		}
-		return around(x.Config, &nginx.Directive{File: file, Line: line})
+		return around(x.Config, &nginx.Directive{File: file, Line: line}, line)
 	}
 	return nil
 }

@@ -116,3 +116,36 @@ func TestAboutEnvoyAndTraefik(t *testing.T) {
 		t.Errorf("a node of nothing says %v", a)
 	}
 }
+
+// A variable that the configuration itself sets is no riddle, and a Traefik resolves names in the
+// networks of its own container.
+func TestTargetsBehindNames(t *testing.T) {
+	t.Parallel()
+	conf := `http { server { listen 80; set $up http://app:9000; location /a { proxy_pass $up/x; } location /b { set $up http://gone:9000; proxy_pass $up; } location /c { proxy_pass http://$host; } } }`
+	c := read.Parse([]nginx.File{{Name: "n.conf", Text: []byte(conf)}})
+	net := func(ip string) []hosts.ContainerNetwork {
+		return []hosts.ContainerNetwork{{Name: "n", IP: ip, Gateway: "172.18.0.1"}}
+	}
+	h := &hosts.HostFacts{
+		Host: hosts.Host{Name: "h"}, Sockets: known([]hosts.Socket{}), Nginx: known([]hosts.Nginx{{Container: "front", Config: c, HTTP: nginx.NewHTTP(c)}}),
+		Containers: known([]hosts.Container{
+			{ID: "1", Name: "front", State: "running", Networks: net("172.18.0.2")}, {ID: "2", Name: "app", State: "running", Networks: net("172.18.0.3")},
+			{ID: "3", Name: "gone", State: "exited", Exit: 1}, {ID: "4", Name: "proxy", Image: "traefik:v3", State: "running", Networks: net("172.18.0.4")},
+		}),
+		Traefik: known([]hosts.Traefik{{
+			Routers:  []hosts.Router{{Name: "a", Rule: "Host(`a.test`)", Service: "a"}, {Name: "b", Rule: "Host(`b.test`)", Service: "b"}},
+			Services: []hosts.ProxyService{{Name: "a", Servers: []hosts.ProxyServer{{URL: "http://app:80"}}}, {Name: "b"}},
+		}}),
+	}
+	var got []string
+	lines(Tree(&hosts.Snapshot{Hosts: []*hosts.HostFacts{h}}), 0, &got)
+	text := strings.Join(got, "\n")
+	for _, want := range []string{
+		"location /a [ok] <container app: running>", "location /b [broken] <dns gone: container gone is exited with 1: gone does not resolve>",
+		"location /c [unknown] <depends on $host at run time>", "service http://app:80 [ok] <container app: running>", "router b [broken] <Traefik has no server for it: it answers 503>",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+}

@@ -253,7 +253,11 @@ func (b *builder) routerTarget(x *Node, t *hosts.Traefik, r hosts.Router) {
 			c := &Node{ID: id(x.ID, i), Kind: "service", Host: x.Host, Label: v.URL, Detail: strings.ToLower(v.Status)}
 			_, rest, _ := strings.Cut(v.URL, "://")
 			rest, _, _ = strings.Cut(rest, "/")
-			b.behind(c, "", rest, 80)
+			port := uint16(80)
+			if strings.HasPrefix(v.URL, "https://") {
+				port = 443
+			}
+			b.behind(c, hostNetOnly(b.h, trace.TraefikIn(b.h)), rest, port)
 			if v.Status == "DOWN" {
 				c.Status = trace.Broken
 			}
@@ -264,7 +268,7 @@ func (b *builder) routerTarget(x *Node, t *hosts.Traefik, r hosts.Router) {
 		x.Status, x.Behind = b.container(s.Container)
 		x.Way = []trace.Hop{{Kind: "container", Host: x.Host, Object: s.Container, Status: x.Status, Detail: x.Behind}}
 	default:
-		x.Status, x.Behind = trace.Unknown, "its servers are not known"
+		x.Status, x.Behind = trace.Broken, "Traefik has no server for it: it answers 503"
 	}
 }
 

@@ -2,6 +2,7 @@ package routes
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"midwatch/checks/trace"
@@ -45,7 +46,7 @@ func (b *builder) server(parent string, i int, x hosts.Nginx, s *nginx.Server) *
 	if len(names) > 1 {
 		n.Detail += "; " + strings.Join(names[1:], " ")
 	}
-	n.about = func() About { return About{Match: serverMatch(s), Lines: around(x.Config, s.D)} }
+	n.about = func() About { return About{Match: serverMatch(s), Lines: around(x.Config, s.D, s.D.Line)} }
 	base := b.serverURL(x, s, tls)
 	for j, l := range s.Locs {
 		n.Children = append(n.Children, b.location(n.ID, j, x, s, l, base))
@@ -54,7 +55,7 @@ func (b *builder) server(parent string, i int, x hosts.Nginx, s *nginx.Server) *
 		b.action(n, x, s.Scope, s.D.Block)
 		if n.passes {
 			n.about = func() About {
-				return About{Match: serverMatch(s), Lines: around(x.Config, s.D), Passes: nginxPasses(x, s, s.Scope)}
+				return About{Match: serverMatch(s), Lines: around(x.Config, s.D, s.D.Line), Passes: nginxPasses(x, s, s.Scope)}
 			}
 		}
 	}
@@ -78,7 +79,7 @@ func (b *builder) location(parent string, i int, x hosts.Nginx, s *nginx.Server,
 	}
 	b.action(n, x, l.Scope, l.D.Block)
 	n.about = func() About {
-		a := About{Match: []string{locationMatch(l)}, Lines: around(x.Config, l.D)}
+		a := About{Match: []string{locationMatch(l)}, Lines: around(x.Config, l.D, l.D.Line)}
 		if n.passes {
 			a.Passes = nginxPasses(x, s, l.Scope)
 		}
@@ -98,7 +99,7 @@ func (b *builder) action(n *Node, x hosts.Nginx, scope nginx.Scope, body []*ngin
 		case strings.HasSuffix(d.Name, "_pass") && len(d.Args) > 0:
 			n.Detail = strings.TrimSuffix(d.String(), ";")
 			n.passes = true
-			b.pass(n, x, d)
+			b.pass(n, x, d, expand(scope, d.Args[0]))
 			return
 		case d.Name == "return" || d.Name == "rewrite" && len(d.Args) > 2 && (d.Args[2] == "permanent" || d.Args[2] == "redirect"):
 			n.Detail = strings.TrimSuffix(d.String(), ";")
@@ -116,8 +117,25 @@ func (b *builder) action(n *Node, x hosts.Nginx, scope nginx.Scope, body []*ngin
 	}
 }
 
-func (b *builder) pass(n *Node, x hosts.Nginx, d *nginx.Directive) {
-	target, port := d.Args[0], uint16(80)
+// expand replaces variables that the levels set to a plain text, as in "set $backend http://app:8000;
+// proxy_pass $backend;". Others stay: what they are depends on the request.
+func expand(scope nginx.Scope, text string) string {
+	return variable.ReplaceAllStringFunc(text, func(name string) string {
+		for i := len(scope) - 1; i >= 0; i-- {
+			for _, d := range scope[i].Body {
+				if d.Name == "set" && len(d.Args) == 2 && d.Args[0] == name && !strings.Contains(d.Args[1], "$") {
+					return d.Args[1]
+				}
+			}
+		}
+		return name
+	})
+}
+
+var variable = regexp.MustCompile(`\$\w+`)
+
+func (b *builder) pass(n *Node, x hosts.Nginx, d *nginx.Directive, target string) {
+	port := uint16(80)
 	if scheme, rest, ok := strings.Cut(target, "://"); ok {
 		if strings.HasSuffix(scheme, "s") && scheme != "" {
 			port = 443
@@ -134,7 +152,7 @@ func (b *builder) pass(n *Node, x hosts.Nginx, d *nginx.Directive) {
 		for i, m := range u.Members {
 			c := &Node{ID: id(n.ID, u.Name, i), Kind: "member", Host: n.Host, Label: m.Address, File: m.D.File, Line: m.D.Line, Detail: strings.Join(m.D.Args[1:], " ")}
 			c.about = func() About {
-				return About{Match: []string{fmt.Sprintf("%s of %d servers of upstream %s (%s)", u.Method, len(u.Members), u.Name, u.D.At())}, Lines: around(x.Config, u.D)}
+				return About{Match: []string{fmt.Sprintf("%s of %d servers of upstream %s (%s)", u.Method, len(u.Members), u.Name, u.D.At())}, Lines: around(x.Config, u.D, m.D.Line)}
 			}
 			if m.Down {
 				c.Behind = "marked down"

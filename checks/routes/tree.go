@@ -49,7 +49,7 @@ func Tree(s *hosts.Snapshot, edges ...trace.Edge) []*Node {
 			n.Children = append(n.Children, b.nginx(n.ID, x).part("nginx", x.Container))
 		}
 		for _, t := range h.Traefik.Value {
-			n.Children = append(n.Children, b.traefik(n.ID, t).part("traefik", ""))
+			n.Children = append(n.Children, b.traefik(n.ID, t).part("traefik", trace.TraefikIn(h)))
 		}
 		b.gaps(n)
 		if len(n.Children) > 0 {

@@ -51,3 +51,13 @@ func ContainerState(h *hosts.HostFacts, c *hosts.Container) (Status, string) {
 	st, detail := (&walker{}).containerState(h, c)
 	return st, "container " + c.Name + ": " + detail
 }
+
+// TraefikIn is the container a host's Traefik runs in, as it resolves names; "" where there is none.
+func TraefikIn(h *hosts.HostFacts) string {
+	for i := range h.Containers.Value {
+		if c := &h.Containers.Value[i]; c.State == "running" && isTraefik(c) {
+			return c.Name
+		}
+	}
+	return ""
+}

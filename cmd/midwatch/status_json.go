@@ -78,6 +78,7 @@ midwatch trace URL --json
     status     ok, broken, unknown
     detail     what is wrong, or what there is to know
     and, only where there is something:
+    container  the one whose proxy decided
     path       JSON path in the answer of an API, in place of file and line
     passes[]   name, value: what is passed on (headers, timeouts, buffering)
     live       what the hop answered, with --live
