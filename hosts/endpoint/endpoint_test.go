@@ -285,3 +285,15 @@ func TestTraefikBehindALogin(t *testing.T) {
 		t.Errorf("without the password: %+v", tr)
 	}
 }
+
+func TestEnvoyIsKnownByItsImage(t *testing.T) {
+	t.Parallel()
+	for image, want := range map[string]bool{
+		"envoyproxy/envoy:v1.31.2": true, "envoyproxy/envoy-alpine:v1.20": true, "envoyproxy/envoy-distroless-dev:latest": true, "envoy": true,
+		"docker.example/envoy-control-plane:1.8.0": false, "envoyproxy/gateway:v1": false,
+	} {
+		if got := isEnvoy(hosts.Container{Image: image}); got != want {
+			t.Errorf("%s: %v", image, got)
+		}
+	}
+}

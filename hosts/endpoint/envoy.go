@@ -87,7 +87,17 @@ func withDiscovered(configured []EnvoyTarget, h *hosts.HostFacts) []EnvoyTarget 
 
 func isEnvoy(c hosts.Container) bool {
 	name, _, _ := strings.Cut(path.Base(c.Image), ":")
-	return name == "envoy" || strings.HasPrefix(name, "envoy-")
+	kind, named := strings.CutPrefix(name, "envoy-")
+	if !named {
+		return name == "envoy"
+	}
+	// The names under which Envoy itself is published: envoy-control-plane is no Envoy.
+	for _, k := range []string{"alpine", "contrib", "debug", "dev", "distroless", "google-vrp", "windows"} {
+		if strings.HasPrefix(kind, k) {
+			return true
+		}
+	}
+	return false
 }
 
 func addressOf(c hosts.Container) string {

@@ -28,7 +28,7 @@ func (x *cortex) buildProd() {
 	h := s.AddHost(sp)
 	x.prod = h
 	base(h)
-	files(h.FS, x.w, p, "cortex/prod", s.Start().Add(-31*time.Hour), func(name string, n *vfs.Node) {
+	files(h.FS, x.w, p, "cortex/prod", s.Start().Add(-32*time.Hour), func(name string, n *vfs.Node) {
 		if strings.HasPrefix(name, "/home/coder") {
 			n.Owner, n.Group = "coder", "coder"
 		}
@@ -129,7 +129,7 @@ func (x *cortex) otherContainers() {
 		Name: "ai_unified_frontend_canary", Image: "ai_unified_frontend:latest", Networks: []string{"cortex-hub_default"}, Restart: "always", Off: "created", Exit: 128, Age: 26 * time.Hour,
 		Ports: []sim.PortSpec{{Host: 8000, Port: 80}}, Entrypoint: []string{"/docker-entrypoint.sh"}, Cmd: []string{"nginx", "-g", "daemon off;"},
 		Error:  "driver failed programming external connectivity on endpoint ai_unified_frontend_canary (" + x.s.Hex("canary", 64) + "): Bind for 0.0.0.0:8000 failed: port is already allocated",
-		Labels: composed(x.s, "cortex-hub-canary", "ai-frontend", dir, "docker-compose.yml"),
+		Labels: composed(x.s, "cortex-hub-canary", "ai-frontend", dir+"/deployment/canary", "docker-compose.yml"),
 	})
 	h.AddContainer(sim.ContainerSpec{
 		Name: "cortex-hub-migrate-1", Image: "ai_hub_service:latest", Networks: []string{"cortex-hub_default"}, Restart: "no", Off: "exited", Up: 31 * time.Hour, Cmd: []string{"alembic", "upgrade", "head"},

@@ -19,7 +19,7 @@ func (x *powernode) buildDocker() {
 	sp.Users[0].Groups = sp.Users[0].Groups[:3] // not in the group docker
 	h := x.s.AddHost(sp)
 	base(h)
-	files(h.FS, x.w, x.p, "powernode/docker", x.s.Start().Add(-5*day), nil)
+	files(h.FS, x.w, x.p, "powernode/docker", x.s.Start().Add(-6*day), nil)
 	net := "powernode_default"
 	h.AddNetwork(sim.Network{Name: net, Subnet: "172.18.0.0/16", Gateway: "172.18.0.1", Labels: map[string]string{"com.docker.compose.project": "powernode"}})
 	for _, v := range []string{"postgres_data", "redis_data"} {

@@ -53,7 +53,7 @@ func (x *stack) buildEdge() {
 	h := x.s.AddHost(sp)
 	x.edge = h
 	base(h)
-	files(h.FS, x.w, x.p, "stack/edge", x.s.Start().Add(-20*day), nil)
+	files(h.FS, x.w, x.p, "stack/edge", x.s.Start().Add(-41*day), nil)
 	h.FS.Put("/etc/traefik/acme.json", vfs.Node{Mode: 0o600, Data: []byte("{}\n"), MTime: x.s.Start().Add(-84 * day)})
 	h.AddNetwork(sim.Network{Name: "edge_edge", Subnet: "172.23.0.0/16", Gateway: "172.23.0.1", Labels: map[string]string{"com.docker.compose.project": "edge", "com.docker.compose.network": "edge"}})
 	h.AddVolume(sim.Volume{Name: "edge_gitea_data", Size: 9 * gib, Labels: map[string]string{"com.docker.compose.project": "edge", "com.docker.compose.volume": "gitea_data"}})
