@@ -8,12 +8,14 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"midwatch/hosts"
 	"midwatch/hosts/inventory"
+	"midwatch/hosts/logs"
 	"midwatch/themes"
 	"midwatch/tui/ui"
 )
@@ -42,7 +44,8 @@ A SOURCE is one of
   HOST/journal          the whole journal; HOST alone says the same
   NAME                  a [logs.NAME] of the inventory
 
-NAME of a container or unit may hold * and ?; what it matches is looked up once, at the start.`,
+NAME of a container or unit may hold * and ?. With --follow, what comes to match later joins: a container
+that is started, a host that answers again.`,
 		Example: `# follow the workers of every host
 midwatch logs -f 'unit:powernode-worker@*'
 
@@ -137,7 +140,11 @@ func (a *app) runLogs(ctx context.Context, f logsFlags, args []string) error {
 		return silently(exitUsage)
 	}
 	q.Sources = found
-	err = a.tail(ctx, w, q)
+	var more []pattern
+	if f.follow && globs {
+		more = patterns
+	}
+	err = a.tail(ctx, w, q, more)
 	if err == nil && len(unmatched) > 0 {
 		return silently(exitIncomplete)
 	}
@@ -200,13 +207,50 @@ func whyNothing(snap *hosts.Snapshot, p pattern) (why string, missing bool) {
 	return fmt.Sprintf("no such %s", p.kind), false
 }
 
-// tail prints a stream until it ends. The exit code is incomplete when a source failed.
-func (a *app) tail(ctx context.Context, w *world, q hosts.LogQuery) error {
+// joining adds to a followed stream what the patterns match later on: a container that was started, a
+// host that answers again. It returns when the context ends.
+func joining(ctx context.Context, f interface {
+	Next(ctx context.Context, after uint64) (*hosts.Snapshot, error)
+}, stream hosts.LogStream, patterns []pattern) {
+	to, ok := stream.(logs.Adder)
+	if !ok || len(patterns) == 0 {
+		return
+	}
+	var gen uint64
+	// Facts change many times a second; names are looked up no more often than this.
+	tick := time.NewTicker(250 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		snap, err := f.Next(ctx, gen)
+		if err != nil {
+			return
+		}
+		gen = snap.Gen
+		found, _ := expand(patterns, snap)
+		for _, s := range found {
+			to.Add(s)
+		}
+	}
+}
+
+// tail prints a stream until it ends; sources that more matches later on join it. The exit code is
+// incomplete when a source failed.
+func (a *app) tail(ctx context.Context, w *world, q hosts.LogQuery, more []pattern) error {
 	stream, err := w.Tail(ctx, q)
 	if err != nil {
 		return err
 	}
 	defer stream.Close()
+	ctx, stop := context.WithCancel(ctx)
+	var joins sync.WaitGroup
+	joins.Go(func() { joining(ctx, w.Fleet, stream, more) })
+	defer joins.Wait()
+	defer stop()
 	out := bufio.NewWriterSize(a.stdout, 64<<10)
 	p := a.linePrinter(q.Sources)
 	said := map[string]string{}
@@ -262,6 +306,9 @@ func (a *app) linePrinter(sources []hosts.LogSource) logPrinter {
 	}
 	width = min(width, 40)
 	return func(w *bufio.Writer, e *hosts.Entry) error {
+		if _, known := index[e.Source]; !known { // it joined later
+			index[e.Source] = len(index)
+		}
 		name := st.Normal.Render(themes.Source(index[e.Source]), ui.Fit(sourceName(e.Source), width))
 		stamp := e.Time.Local().Format("2006-01-02 15:04:05.000")
 		if e.Time.IsZero() {

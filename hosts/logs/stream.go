@@ -53,6 +53,7 @@ func Docker(client func(ctx context.Context, host string) (*docker.Client, error
 type stream struct {
 	q      hosts.LogQuery
 	from   Sources
+	ctx    context.Context //nolint:containedctx // the stream's own, for sources that join later
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 	rights *rights
@@ -64,6 +65,7 @@ type stream struct {
 	changed bool   // a status differs from what was last delivered
 	dropped uint64 // since the last batch
 	running int
+	closed  bool      // Close was called: nothing is started any more
 	sent    time.Time // when the last batch was returned
 }
 
@@ -71,7 +73,7 @@ type stream struct {
 // the status of the batches. Close must be called.
 func Open(ctx context.Context, from Sources, q hosts.LogQuery) hosts.LogStream {
 	ctx, cancel := context.WithCancel(ctx)
-	s := &stream{q: q, from: from, cancel: cancel, wake: make(chan struct{}, 1), changed: true, rights: newRights()}
+	s := &stream{q: q, from: from, ctx: ctx, cancel: cancel, wake: make(chan struct{}, 1), changed: true, rights: newRights()}
 	s.room = sync.NewCond(&s.mu)
 	seen := map[string]bool{}
 	for _, src := range q.Sources {
@@ -84,13 +86,47 @@ func Open(ctx context.Context, from Sources, q hosts.LogQuery) hosts.LogStream {
 	}
 	s.running = len(s.queues)
 	for _, qu := range s.queues {
-		s.wg.Go(func() { s.run(ctx, qu) })
+		s.wg.Go(func() { s.run(ctx, qu, q) })
 	}
 	return s
 }
 
+// Adder is a stream that takes more sources while it runs. What Open returns is one.
+type Adder interface {
+	// Add reads one more source from now on, and reports whether it was none of the stream yet. What it
+	// wrote before counts as of the start of the query: a container that is new is read from its first
+	// line, as far as Tail and Since go.
+	Add(src hosts.LogSource) bool
+}
+
+// joinTail is how many lines of a source that joins are read at least: it may have written some of its
+// own before anybody knew of it.
+const joinTail = 200
+
+// Add implements Adder.
+func (s *stream) Add(src hosts.LogSource) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed || s.ctx.Err() != nil {
+		return false
+	}
+	for _, qu := range s.queues {
+		if qu.src.Key() == src.Key() {
+			return false
+		}
+	}
+	q := s.q
+	q.Tail = max(q.Tail, joinTail)
+	qu := &queue{src: src, status: hosts.LogStatus{Source: src, State: stateConnecting}}
+	s.queues = append(s.queues, qu)
+	s.running++
+	s.changed = true
+	s.wg.Go(func() { s.run(s.ctx, qu, q) })
+	return true
+}
+
 // run reads one source until the context ends or there is nothing more, and survives a panic in it.
-func (s *stream) run(ctx context.Context, qu *queue) {
+func (s *stream) run(ctx context.Context, qu *queue, q hosts.LogQuery) {
 	defer func() {
 		if p := recover(); p != nil {
 			s.setState(qu, stateFailed, fmt.Sprintf("fault of the reader, please report: %v at %s", p, where()))
@@ -103,17 +139,17 @@ func (s *stream) run(ctx context.Context, qu *queue) {
 	}()
 	switch qu.src.Kind {
 	case hosts.LogContainer:
-		s.read(ctx, qu, &containerReader{from: s.from, q: s.q, src: qu.src})
+		s.read(ctx, qu, &containerReader{from: s.from, q: q, src: qu.src})
 	case hosts.LogUnit, hosts.LogJournal:
 		asked := make(chan struct{})
 		s.wg.Go(func() {
 			defer close(asked)
 			s.remark(qu, s.rights.missing(ctx, qu.src.Host, s.from))
 		})
-		s.read(ctx, qu, &journalReader{from: s.from, q: s.q, src: qu.src})
+		s.read(ctx, qu, &journalReader{from: s.from, q: q, src: qu.src})
 		<-asked // the last status must not lack it
 	case hosts.LogFile:
-		s.read(ctx, qu, &fileReader{from: s.from, q: s.q, src: qu.src})
+		s.read(ctx, qu, &fileReader{from: s.from, q: q, src: qu.src})
 	default:
 		s.setState(qu, stateFailed, "no reader for a source of kind "+qu.src.Kind.String())
 	}
@@ -269,9 +305,15 @@ func (s *stream) empty() bool {
 
 // Close implements hosts.LogStream: it ends all reading and waits for it.
 func (s *stream) Close() error {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
 	s.cancel()
 	s.wg.Wait()
 	return nil
 }
 
-var _ hosts.LogStream = (*stream)(nil)
+var (
+	_ hosts.LogStream = (*stream)(nil)
+	_ Adder           = (*stream)(nil)
+)

@@ -148,6 +148,37 @@ func TestHoldFollowsTheSources(t *testing.T) {
 	}
 }
 
+func TestSourcesJoin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		from := map[string]*script{
+			"h/a": {steps: []step{{line: "a1"}, {after: 5 * time.Second, line: "a2"}}},
+			"h/b": {steps: []step{{line: "b1"}, {after: time.Second, line: "b2"}}},
+		}
+		s := Open(t.Context(), sources(from), hosts.LogQuery{Sources: []hosts.LogSource{container("h", "a")}, Follow: true, Tail: 1})
+		add := s.(Adder).Add
+		<-time.After(2 * time.Second)
+		if add(container("h", "a")) || !add(container("h", "b")) || add(container("h", "b")) {
+			t.Error("a source is new once")
+		}
+		g := collect(t, s, 8*time.Second)
+		if want := []string{"a1", "b1", "b2", "a2"}; !slices.Equal(g.texts, want) {
+			t.Errorf("%v, want %v", g.texts, want)
+		}
+		if st := g.status["b"]; st.State != "following" || st.Lines != 2 {
+			t.Errorf("status %+v", st)
+		}
+		if o := from["h/b"].opens; len(o) != 1 || o[0].Tail < 100 {
+			t.Errorf("the one that joined was opened with %+v: it may have written some lines already", o)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		if add(container("h", "c")) {
+			t.Error("a closed stream took a source")
+		}
+	})
+}
+
 func TestFollowDropsOldestAndSaysSo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var steps []step

@@ -136,6 +136,21 @@ func TestContainerLinesAreFollowed(t *testing.T) {
 	}
 }
 
+// A container that is started while a pattern is followed joins, from its first line on.
+func TestNewContainersJoin(t *testing.T) {
+	l := Open(t)
+	l.NeedEngine(t, "h1")
+	p := l.Program(t, l.Inventory(engineHosts...))
+	run := p.Start(t, "logs", "--follow", "--json", "-n", "1", "container:shop-*", "container:joins-*")
+	run.Next(t, 30*time.Second, "lines of those that are there", func(s string) bool { return strings.Contains(s, "shop-worker-1") })
+	after(t, l.execArgv(t, "h1", "sh", "-c", "docker rm -f joins-late >/dev/null")...)
+	l.Exec(t, "h1", "docker", "run", "-d", "--name", "joins-late", "lab/svc:1", "log", "-every", "200ms")
+	line := run.Next(t, 20*time.Second, "a line of the new one", func(s string) bool { return strings.Contains(s, "joins-late") })
+	if first := ParseLogLine(t, line.Text).Text; !strings.HasSuffix(first, "line 1") {
+		t.Errorf("its first line here is %q", first)
+	}
+}
+
 // First data after "ssh HOST true" and a little: measured, because a loaded machine keeps no such bound.
 func TestFirstData(t *testing.T) {
 	l := Open(t)
