@@ -189,30 +189,57 @@ func (r *Root) unlockKey() string {
 	return " (" + key + ")"
 }
 
-// tabNames are the tabs as they fit: with their titles, or only numbers and the current title.
+// tabNames are the tabs as they fit: with their titles, with the beginnings of those, or only numbers
+// and the current title.
 func (r *Root) tabNames() []string {
-	long, short := make([]string, 0, len(r.p.Screens)), make([]string, 0, len(r.p.Screens))
-	total := 0
-	for i, f := range r.p.Screens {
-		number := strconv.Itoa((i + 1) % 10)
-		if i > 9 {
-			number = "-"
-		}
-		name := number + " " + f.Title
-		if i == r.nav.at {
-			name = "[" + name + "]"
-			short = append(short, name)
-		} else {
-			name = " " + name + " "
-			short = append(short, " "+number+" ")
-		}
-		long = append(long, name)
-		total += ui.Width(name)
+	room := r.w
+	if n := ui.Width(r.crumbs()); n > 0 {
+		room -= min(n, r.w/3) + 2
 	}
-	if total > r.w*2/3 {
-		return short
+	var names []string
+	for _, cut := range []int{longestTitle, 4, 3, 0} {
+		total := 0
+		names = names[:0]
+		for i, f := range r.p.Screens {
+			n := tabName(i, f.Title, cut, i == r.nav.at)
+			total += ui.Width(n)
+			names = append(names, n)
+		}
+		if total <= room {
+			break
+		}
 	}
-	return long
+	return names
+}
+
+// longestTitle is more than any title of a screen has.
+const longestTitle = 40
+
+// tabName is the name of tab i with so much of its title; the current one has all of it.
+func tabName(i int, title string, cut int, current bool) string {
+	number := strconv.Itoa((i + 1) % 10)
+	if i > 9 {
+		number = "-"
+	}
+	if current {
+		return "[" + number + " " + title + "]"
+	}
+	if title = strings.TrimRight(ui.Slice(title, 0, cut), " "); title != "" {
+		number += " " + title
+	}
+	return " " + number + " "
+}
+
+// crumbs is the way to the screen on top; "" where the tab says it all.
+func (r *Root) crumbs() string {
+	var out []string
+	for _, e := range r.nav.tabs[r.nav.at].stack {
+		out = append(out, ui.Clean(e.screen.Title()))
+	}
+	if len(out) == 1 && strings.EqualFold(out[0], r.p.Screens[r.nav.at].Title) {
+		return ""
+	}
+	return strings.Join(out, " "+r.p.Deps.Styles.Glyphs.Crumb+" ")
 }
 
 func (r *Root) tabAt(x int) int {
@@ -236,14 +263,7 @@ func (r *Root) tabLine(st *themes.Styles) string {
 		}
 		left.WriteString(st.Normal.Render(role, n))
 	}
-	var crumbs []string
-	for _, e := range r.nav.tabs[r.nav.at].stack {
-		crumbs = append(crumbs, ui.Clean(e.screen.Title()))
-	}
-	if len(crumbs) == 1 && strings.EqualFold(crumbs[0], r.p.Screens[r.nav.at].Title) { // the tab says it
-		crumbs = nil
-	}
-	path := strings.Join(crumbs, " "+st.Glyphs.Crumb+" ")
+	path := r.crumbs()
 	room := r.w - ui.Width(left.String()) - 2
 	if room < 4 || path == "" {
 		return ui.Fit(left.String(), r.w)

@@ -44,6 +44,7 @@ func newHost(name string, delay time.Duration) *host {
 		"compose":    "\n",
 		"nginx":      "mw-absent nginx is not installed\n",
 		"databases":  "mw-databases\n",
+		"symptoms":   "mw-symptoms\n",
 	}}
 }
 

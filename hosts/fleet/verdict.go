@@ -82,14 +82,14 @@ func (v Verdict) String() string {
 		return "no hosts"
 	}
 	out := []string{strconv.Itoa(v.Connected) + "/" + plural(v.Hosts, "host")}
-	if v.Maintenance > 0 {
-		out = append(out, strconv.Itoa(v.Maintenance)+" in maintenance")
-	}
 	for _, c := range v.Counts {
 		out = append(out, c.Text())
 	}
 	if n := v.unknownHosts(); n > 0 {
 		out = append(out, strconv.Itoa(n)+" not fully known")
+	}
+	if v.Maintenance > 0 { // last: somebody wants it so
+		out = append(out, strconv.Itoa(v.Maintenance)+" in maintenance")
 	}
 	if v.OK() {
 		out = append(out, "ok")
