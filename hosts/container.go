@@ -192,13 +192,14 @@ type Unit struct {
 	NextRun      time.Time
 }
 
-// EnvFile is a file of environment variables of a unit. Values are not facts.
+// EnvFile is a file of environment variables of a unit. Values are not facts, but for a few numbers.
 type EnvFile struct {
 	Path     string // may be a pattern
 	Optional bool   // written with "-": no fault when it is missing
 	Names    []string
-	Read     bool   // Names were read
-	Error    string // why they could not be: "missing", "not readable"; "" otherwise
+	Numbers  map[string]int // of *_WORKERS and MAX_CONCURRENT_*, where they are plain numbers
+	Read     bool           // Names were read
+	Error    string         // why they could not be: "missing", "not readable"; "" otherwise
 }
 
 // Instance splits the name of an instance of a template: "worker@.service" and "eu" of

@@ -2,6 +2,8 @@ package nginxrules
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"midwatch/checks"
@@ -93,6 +95,8 @@ func poolOf(n *checks.Nginx, u *nginx.Upstream) *pool {
 		if at, known := onHost(n, x.path); known {
 			if s := listener(n.Host, at); s != nil {
 				listed[s.Unit] = true
+			} else if u := ownerOf(n.Host, at); u != nil {
+				listed[u.Name] = true
 			}
 		}
 	}
@@ -146,6 +150,8 @@ func (p *pool) judge(n *checks.Nginx) []checks.Finding {
 			}
 		}
 	}
+	said, seen := p.environment(n)
+	wrong, more = append(wrong, said...), append(more, seen...)
 	if len(wrong) == 0 {
 		return nil
 	}
@@ -154,6 +160,43 @@ func (p *pool) judge(n *checks.Nginx) []checks.Finding {
 	f.Evidence = append(f.Evidence, n.Host.Find("", checks.NeedUnits, fmt.Sprintf("%s: %d active, %d enabled", p.template, len(p.active), len(p.enabled))).Evidence...)
 	f.Evidence = append(f.Evidence, more...)
 	return []checks.Finding{f}
+}
+
+// environment compares what the environment files of the workers say.
+func (p *pool) environment(n *checks.Nginx) (wrong []string, seen []checks.Evidence) {
+	add := func(what string, u *hosts.Unit, file, line string) {
+		if !slices.Contains(wrong, what) {
+			wrong = append(wrong, what)
+			seen = append(seen, checks.Evidence{Source: file, Text: line + "  (" + u.Name + ")", Host: n.Host.Name, At: n.Host.Units.At})
+		}
+	}
+	for i := range n.Host.Units.Value {
+		u := &n.Host.Units.Value[i]
+		if !slices.Contains(p.active, u.Name) {
+			continue
+		}
+		for _, f := range u.EnvFiles {
+			for _, name := range slices.Sorted(maps.Keys(f.Numbers)) {
+				v := f.Numbers[name]
+				line := fmt.Sprintf("%s=%d", name, v)
+				switch {
+				case p.counts(name) && v != len(p.active):
+					add(fmt.Sprintf("%s and %d run", line, len(p.active)), u, f.Path, line)
+				case name == "MAX_CONCURRENT_CALLS" && v != 1 && leastLimit(p.u) == 1:
+					add(line+" where nginx sends one call at a time", u, f.Path, line)
+				}
+			}
+		}
+	}
+	return wrong, seen
+}
+
+// counts reports that a variable is the number of instances of the unit: CXBCORE_WORKERS of
+// cxb-core@.service, and not that of the processes each one starts.
+func (p *pool) counts(name string) bool {
+	before, ok := strings.CutSuffix(name, "_WORKERS")
+	base, _, _ := strings.Cut(p.template, "@")
+	return ok && strings.EqualFold(strings.ReplaceAll(before, "_", ""), strings.ReplaceAll(base, "-", ""))
 }
 
 // without lists what is in a and not in b.

@@ -35,7 +35,8 @@ func evalWorkerLimits(n *checks.Nginx) []checks.Finding {
 		line = d
 	}
 	for _, id := range []string{"worker-connections", "too-many-files"} {
-		for _, s := range logged(n, id) {
+		if list := logged(n, id); len(list) > 0 {
+			s := list[0]
 			f := n.At(line, "workers")
 			f.Key, f.Severity = id, checks.Error
 			f.Title = fmt.Sprintf("nginx refused connections, %d times: %d worker_connections are not enough", s.Count, conns)

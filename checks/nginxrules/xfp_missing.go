@@ -4,7 +4,6 @@ import (
 	"strings"
 
 	"midwatch/checks"
-	"midwatch/hosts/nginx"
 )
 
 func xfpMissing() checks.Check {
@@ -50,12 +49,4 @@ func evalXFPMissing(n *checks.Nginx) []checks.Finding {
 		out = append(out, f)
 	}
 	return out
-}
-
-// set0 is the first line of the headers in force at a level, or its proxy_pass.
-func (l level) set0() *nginx.Directive {
-	if set, _ := l.scope.Array("proxy_set_header"); len(set) > 0 {
-		return set[0]
-	}
-	return l.pass()
 }

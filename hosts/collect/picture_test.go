@@ -257,3 +257,16 @@ func TestDraining(t *testing.T) {
 		}
 	}
 }
+
+// The values of an environment file stay where they are, but for numbers of workers.
+func TestUnitEnvNumbers(t *testing.T) {
+	t.Parallel()
+	got := ParseUnitEnv([]byte("mw-file /etc/cxb/core-1.env\nCXBCORE_WORKERS\nMAX_CONCURRENT_CALLS\nTOKEN\nmw-number CXBCORE_WORKERS 12\nmw-number MAX_CONCURRENT_CALLS 1\nmw-number BROKEN x\n"))
+	want := map[string]hosts.EnvFile{"/etc/cxb/core-1.env": {
+		Path: "/etc/cxb/core-1.env", Read: true,
+		Names: []string{"CXBCORE_WORKERS", "MAX_CONCURRENT_CALLS", "TOKEN"}, Numbers: map[string]int{"CXBCORE_WORKERS": 12, "MAX_CONCURRENT_CALLS": 1},
+	}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
