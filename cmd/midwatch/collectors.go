@@ -50,7 +50,7 @@ func (n *node) collectors(inv *inventory.Inventory, here endpoint.Dial, now func
 	}
 	if n.docker != nil {
 		exec := func(ctx context.Context, id string, argv ...string) (hosts.Result, error) {
-			return n.docker.Output(ctx, id, 16<<20, argv...)
+			return n.docker.Output(ctx, id, 4<<20, argv...)
 		}
 		var named []string
 		for _, x := range h.Nginx {

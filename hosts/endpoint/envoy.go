@@ -40,6 +40,12 @@ var envoyPages = map[string]string{
 	"stats": "/stats?format=json&filter=" + envoyStats,
 }
 
+// What is read of admin pages: dumps of meshes with thousands of clusters have a few MiB.
+const (
+	maxDump   = 16 << 20 // of /config_dump
+	maxEnvoys = 32 << 20 // of all pages of all Envoys of a host
+)
+
 // envoyStats are the counters and gauges that tell rejected updates, a lost control plane and
 // requests that match nothing.
 const envoyStats = `(update_rejected|control_plane.connected_state|no_filter_chain_match|membership_healthy|membership_total|no_route|upstream_cx_connect_fail)$`
@@ -51,10 +57,11 @@ func Envoy(host string, dial Dial, configured []EnvoyTarget, now func() time.Tim
 	r.Read = func(ctx context.Context, h *hosts.HostFacts) hosts.Evidence {
 		at := now()
 		targets := withDiscovered(configured, h)
+		total := newBudget("the Envoys of this host", maxEnvoys)
 		out := make([]envoyRaw, len(targets))
 		var wg sync.WaitGroup
 		for i, t := range targets {
-			wg.Go(func() { out[i] = readEnvoy(ctx, dial, t) })
+			wg.Go(func() { out[i] = readEnvoy(ctx, dial, t, total) })
 		}
 		wg.Wait()
 		return evidence(host, r.ID, r.Source, at, since(now, at), out, nil)
@@ -133,7 +140,7 @@ func containerOf(h *hosts.HostFacts, admin string) string {
 	return ""
 }
 
-func readEnvoy(ctx context.Context, dial Dial, t EnvoyTarget) envoyRaw {
+func readEnvoy(ctx context.Context, dial Dial, t EnvoyTarget, total *budget) envoyRaw {
 	raw := envoyRaw{Admin: t.Admin, Container: t.Container, Control: t.Control, Pages: map[string]json.RawMessage{}}
 	c := client(dial, nil)
 	defer c.CloseIdleConnections()
@@ -141,7 +148,11 @@ func readEnvoy(ctx context.Context, dial Dial, t EnvoyTarget) envoyRaw {
 	var wg sync.WaitGroup
 	for name, page := range envoyPages {
 		wg.Go(func() {
-			body, err := get(ctx, c, "http://"+t.Admin+page, nil)
+			limit := int64(maxBody)
+			if name == "config_dump" {
+				limit = maxDump
+			}
+			body, err := fetch(ctx, c, "http://"+t.Admin+page, nil, total, limit)
 			var doc []byte
 			if err == nil {
 				doc, err = redact.JSON(body)

@@ -11,14 +11,60 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"sync/atomic"
 	"time"
 )
 
 // Dial opens a connection as some place sees it: a host's Conn.Dial, or a net.Dialer here.
 type Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
-// maxBody bounds what is read of an API answer.
-const maxBody = 64 << 20
+// maxBody bounds what is read of one answer of an API.
+const maxBody = 8 << 20
+
+// budget is how many bytes the answers of one read may have together. Parsing multiplies them, a capture
+// holds them, and a host may ask for this every few seconds: it is far above what works and far below what
+// hurts.
+type budget struct {
+	left atomic.Int64
+	what string // whose answers, for the error
+	all  int64
+}
+
+func newBudget(what string, n int64) *budget {
+	b := &budget{what: what, all: n}
+	b.left.Store(n)
+	return b
+}
+
+var errOver = errors.New("over the budget")
+
+// spend reads r to its end, at most limit bytes, and takes them from the budget; nil has no end.
+func (b *budget) spend(r io.Reader, limit int64) ([]byte, error) {
+	if b != nil {
+		r = &spender{r: r, b: b}
+	}
+	body, err := io.ReadAll(io.LimitReader(r, limit+1))
+	switch {
+	case errors.Is(err, errOver):
+		return nil, fmt.Errorf("%s answer more than %d MiB together", b.what, b.all>>20)
+	case err == nil && int64(len(body)) > limit:
+		return nil, fmt.Errorf("the answer is larger than %d MiB", limit>>20)
+	}
+	return body, err
+}
+
+type spender struct {
+	r io.Reader
+	b *budget
+}
+
+func (s *spender) Read(p []byte) (int, error) {
+	n, err := s.r.Read(p)
+	if s.b.left.Add(-int64(n)) < 0 {
+		return n, errOver
+	}
+	return n, err
+}
 
 // client makes an HTTP client that asks through dial and follows no redirect: a redirect is an
 // answer to be shown, not a wish.
@@ -52,6 +98,11 @@ func basic(ctx context.Context, user string, password func(context.Context) (hos
 
 // get fetches one page of an API.
 func get(ctx context.Context, c *http.Client, address string, header map[string]string) ([]byte, error) {
+	return fetch(ctx, c, address, header, nil, maxBody)
+}
+
+// fetch fetches one page, of limit bytes at most, out of a budget.
+func fetch(ctx context.Context, c *http.Client, address string, header map[string]string, b *budget, limit int64) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
@@ -66,12 +117,10 @@ func get(ctx context.Context, c *http.Client, address string, header map[string]
 		return nil, cause(err)
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
+	body, err := b.spend(resp.Body, limit)
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("GET %s: %w", req.URL.Path, cause(err))
-	case len(body) > maxBody:
-		return nil, fmt.Errorf("GET %s: the answer is larger than %d MiB", req.URL.Path, maxBody>>20)
 	case resp.StatusCode != http.StatusOK:
 		return nil, fmt.Errorf("GET %s: HTTP %d", req.URL.Path, resp.StatusCode)
 	}

@@ -81,6 +81,10 @@ func readNginx(ctx context.Context, exec Exec, c hosts.Container) nginxRaw {
 		raw.Error = hosts.Clean(err.Error())
 		return raw
 	}
+	if res.Truncated {
+		raw.Error = "nginx -T printed more than is read of it"
+		return raw
+	}
 	for line := range strings.Lines(string(res.Stderr)) {
 		if strings.HasPrefix(line, "nginx version:") {
 			raw.Version = strings.TrimSpace(line)
