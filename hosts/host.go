@@ -83,3 +83,10 @@ type Link struct {
 	Via      string        // how it is reached, for people: "ssh ops@10.0.0.1:22 via bastion"
 	Warning  string        // shown all the time: "host key not verified (insecure_host_key)"; "" usually
 }
+
+// ViaCapture is Link.Via of a host that is known from a capture.
+const ViaCapture = "capture"
+
+// Captured reports that what is known of the host is from a capture: it was so then, and nobody is
+// asked again.
+func (l Link) Captured() bool { return l.Via == ViaCapture }

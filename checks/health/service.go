@@ -166,9 +166,21 @@ func (s *Service) judge(now time.Time) {
 
 func days(d time.Duration) string { return strconv.Itoa(int(d.Hours()/24)) + " days" }
 
+// Moment is when the facts of a snapshot are to be judged: now, and for a capture the moment it was
+// made.
+func Moment(s *hosts.Snapshot, now time.Time) time.Time {
+	for _, h := range s.Hosts {
+		if h.Link.Captured() && !s.At.IsZero() {
+			return s.At
+		}
+	}
+	return now
+}
+
 // Asked are the services of a fleet that somebody asks, as they are at a moment: probed ones, Swarm
 // services and containers with a healthcheck.
 func Asked(s *hosts.Snapshot, now time.Time) []Service {
+	now = Moment(s, now)
 	out := probed(s, now)
 	out = append(out, swarmed(s)...)
 	for _, h := range s.Hosts {

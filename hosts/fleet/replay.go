@@ -37,7 +37,7 @@ func Replay(list []hosts.Host, evidence []hosts.Evidence, at time.Time) *hosts.S
 			continue
 		}
 		if f.Latest.After(f.Link.LastSeen) {
-			f.Link = hosts.Link{State: hosts.StateConnected, Since: f.Latest, LastSeen: f.Latest, Via: "capture"}
+			f.Link = hosts.Link{State: hosts.StateConnected, Since: f.Latest, LastSeen: f.Latest, Via: hosts.ViaCapture}
 		}
 	}
 	return s

@@ -233,7 +233,7 @@ func certPart(it *item, p *ui.Page) {
 		p.Field("names", strings.Join(c.Names, ", "), themes.Text)
 		p.Field("subject", c.Subject, themes.Text)
 		p.Field("issuer", c.Issuer, themes.Text)
-		left := c.Until.Sub(it.now)
+		left := c.Until.Sub(it.at)
 		text, role := strconv.Itoa(int(left.Hours()/24))+" days left", themes.Text
 		switch {
 		case left <= 0:

@@ -29,6 +29,7 @@ type item struct {
 	h    *hosts.HostFacts
 	why  string // of a row that stands for what is unknown
 	now  time.Time
+	at   time.Time // what is judged is judged for: now, but in a capture
 	bad  trouble
 	text string // the state in a word
 	sign string
@@ -74,10 +75,10 @@ func (it *item) is(object string) bool {
 	return false
 }
 
-// newItem decides what a service is called.
-func newItem(st *themes.Styles, v *health.Service, h *hosts.HostFacts, now time.Time) item {
+// newItem decides what a service is called at a moment.
+func newItem(st *themes.Styles, v *health.Service, h *hosts.HostFacts, now, at time.Time) item {
 	g := &st.Glyphs
-	it := item{v: v, h: h, now: now, note: ui.Clean(v.Why)}
+	it := item{v: v, h: h, now: now, at: at, note: ui.Clean(v.Why)}
 	set := func(text, sign string, role themes.Role, bad trouble) {
 		it.text, it.sign, it.role, it.bad = text, sign, role, bad
 	}
@@ -98,7 +99,7 @@ func newItem(st *themes.Styles, v *health.Service, h *hosts.HostFacts, now time.
 			set("reading", g.Pending, themes.Info, fine)
 		}
 	}
-	left := v.Ends.Sub(now)
+	left := v.Ends.Sub(at)
 	switch {
 	case v.Shallow:
 		set("deep check fails", g.Bad, themes.Bad, broken)
@@ -241,7 +242,7 @@ func (it *item) certCell(st *themes.Styles) ui.Cell {
 	case it.v.Tolerated != "":
 		return ui.Cell{Text: "BAD", Glyph: st.Glyphs.Warn, GlyphRole: themes.Warn, Role: themes.Warn}
 	}
-	left := it.v.Ends.Sub(it.now)
+	left := it.v.Ends.Sub(it.at)
 	c := ui.Cell{Text: strconv.Itoa(int(left.Hours()/24)) + "d", Role: themes.Muted}
 	switch {
 	case left <= 0:

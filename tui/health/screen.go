@@ -63,11 +63,11 @@ func (s *Screen) rows() []ui.Row[*item] {
 	for _, h := range s.Snap.Hosts {
 		byName[h.Host.Name] = h
 	}
-	st := s.Deps.Styles
+	st, at := s.Deps.Styles, health.Moment(s.Snap, s.Now)
 	for _, list := range [...][]health.Service{s.asked, s.behind} {
 		for i := range list {
 			if v := &list[i]; s.wants(v) {
-				s.items = append(s.items, newItem(st, v, byName[v.Host], s.Now))
+				s.items = append(s.items, newItem(st, v, byName[v.Host], s.Now, at))
 			}
 		}
 	}

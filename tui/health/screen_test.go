@@ -95,6 +95,23 @@ func TestHealthEnds(t *testing.T) {
 	}
 }
 
+// A capture of a night is read for years: what was healthy then is shown so.
+func TestCaptureIsAsOfThen(t *testing.T) {
+	t.Parallel()
+	s := fleetSnap()
+	for _, h := range s.Hosts[:2] {
+		h.Link.Via = hosts.ViaCapture
+	}
+	g := stage(t, ui.OpenMsg{}, s)
+	g.Wait(400 * 24 * time.Hour)
+	for name, want := range map[string]string{"hub": "61d", "ai_hub_service": "✓ healthy", "dialler": "? unknown", "shop": "9d"} {
+		if l := row(g, name); !strings.Contains(l, want) {
+			t.Errorf("%s: %q", name, l)
+		}
+	}
+	g.Has("400d") // and its age is not hidden
+}
+
 func TestDetails(t *testing.T) {
 	t.Parallel()
 	for object, want := range map[string][]string{

@@ -75,15 +75,10 @@ func (it *item) is(object string) bool {
 
 // asOf is the moment the item's facts are true for.
 func (it *item) asOf() time.Time {
-	switch {
-	case !it.stale:
-		return it.now
-	case it.u != nil && it.h.Units.Known():
-		return it.h.Units.At
-	case it.u == nil && it.h.Swarm.Known():
-		return it.h.Swarm.At
+	if it.v != nil || it.n != nil {
+		return ui.AsOf(it.h, it.h.Swarm, it.now)
 	}
-	return it.now
+	return ui.AsOf(it.h, it.h.Units, it.now)
 }
 
 // since is when the state began; zero when that is not known.

@@ -64,6 +64,7 @@ func TestJudgeUnit(t *testing.T) {
 		{"again and again", hosts.Unit{Active: "activating", Sub: "auto-restart", Restarts: 40}, "restart storm", broken},
 		{"storm seen while up", hosts.Unit{Active: "active", Sub: "running", Restarts: 9, Counts: []hosts.RestartCount{{At: ago(time.Hour), N: 1}, {At: ago(time.Minute), N: 9}}}, "restart storm", broken},
 		{"a storm that began before we looked", hosts.Unit{Active: "active", Sub: "running", Restarts: 614, Since: ago(2 * time.Second), Counts: []hosts.RestartCount{{At: ago(9 * time.Second), N: 613}, {At: ago(2 * time.Second), N: 614}}}, "restart storm", broken},
+		{"a high counter, just up, seen once", hosts.Unit{Active: "active", Sub: "running", Restarts: 614, Since: ago(2 * time.Second), Counts: []hosts.RestartCount{{At: now(), N: 614}}}, "restart storm", broken},
 		{"a storm of yesterday", hosts.Unit{Active: "active", Sub: "running", Restarts: 9, Counts: []hosts.RestartCount{{At: ago(26 * time.Hour), N: 1}, {At: ago(25 * time.Hour), N: 9}}}, "running", fine},
 		{"one restart", hosts.Unit{Active: "active", Sub: "running", Restarts: 1, Counts: []hosts.RestartCount{{At: ago(time.Hour)}, {At: ago(time.Minute), N: 1}}}, "running", odd},
 		{"starts", hosts.Unit{Active: "activating", Sub: "start-pre"}, "starting", busy},
@@ -126,6 +127,18 @@ func TestTable(t *testing.T) {
 			t.Errorf("stale and not said: %q", l)
 		}
 	}
+}
+
+// What drained when a capture was made is not late because the capture is old.
+func TestCaptureIsAsOfThen(t *testing.T) {
+	t.Parallel()
+	s := fleetSnap()
+	s.Hosts = s.Hosts[:1]
+	s.Hosts[0].Link = hosts.Link{State: hosts.StateConnected, Via: hosts.ViaCapture}
+	g := stage(t, ui.OpenMsg{}, s)
+	g.Has("draining 00:18")
+	g.Wait(26 * time.Hour)
+	g.Has("draining 00:18", "draining +28s", "restart storm", "1d02h")
 }
 
 func TestGroupsAndFilters(t *testing.T) {

@@ -48,9 +48,11 @@ type judged struct {
 }
 
 const (
-	// stormWindow and stormRestarts: as many restarts in that time are a storm.
+	// stormWindow and stormRestarts: as many restarts in that time are a storm, and so are as many as
+	// stormTotal altogether of a unit that has just come up.
 	stormWindow   = 10 * time.Minute
 	stormRestarts = 3
+	stormTotal    = 10
 )
 
 // storm reports that a unit is restarted again and again, and how often of late. One with a high
@@ -59,8 +61,9 @@ const (
 func storm(u *hosts.Unit, now time.Time) (recent int, is bool) {
 	recent = u.RestartsSince(now.Add(-stormWindow))
 	waiting := u.Active == "activating" && u.Sub == "auto-restart"
-	justUp := recent > 0 && !u.Since.IsZero() && now.Sub(u.Since) < time.Minute
-	return recent, recent >= stormRestarts || (waiting || justUp) && u.Restarts >= stormRestarts
+	justUp := !u.Since.IsZero() && now.Sub(u.Since) < time.Minute
+	return recent, recent >= stormRestarts || (waiting || justUp && recent > 0) && u.Restarts >= stormRestarts ||
+		justUp && u.Restarts >= stormTotal
 }
 
 // oftenText says how often a unit was restarted.

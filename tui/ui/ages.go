@@ -75,3 +75,12 @@ func WhyOld[T any](h *hosts.HostFacts, p hosts.Part[T], now time.Time) string {
 	}
 	return text
 }
+
+// AsOf is the moment for which a part is to be read: now, or when it was read where it may have changed
+// since, and in a capture, where what drained then does not drain for days.
+func AsOf[T any](h *hosts.HostFacts, p hosts.Part[T], now time.Time) time.Time {
+	if p.Known() && (h.Link.Captured() || Old(h, p)) {
+		return p.At
+	}
+	return now
+}
