@@ -98,7 +98,7 @@ func (w *walker) resolve(name string) ([]netip.Addr, string, error) {
 		}
 	}
 	if w.q.Lookup == nil {
-		return nil, "", fmt.Errorf("%s was not resolved: names are not asked for here; name the entry host with --start", name)
+		return nil, "", fmt.Errorf("%s was not resolved: names are not asked for here; say at which host to begin", name)
 	}
 	addrs, source, err := w.q.Lookup(name)
 	if err != nil {

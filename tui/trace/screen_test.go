@@ -336,6 +336,21 @@ func TestOptions(t *testing.T) {
 	}
 }
 
+func TestANameThatNobodyKnows(t *testing.T) {
+	t.Parallel()
+	s := screen(t, newWorld(shop(t)), "https://nobody.test/")
+	v := s.View()
+	if !strings.Contains(v, "b says at which host to begin") || strings.Contains(v, "facts") {
+		t.Errorf("no way on is offered:\n%s", v)
+	}
+	press(t, s, "b")
+	write(t, s, "edge")
+	press(t, s, "enter")
+	if v := s.View(); !strings.Contains(v, "from edge") || strings.Contains(v, "b says") {
+		t.Errorf("begun at edge:\n%s", v)
+	}
+}
+
 func TestJumps(t *testing.T) {
 	t.Parallel()
 	w := newWorld(shop(t))

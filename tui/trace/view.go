@@ -107,6 +107,9 @@ func (s *Screen) View() string {
 	var chain []string
 	if l.tableH > 0 {
 		f := ui.Frame{Title: ui.Count(len(s.now.shown.Hops), "hop"), Focus: true, Footer: s.liveNote()}
+		if h := s.now.shown.Hops; f.Footer == "" && len(h) == 1 && h[0].Kind == "dns" && s.req.Start == "" {
+			f.Footer = "b says at which host to begin"
+		}
 		f.Note, f.Stale = s.note()
 		chain = f.Lines(st, l.tableW, l.tableH, s.table.Lines())
 	}
@@ -132,6 +135,9 @@ func (s *Screen) fieldTitle() string {
 
 // note is the age of the oldest fact on the way.
 func (s *Screen) note() (string, bool) {
+	if s.now.trace == nil || len(hostsOf(s.now.trace)) == 0 {
+		return "", false
+	}
 	age, stale := s.age()
 	note := "facts " + ui.Age(age) + " old"
 	if stale {
