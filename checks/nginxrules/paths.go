@@ -55,10 +55,25 @@ func (l level) webSocketOnly() bool {
 	}
 	for _, p := range l.paths() {
 		if !wsPath.MatchString(p) && !l.insideOf(wsPath) {
-			return false
+			return l.calledWebSocket()
 		}
 	}
 	return true
+}
+
+var (
+	saysWebSocket = regexp.MustCompile(`(?i)^\s*#.*(web[- ]?sockets?|socket\.io)`)
+	saysMore      = regexp.MustCompile(`(?i)\b(api|rest|http|sse|and|uncomment|if needed|todo)\b|[+&/]`)
+)
+
+// calledWebSocket reports that the comment above a location gives it to WebSockets and to nothing
+// else. The root and an API are never that, whatever is written above them.
+func (l level) calledWebSocket() bool {
+	if l.loc == nil || l.loc.Path == "/" || l.loc.Kind == "@" || apiPath.MatchString(l.loc.Path) {
+		return false
+	}
+	t := l.n.Config.Line(l.loc.D.File, l.loc.D.Line-1)
+	return saysWebSocket.MatchString(t) && !saysMore.MatchString(t)
 }
 
 // insideOf reports that a location around this one has such a path.

@@ -152,6 +152,10 @@ func proveStale(n *checks.Nginx, host string, f *checks.Finding) {
 		if c.Name == own.Name || !answersTo(c, own, host) {
 			continue
 		}
+		if c.Labels["com.docker.swarm.service.name"] != "" {
+			// The name of a service of Swarm stands for a virtual address that stays.
+			continue
+		}
 		f.Severity = checks.Warning
 		if !c.Started.IsZero() && !own.Started.IsZero() && c.Created.After(own.Started) {
 			// nginx may have been reloaded since; that leaves no mark in the facts.

@@ -114,6 +114,9 @@ func reach(n *checks.Nginx, address string) (trace.Status, string) {
 			return trace.Unknown, "not known"
 		}
 		if listener(n.Host, at) == nil {
+			if u := ownerOf(n.Host, at); u != nil && u.Draining() {
+				return trace.OK, "" // it ends its calls, as it was told to
+			}
 			return trace.Broken, "nobody listens on " + at
 		}
 		return trace.OK, ""
