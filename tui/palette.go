@@ -1,8 +1,6 @@
 package tui
 
 import (
-	"slices"
-	"strconv"
 	"strings"
 
 	tea "github.com/charmbracelet/bubbletea"
@@ -15,23 +13,43 @@ import (
 
 // paletteEntry is one thing the palette reaches.
 type paletteEntry struct {
-	kind   string // screen, action, host, container, unit, theme
+	kind   string // screen, action, host, container, unit, route, check, theme
 	title  string
 	detail string
 	reason string // why it cannot be done now
-	run    func(*Root) tea.Cmd
+	key    string // what is matched, in lower case
+	open   ui.OpenMsg
+	logs   *hosts.LogSource    // with open: the log it opens
+	run    func(*Root) tea.Cmd // nil: open is opened
 }
 
-// paletteLimit bounds the entries, so that opening and each key stay quick on a large fleet.
-const paletteLimit = 20_000
+// newEntry makes an entry; title is shown, and it and the kind are matched.
+func newEntry(kind, title, detail string) *paletteEntry {
+	return &paletteEntry{kind: kind, title: title, detail: detail, key: strings.ToLower(title + " " + kind)}
+}
+
+// do carries out what the entry stands for.
+func (e *paletteEntry) do(r *Root) tea.Cmd {
+	if e.run != nil {
+		return e.run(r)
+	}
+	m := e.open
+	if e.logs != nil {
+		m.Logs = &hosts.LogQuery{Sources: []hosts.LogSource{*e.logs}, Follow: true}
+	}
+	return ui.Open(m)
+}
+
+// paletteLimit bounds the entries; it is far above what a fleet of a thousand hosts has.
+const paletteLimit = 200_000
 
 // palette finds anything by a few letters of its name.
 type palette struct {
 	input   *ui.Input
-	typed   paletteEntry // what is typed, for a screen that takes it; no run when there is none
+	typed   *paletteEntry // what is typed, for a screen that takes it; nil when there is none
 	takers  []ScreenFactory
-	entries []paletteEntry
-	names   []string // what is matched, entry by entry
+	entries []*paletteEntry
+	keys    []string // what is matched, entry by entry, in lower case
 	query   string   // what live answers
 	live    []int    // entries that match query: all that a longer query can match
 	found   []fuzzy.Match
@@ -41,7 +59,7 @@ type palette struct {
 }
 
 func (r *Root) openPalette() {
-	p := &palette{input: ui.NewInput(": ", "screen, host, container, unit, action")}
+	p := &palette{input: ui.NewInput(": ", "screen, host, container, unit, route, check, action")}
 	p.entries = r.paletteEntries()
 	for _, f := range r.p.Screens {
 		if f.Takes != "" {
@@ -51,139 +69,18 @@ func (r *Root) openPalette() {
 	if len(p.entries) > paletteLimit {
 		p.entries, p.cut = p.entries[:paletteLimit], true
 	}
-	p.names = make([]string, len(p.entries))
-	for i, e := range p.entries {
-		p.names[i] = e.title + " " + e.kind
+	p.keys = make([]string, len(p.entries))
+	for i := range p.entries {
+		p.keys[i] = p.entries[i].key
 	}
 	p.search()
 	r.push(p)
 }
 
-// paletteEntries lists what can be reached from here: screens, actions of the screen and the root,
-// themes, then hosts, containers and units.
-func (r *Root) paletteEntries() []paletteEntry {
-	var out []paletteEntry
-	readOnly := r.p.Deps.ReadOnly()
-	actions := append(r.screenActions(), r.rootActions()...)
-	slices.SortStableFunc(actions, func(a, b ui.Action) int {
-		return b2i(strings.HasPrefix(b.ID, "app.tab.")) - b2i(strings.HasPrefix(a.ID, "app.tab."))
-	})
-	for _, a := range actions {
-		if a.ID == "app.palette" || strings.HasPrefix(a.ID, "list.") || strings.HasPrefix(a.ID, "view.") {
-			continue
-		}
-		kind := "action"
-		if strings.HasPrefix(a.ID, "app.tab.") {
-			kind = "screen"
-		}
-		key := ""
-		if a.Key.Enabled() {
-			key = a.Key.Help().Key
-		}
-		out = append(out, paletteEntry{kind, a.Title, key, a.Reason(readOnly), func(r *Root) tea.Cmd { return a.Do(r.p.Deps.ReadOnly()) }})
-	}
-	for _, f := range r.p.Screens {
-		if f.Takes != "" {
-			out = append(out, paletteEntry{"screen", strings.ToLower(f.Title) + " " + f.Takes, "", "", func(*Root) tea.Cmd {
-				return ui.Open(ui.OpenMsg{Screen: f.ID, Object: AskObject})
-			}})
-		}
-	}
-	for _, st := range r.p.Themes {
-		out = append(out, paletteEntry{"theme", "theme " + st.Name, "", "", func(r *Root) tea.Cmd { return r.retheme(st) }})
-	}
-	if r.snap == nil {
-		return out
-	}
-	for _, h := range r.snap.Hosts {
-		out = append(out, hostEntry(h))
-	}
-	for _, h := range r.snap.Hosts {
-		out = append(out, objectEntries(h)...)
-		if len(out) > paletteLimit {
-			break
-		}
-	}
-	return out
-}
-
-func hostEntry(h *hosts.HostFacts) paletteEntry {
-	name := h.Host.Name
-	return paletteEntry{"host", ui.Clean(name), h.Link.State.String(), "", func(*Root) tea.Cmd {
-		return ui.Open(ui.OpenMsg{Screen: "fleet", Host: name})
-	}}
-}
-
-func objectEntries(h *hosts.HostFacts) []paletteEntry {
-	name := h.Host.Name
-	out := make([]paletteEntry, 0, len(h.Containers.Value)+len(h.Units.Value))
-	for _, c := range h.Containers.Value {
-		out = append(out, paletteEntry{"container", ui.Clean(c.Name + " on " + name), ui.Clean(c.State), "", func(*Root) tea.Cmd {
-			return ui.Open(ui.OpenMsg{Screen: "containers", Host: name, Object: c.ID})
-		}})
-	}
-	for _, u := range h.Units.Value {
-		q := &hosts.LogQuery{Sources: []hosts.LogSource{{Host: name, Kind: hosts.LogUnit, Name: u.Name}}, Follow: true}
-		out = append(out, paletteEntry{"unit", ui.Clean(u.Name + " on " + name), ui.Clean(u.Active), "", func(r *Root) tea.Cmd {
-			if r.nav.factory("services") < 0 {
-				return ui.Open(ui.OpenMsg{Screen: "logs", Host: name, Object: u.Name, Logs: q})
-			}
-			return ui.Open(ui.OpenMsg{Screen: "services", Host: name, Object: u.Name}) // its log is a key away
-		}})
-	}
-	for _, v := range h.Swarm.Value.Services {
-		out = append(out, paletteEntry{"service", ui.Clean(v.Name + " on " + name), strconv.Itoa(v.Running) + "/" + strconv.Itoa(v.Wanted), "", func(*Root) tea.Cmd {
-			return ui.Open(ui.OpenMsg{Screen: "services", Host: name, Object: v.Name})
-		}})
-	}
-	return out
-}
-
-// paletteShown bounds what a search keeps: nobody scrolls further.
-const paletteShown = 200
-
-// source is the part of the names that is searched.
-type source struct {
-	names []string
-	at    []int
-}
-
-func (s source) String(i int) string { return s.names[s.at[i]] }
-func (s source) Len() int            { return len(s.at) }
-
-func (p *palette) search() {
-	// Spaces separate words that are matched in their order, as fuzzy letters are.
-	q := strings.ReplaceAll(p.input.Value(), " ", "")
-	if !strings.HasPrefix(q, p.query) || p.live == nil {
-		p.live = make([]int, len(p.entries))
-		for i := range p.live {
-			p.live[i] = i
-		}
-	}
-	p.query, p.found = q, p.found[:0]
-	if q == "" {
-		for _, i := range p.live[:min(len(p.live), paletteShown)] {
-			p.found = append(p.found, fuzzy.Match{Index: i})
-		}
-	} else {
-		found := fuzzy.FindFrom(q, source{p.names, p.live})
-		live := make([]int, len(found))
-		for i := range found {
-			found[i].Index = p.live[found[i].Index]
-			live[i] = found[i].Index
-		}
-		slices.Sort(live) // the order of the entries decides between equals, at the next key too
-		p.live, p.found = live, found[:min(len(found), paletteShown)]
-	}
-	p.offerTyped()
-	p.scroll.Len = len(p.found)
-	p.scroll.To(0)
-}
-
 // offerTyped puts what is typed first, when it is a URL and a screen takes one, with or without the
 // name of the screen before it.
 func (p *palette) offerTyped() {
-	p.typed = paletteEntry{}
+	p.typed = nil
 	for _, f := range p.takers {
 		text := strings.TrimSpace(p.input.Value())
 		if name, rest, ok := strings.Cut(text, " "); ok && strings.EqualFold(name, f.Title) {
@@ -192,9 +89,8 @@ func (p *palette) offerTyped() {
 		if f.Takes != "URL" || !strings.Contains(text, "://") || strings.ContainsAny(text, " ") {
 			continue
 		}
-		p.typed = paletteEntry{"screen", strings.ToLower(f.Title) + " " + ui.Clean(text), "", "", func(*Root) tea.Cmd {
-			return ui.Open(ui.OpenMsg{Screen: f.ID, Object: text})
-		}}
+		p.typed = newEntry("screen", strings.ToLower(f.Title)+" "+ui.Clean(text), "")
+		p.typed.open = ui.OpenMsg{Screen: f.ID, Object: text}
 		p.found = append([]fuzzy.Match{{Index: typedIndex}}, p.found...)
 		return
 	}
@@ -203,7 +99,7 @@ func (p *palette) offerTyped() {
 // typedIndex stands in found for the entry that is typed.
 const typedIndex = -1
 
-func (p *palette) entry(i int) paletteEntry {
+func (p *palette) entry(i int) *paletteEntry {
 	if p.found[i].Index == typedIndex {
 		return p.typed
 	}
@@ -241,7 +137,7 @@ func (p *palette) choose(r *Root) tea.Cmd {
 	if e.reason != "" {
 		return ui.Toast(hosts.LevelWarn, e.title+": "+e.reason)
 	}
-	return e.run(r)
+	return e.do(r)
 }
 
 func (p *palette) mouse(r *Root, m tea.MouseMsg) tea.Cmd {
@@ -309,7 +205,11 @@ func (p *palette) row(st *themes.Styles, at, w int) string {
 	right = ui.Trunc(right, w/3)
 	room := max(0, w-2-kindWidth-ui.Width(right)-1)
 	title := ui.Trunc(e.title, room)
-	body := ui.Highlight(pal, role, title, spansWithin(e.title, title, m.MatchedIndexes))
+	var spans [][2]int
+	if strings.HasPrefix(e.key, strings.ToLower(e.title)) && len(strings.ToLower(e.title)) == len(e.title) { // else positions would lie
+		spans = spansWithin(e.title, title, m.MatchedIndexes)
+	}
+	body := ui.Highlight(pal, role, title, spans)
 	return pal.Render(themes.Accent, cursor+" ") + pal.Render(themes.Muted, ui.Fit(e.kind, kindWidth)) + body +
 		pal.Render(themes.Text, ui.Spaces(room-ui.Width(title)+1)) + pal.Render(themes.Muted, right)
 }

@@ -21,6 +21,8 @@ type Params struct {
 	Keys map[string][]string
 	// Themes are those the palette offers; Deps.Styles is the one to begin with.
 	Themes []*themes.Styles
+	// Reach is what the palette reaches beside what is on the hosts and the screens: the checks.
+	Reach []Reach
 	// Verdict judges the fleet for the header; nil is the root's own summary.
 	Verdict func(*hosts.Snapshot, time.Time) Verdict
 	// Questions are asked by transports while they connect; nil when nobody asks.
@@ -72,17 +74,16 @@ func (p Params) check() error {
 	}
 	var errs []error
 	for _, f := range p.Screens {
-		s := f.New(p.Deps, ui.OpenMsg{Screen: f.ID})
-		mine := s.Actions()
-		s.Close()
-		for _, a := range mine {
-			known[a.ID] = true
-		}
-		// Only conflicts that the configuration makes are its fault.
-		before := ui.Conflicts(mine, global)
-		for _, c := range ui.Conflicts(ui.Rebind(mine, p.Keys), ui.Rebind(global, p.Keys)) {
-			if !slices.Contains(before, c) {
-				errs = append(errs, fmt.Errorf("keys: on screen %s: %s", f.ID, c))
+		for _, mine := range p.actionLists(f) {
+			for _, a := range mine {
+				known[a.ID] = true
+			}
+			// Only conflicts that the configuration makes are its fault.
+			before := ui.Conflicts(mine, global)
+			for _, c := range ui.Conflicts(ui.Rebind(mine, p.Keys), ui.Rebind(global, p.Keys)) {
+				if !slices.Contains(before, c) {
+					errs = append(errs, fmt.Errorf("keys: on screen %s: %s", f.ID, c))
+				}
 			}
 		}
 	}
@@ -92,6 +93,17 @@ func (p Params) check() error {
 		}
 	}
 	return errors.Join(dedupe(errs)...)
+}
+
+// actionLists are the actions a screen has in each of its states.
+func (p Params) actionLists(f ScreenFactory) [][]ui.Action {
+	s := f.New(p.Deps, ui.OpenMsg{Screen: f.ID})
+	defer s.Close()
+	lists := [][]ui.Action{s.Actions()}
+	if x, ok := s.(ui.Paned); ok {
+		lists = append(lists, x.PaneActions()...)
+	}
+	return lists
 }
 
 func dedupe(errs []error) []error {
@@ -126,9 +138,14 @@ func Docs(p Params) []ActionDoc {
 	root := &Root{p: p}
 	add("", ui.Rebind(root.actions(), p.Keys))
 	for _, f := range p.Screens {
-		s := f.New(p.Deps, ui.OpenMsg{Screen: f.ID})
-		add(f.ID, ui.Rebind(s.Actions(), p.Keys))
-		s.Close()
+		seen := map[string]bool{}
+		for _, list := range p.actionLists(f) {
+			add(f.ID, slices.DeleteFunc(ui.Rebind(slices.Clone(list), p.Keys), func(a ui.Action) bool {
+				was := seen[a.ID]
+				seen[a.ID] = true
+				return was
+			}))
+		}
 	}
 	return out
 }

@@ -23,6 +23,7 @@ type Root struct {
 	lastKey time.Time // for the grace of dialogs that open by themselves
 	ticks   uint64    // generation of the clock: one chain of ticks only
 	quit    bool
+	objects map[string]objects // what the palette listed of each host the last time
 }
 
 // New builds the console. The error is about the configured keys, all of them at once; a Params

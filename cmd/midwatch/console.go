@@ -60,6 +60,7 @@ func (a *app) runConsole(ctx context.Context, _ []string) (err error) {
 	root, err := tui.New(tui.Params{
 		Deps:      deps,
 		Screens:   screens(),
+		Reach:     reach(),
 		Keys:      inv.Console.Keys,
 		Themes:    styles,
 		Verdict:   verdict,

@@ -74,16 +74,7 @@ func exitCodeTable(t *testing.T) string {
 // keyTables has one table for the console and one for each screen.
 func keyTables(t *testing.T) string {
 	t.Helper()
-	r := lipgloss.NewRenderer(io.Discard)
-	r.SetColorProfile(termenv.Ascii)
-	docs := tui.Docs(tui.Params{
-		Deps: ui.Deps{
-			Now:     func() time.Time { return time.Unix(0, 0) },
-			Styles:  themes.New(r, themes.Dark(), themes.Options{}),
-			Context: t.Context(),
-		},
-		Screens: screens(),
-	})
+	docs := tui.Docs(plainConsole(t))
 	titles := map[string]string{"": "Everywhere"}
 	order := []string{""}
 	for _, f := range screens() {
@@ -106,11 +97,50 @@ func keyTables(t *testing.T) string {
 		b.WriteString("\n")
 	}
 	for _, id := range order {
-		table(titles[id], func(d tui.ActionDoc) bool { return d.Screen == id && d.Group != "List" })
+		table(titles[id], func(d tui.ActionDoc) bool { return d.Screen == id && d.Group != "List" && d.Group != "View" })
 		if id == "" {
 			// The keys of lists are the same on every screen that has one.
 			table("In every list", func(d tui.ActionDoc) bool { return d.Screen == order[1] && d.Group == "List" })
+			table("In details", func(d tui.ActionDoc) bool { return d.Screen == "containers" && d.Group == "View" })
 		}
 	}
 	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// plainConsole is the console without a fleet.
+func plainConsole(t *testing.T) tui.Params {
+	t.Helper()
+	r := lipgloss.NewRenderer(io.Discard)
+	r.SetColorProfile(termenv.Ascii)
+	return tui.Params{
+		Deps: ui.Deps{
+			Now:     func() time.Time { return time.Unix(0, 0) },
+			Styles:  themes.New(r, themes.Dark(), themes.Options{}),
+			Context: t.Context(),
+		},
+		Screens: screens(),
+		Reach:   reach(),
+	}
+}
+
+// Every action of every screen, those of its panes too, can be bound to another key.
+func TestEveryActionCanBeBound(t *testing.T) {
+	t.Parallel()
+	p := plainConsole(t)
+	ids := map[string]bool{}
+	for _, d := range tui.Docs(p) {
+		ids[d.ID] = true
+	}
+	p.Keys = map[string][]string{}
+	for id := range ids {
+		p.Keys[id] = nil // unbound: no two can clash
+	}
+	if _, err := tui.New(p); err != nil {
+		t.Error(err)
+	}
+	for _, id := range []string{"containers.tab_next", "logs.pick.follow", "logs.since.choose", "logs.sources.only", "compare.differences", "view.page_down"} {
+		if !ids[id] {
+			t.Errorf("%s is not known", id)
+		}
+	}
 }

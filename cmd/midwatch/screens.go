@@ -3,6 +3,7 @@ package main
 import (
 	"time"
 
+	"midwatch/checks/catalog"
 	"midwatch/hosts"
 	"midwatch/hosts/fleet"
 	"midwatch/tui"
@@ -34,6 +35,16 @@ func screens() []tui.ScreenFactory {
 		{ID: "logs", Title: "Logs", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return logs.New(d, o) }},
 		{ID: "health", Title: "Health", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return health.New(d, o) }},
 	}
+}
+
+// reach is what the palette reaches beside screens and hosts: every check.
+func reach() []tui.Reach {
+	all := catalog.All()
+	out := make([]tui.Reach, 0, len(all))
+	for i := range all {
+		out = append(out, tui.Reach{Kind: "check", Title: all[i].ID, Detail: all[i].Title, Open: ui.OpenMsg{Screen: "checks", Object: all[i].ID}})
+	}
+	return out
 }
 
 // level is how the screens call a severity.

@@ -25,6 +25,9 @@ func (s *Screen) Actions() []ui.Action {
 	return s.sheetActions()
 }
 
+// PaneActions are those of one subject.
+func (s *Screen) PaneActions() [][]ui.Action { return [][]ui.Action{s.sheetActions()} }
+
 // sheetActions are those of one subject.
 func (s *Screen) sheetActions() []ui.Action {
 	hide := func(a ui.Action) ui.Action { a.Hidden = true; return a }

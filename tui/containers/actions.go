@@ -13,8 +13,7 @@ import (
 func (s *Screen) Actions() []ui.Action {
 	var list []ui.Action
 	if s.detail != nil {
-		list = append(s.detail.actions(s), s.changeActions()...)
-		return append(list, arrowsOnly(s.detail.view.Actions())...)
+		return s.detailActions(s.detail)
 	}
 	hide := func(a ui.Action) ui.Action { a.Hidden = true; return a }
 	list = []ui.Action{
@@ -32,6 +31,15 @@ func (s *Screen) Actions() []ui.Action {
 		hide(ui.Act("containers.refresh", "Container", "refresh the host", s.refreshHost, "r")),
 	)
 	return append(list, s.table.Actions()...)
+}
+
+func (s *Screen) detailActions(d *detail) []ui.Action {
+	return append(append(d.actions(s), s.changeActions()...), arrowsOnly(d.view.Actions())...)
+}
+
+// PaneActions are those of the details.
+func (s *Screen) PaneActions() [][]ui.Action {
+	return [][]ui.Action{s.detailActions(&detail{view: ui.NewViewer(s.deps.Styles)})}
 }
 
 // changeActions are those that do something to containers.

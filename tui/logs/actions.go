@@ -20,6 +20,17 @@ func (s *Screen) Actions() []ui.Action {
 	return append(list, s.showActions()...)
 }
 
+// PaneActions are those of what can be open over the log.
+func (s *Screen) PaneActions() [][]ui.Action {
+	st := s.deps.Styles
+	return [][]ui.Action{
+		s.pickerActions(&picker{table: ui.NewTable(st, pickerColumns())}),
+		s.detailActions(&detail{st: st, view: ui.NewViewer(st)}),
+		s.sourceActions(&sourcesPane{table: ui.NewTable(st, sourceColumns())}),
+		s.sinceActions(&sincePane{table: ui.NewTable[since](st, nil)}),
+	}
+}
+
 // readActions find, follow and copy.
 func (s *Screen) readActions() []ui.Action {
 	hide := func(a ui.Action) ui.Action { a.Hidden = true; return a }

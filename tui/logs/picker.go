@@ -30,11 +30,15 @@ type picker struct {
 
 func (s *Screen) openPicker() {
 	p := &picker{table: ui.NewTable(s.deps.Styles, pickerColumns())}
-	follow := ui.Act("logs.pick.follow", "Sources", "follow the marked ones", s.pick, "enter")
-	p.actions = append([]ui.Action{follow}, p.table.Actions()...)
+	p.actions = s.pickerActions(p)
 	p.refresh(s)
 	s.picker = p
 	p.setSize(s.w, s.h)
+}
+
+func (s *Screen) pickerActions(p *picker) []ui.Action {
+	follow := ui.Act("logs.pick.follow", "Sources", "follow the marked ones", s.pick, "enter")
+	return append([]ui.Action{follow}, p.table.Actions()...)
 }
 
 // addSources opens the choice with the present sources still running.

@@ -44,16 +44,21 @@ func (s *Screen) openSince() tea.Cmd {
 		rows = append(rows, ui.Row[since]{ID: strconv.Itoa(i), Version: 1, Value: c})
 	}
 	p.table.SetRows(rows)
-	p.actions = []ui.Action{ui.Act("logs.since.choose", "Since", "read from there", s.chooseSince, "enter")}
-	for _, a := range p.table.Actions() {
-		switch a.ID {
-		case "list.up", "list.down", "list.first", "list.last":
-			p.actions = append(p.actions, a)
-		}
-	}
+	p.actions = s.sinceActions(p)
 	s.pane = pane{kind: paneSince, since: p}
 	s.layout()
 	return nil
+}
+
+func (s *Screen) sinceActions(p *sincePane) []ui.Action {
+	list := []ui.Action{ui.Act("logs.since.choose", "Since", "read from there", s.chooseSince, "enter")}
+	for _, a := range p.table.Actions() {
+		switch a.ID {
+		case "list.up", "list.down", "list.first", "list.last":
+			list = append(list, a)
+		}
+	}
+	return list
 }
 
 // chooseSince opens the stream again from the chosen place.

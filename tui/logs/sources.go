@@ -69,7 +69,15 @@ type sourcesPane struct {
 
 func (s *Screen) openSources() tea.Cmd {
 	p := &sourcesPane{table: ui.NewTable(s.deps.Styles, sourceColumns())}
-	p.actions = []ui.Action{
+	p.actions = s.sourceActions(p)
+	s.pane = pane{kind: paneSources, sources: p}
+	p.refresh(s)
+	s.layout()
+	return nil
+}
+
+func (s *Screen) sourceActions(p *sourcesPane) []ui.Action {
+	list := []ui.Action{
 		ui.Act("logs.sources.toggle", "Sources", "switch on or off", func() tea.Cmd { return s.toggleSource(false) }, " ", "enter"),
 		ui.Act("logs.sources.only", "Sources", "only this one, or all", func() tea.Cmd { return s.toggleSource(true) }, "o"),
 		ui.Act("logs.add", "Sources", "choose other sources", s.addSources, "a"),
@@ -77,13 +85,10 @@ func (s *Screen) openSources() tea.Cmd {
 	}
 	for _, a := range p.table.Actions() {
 		if a.ID != "list.mark" && a.ID != "list.mark_all" {
-			p.actions = append(p.actions, a)
+			list = append(list, a)
 		}
 	}
-	s.pane = pane{kind: paneSources, sources: p}
-	p.refresh(s)
-	s.layout()
-	return nil
+	return list
 }
 
 // refresh brings the rows up to date.

@@ -45,6 +45,15 @@ func (s *Screen) Actions() []ui.Action {
 	return append(list, s.listActions()...)
 }
 
+// PaneActions are those of the details alone.
+func (s *Screen) PaneActions() [][]ui.Action {
+	was := s.full
+	s.full = true
+	list := s.Actions()
+	s.full = was
+	return [][]ui.Action{list}
+}
+
 // listActions are those of a list that mean something in a tree. In the details they scroll.
 func (s *Screen) listActions() []ui.Action {
 	var out []ui.Action

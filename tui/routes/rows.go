@@ -146,7 +146,7 @@ func (s *Screen) find(object string) *routes.Node {
 	s.each(func(n *routes.Node, _ []*routes.Node) bool {
 		at := n.File + ":" + strconv.Itoa(n.Line)
 		switch {
-		case n.ID == object, n.File != "" && at == object, n.Path != "" && n.Path == object, n.URL != "" && n.URL == object:
+		case n.ID == object, n.File != "" && at == object, n.Path != "" && n.Path == object, n.Kind == "router" && n.Label == object, n.URL != "" && n.URL == object:
 			exact = n
 			return false
 		case leads == nil && n.In == object, leads == nil && target(n).Object == object:

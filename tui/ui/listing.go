@@ -250,6 +250,15 @@ func (l *Listing[T]) Actions() []Action {
 	return append(list, l.Table.Actions()...)
 }
 
+// PaneActions are those of the details.
+func (l *Listing[T]) PaneActions() [][]Action {
+	was := l.full
+	l.full = true
+	list := l.Actions()
+	l.full = was
+	return [][]Action{list}
+}
+
 // sideways leaves only the arrows for moving sideways: h and l mean something else on a listing.
 func sideways(list []Action) []Action {
 	for i := range list {

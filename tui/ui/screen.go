@@ -44,6 +44,11 @@ type Backer interface{ Back() bool }
 // The root calls it after Init and on every change.
 type Shower interface{ Show(visible bool) tea.Cmd }
 
+// Paned is a Screen whose Actions are others while something is open in it: details, a choice. Those
+// lists are named here, each as Actions would return it, so that their keys can be bound and documented
+// like all others. It is asked of a screen that was just made.
+type Paned interface{ PaneActions() [][]Action }
+
 // ReadOnly reports that nothing may be changed now.
 func (d Deps) ReadOnly() bool { return d.Ops == nil || !d.Ops.Lease().Active(d.Now()) }
 
