@@ -1,6 +1,8 @@
 package hosts
 
 import (
+	"time"
+
 	"midwatch/hosts/envoy"
 	"midwatch/hosts/nginx"
 )
@@ -17,6 +19,11 @@ type Nginx struct {
 	Stale string
 	Error string // why its configuration could not be read; Config and HTTP are nil then
 	Needs string // what would make it readable
+	// Loaded is when the newest worker started, Changed when the file ChangedFile did, the last of all;
+	// zero where that is not known.
+	Loaded      time.Time
+	Changed     time.Time
+	ChangedFile string
 }
 
 // Envoy is one Envoy of a host, by its admin interface.

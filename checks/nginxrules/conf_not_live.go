@@ -1,9 +1,12 @@
 package nginxrules
 
 import (
+	"fmt"
 	"strings"
+	"time"
 
 	"midwatch/checks"
+	"midwatch/hosts"
 )
 
 func confNotLive() checks.Check {
@@ -40,13 +43,42 @@ func evalConfNotLive(h *checks.Host) []checks.Finding {
 		return checks.NotHere("no nginx here")
 	}
 	for i := range h.Nginx.Value {
-		if x := &h.Nginx.Value[i]; strings.Contains(x.Error, "[emerg]") {
-			f := refused(h, "nginx["+x.Container+"]", x.Error)
-			f.Title = "nginx in " + x.Container + " refuses its configuration: " + afterEmerg(x.Error)
+		x := &h.Nginx.Value[i]
+		if f, ok := notReloaded(h, x); ok {
+			out = append(out, f)
+		}
+		if said := x.Error + x.Stale; strings.Contains(said, "[emerg]") {
+			f := refused(h, label(x), said)
+			f.Title = label(x) + " refuses its configuration: " + afterEmerg(said)
 			out = append(out, f)
 		}
 	}
 	return out
+}
+
+// label names one nginx of a host.
+func label(x *hosts.Nginx) string {
+	if x.Container == "" {
+		return "nginx"
+	}
+	return "nginx[" + x.Container + "]"
+}
+
+// settling is how long after a change a reload may be on its way.
+const settling = time.Minute
+
+// notReloaded finds files that changed after the newest worker started.
+func notReloaded(h *checks.Host, x *hosts.Nginx) (checks.Finding, bool) {
+	if x.Loaded.IsZero() || !x.Changed.After(x.Loaded) || h.World.Now.Sub(x.Changed) < settling {
+		return checks.Finding{}, false
+	}
+	f := h.Find(label(x), checks.NeedNginx, fmt.Sprintf("%s changed %s, the newest worker started %s",
+		x.ChangedFile, x.Changed.UTC().Format(time.DateTime), x.Loaded.UTC().Format(time.DateTime)))
+	f.File, f.Key, f.Severity = x.ChangedFile, "reload", checks.Warning
+	f.Title = x.ChangedFile + " was changed and nginx was not reloaded since"
+	f.Why = "nginx reads its files when it starts and when it is reloaded. What was changed since has no effect yet, and will have one at a moment nobody chose."
+	f.Fix = "nginx -t && nginx -s reload"
+	return f, true
 }
 
 // refused is a finding about what nginx said when it tested its configuration.

@@ -46,9 +46,9 @@ func evalHostNotFound(h *checks.Host) []checks.Finding {
 	}
 	for i := range h.Nginx.Value {
 		x := &h.Nginx.Value[i]
-		if strings.Contains(x.Error, "host not found in upstream") {
-			f := refused(h, "nginx["+x.Container+"]", x.Error)
-			f.Title = "nginx would not start again: " + afterEmerg(x.Error)
+		if said := x.Error + x.Stale; strings.Contains(said, "host not found in upstream") {
+			f := refused(h, label(x), said)
+			f.Title = "nginx would not start again: " + afterEmerg(said)
 			out = append(out, f)
 		}
 	}

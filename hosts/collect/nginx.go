@@ -2,6 +2,7 @@ package collect
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 	"time"
 
@@ -58,8 +59,14 @@ n=$(@nginx -t 2>&1); r=$?
 [ "$r" = 0 ] || { printf '%s\n' "$n" >&2; exit "$r"; }
 printf 'mw-version %s\n' "$(@binary -v 2>&1 | head -n 1)"
 printf '%s\n' "$n" | sed 's/^/mw-note /'
+c=$(@nginx -T 2>/dev/null)
+ps -C nginx -o etimes=,args= 2>/dev/null | sed -n 's/^ *\([0-9][0-9]*\) nginx: worker process.*/mw-worker \1/p'
+now=$(date +%s)
+printf '%s\n' "$c" | sed -n 's/^# configuration file \(.*\):$/\1/p' | while IFS= read -r f; do
+m=$(stat -L -c %Y "$f" 2>/dev/null) && printf 'mw-changed %s %s\n' "$((now - m))" "$f"
+done
 echo mw-config
-@nginx -T 2>/dev/null`
+printf '%s\n' "$c"`
 
 // fillNginx replaces the host's own nginx and leaves those in containers, which come another way.
 func fillNginx(f *hosts.HostFacts, ev hosts.Evidence) error {
@@ -75,6 +82,7 @@ func fillNginx(f *hosts.HostFacts, ev hosts.Evidence) error {
 		if err != nil {
 			return err
 		}
+		n.Loaded, n.Changed, n.ChangedFile = nginxAges(ev.Data, ev.At)
 		list = append([]hosts.Nginx{n}, list...)
 	}
 	f.Nginx = hosts.Read(list, ev.Source, ev.At)
@@ -83,6 +91,35 @@ func fillNginx(f *hosts.HostFacts, ev hosts.Evidence) error {
 		f.Nginx.Needs = why
 	}
 	return nil
+}
+
+// nginxAges tells when the newest worker started, which is when the configuration was loaded, and which
+// file changed last. Workers of containers count as well where the host sees them: that can only make
+// the configuration look newer than it is.
+func nginxAges(data []byte, at time.Time) (loaded, changed time.Time, file string) {
+	head, _, _ := strings.Cut(string(data), configMark)
+	ago := func(text string) time.Time {
+		n, err := strconv.ParseInt(text, 10, 64)
+		if err != nil || n < 0 || n > 1<<32 {
+			return time.Time{}
+		}
+		return at.Add(-time.Duration(n) * time.Second)
+	}
+	for line := range strings.Lines(head) {
+		line = strings.TrimRight(line, "\r\n")
+		if age, ok := strings.CutPrefix(line, "mw-worker "); ok {
+			if t := ago(age); t.After(loaded) {
+				loaded = t
+			}
+		}
+		if rest, ok := strings.CutPrefix(line, "mw-changed "); ok {
+			age, name, _ := strings.Cut(rest, " ")
+			if t := ago(age); t.After(changed) {
+				changed, file = t, hosts.CleanLine(name)
+			}
+		}
+	}
+	return loaded, changed, file
 }
 
 // ParseNginx reads the answer of the nginx section.

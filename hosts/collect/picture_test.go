@@ -270,3 +270,18 @@ func TestUnitEnvNumbers(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+func TestNginxAges(t *testing.T) {
+	t.Parallel()
+	at := time.Unix(10_000, 0)
+	loaded, changed, file := nginxAges([]byte("mw-version x\nmw-worker 500\nmw-worker 400\nmw-changed 900 /etc/nginx/nginx.conf\nmw-changed 60 /etc/nginx/conf.d/a b.conf\nmw-changed -5 /x\nmw-worker x\nmw-config\nmw-worker 1\n"), at)
+	if want := at.Add(-400 * time.Second); !loaded.Equal(want) {
+		t.Errorf("loaded %v, want %v", loaded, want)
+	}
+	if want := at.Add(-time.Minute); !changed.Equal(want) || file != "/etc/nginx/conf.d/a b.conf" {
+		t.Errorf("changed %v %q", changed, file)
+	}
+	if loaded, _, _ := nginxAges([]byte("mw-version x\nmw-config\n"), at); !loaded.IsZero() {
+		t.Error("no worker was said, and yet it was loaded")
+	}
+}
