@@ -51,7 +51,7 @@ func TestProbes(t *testing.T) {
 	}{
 		{"well", []hosts.Probe{probeOf("a", "s", "basic", ok), probeOf("b", "s", "ready", ok)}, Healthy, ""},
 		{"never asked", []hosts.Probe{probeOf("a", "s", "basic")}, Unknown, "not asked yet"},
-		{"one well, one never asked", []hosts.Probe{probeOf("a", "s", "basic", ok), probeOf("b", "s", "ready")}, Unknown, "not asked yet"},
+		{"one well, one never asked", []hosts.Probe{probeOf("a", "s", "basic", ok), probeOf("b", "s", "ready")}, Unknown, "b: not asked yet"},
 		{"answered long ago", []hosts.Probe{probeOf("a", "s", "basic", hosts.ProbeResult{OK: true, Status: 200, At: ago(time.Hour)})}, Unknown, "the next answer is overdue"},
 		{"fails", []hosts.Probe{probeOf("a", "s", "ready", ok, hosts.ProbeResult{Status: 503, Reason: "HTTP 503"})}, Failing, "HTTP 503"},
 		{"degraded by its own word", []hosts.Probe{probeOf("a", "s", "basic", hosts.ProbeResult{Status: 200, State: "degraded", Reason: `HTTP 200, but its status is "degraded"`})}, Degraded, `HTTP 200, but its status is "degraded"`},

@@ -135,6 +135,9 @@ func (s *Service) judge(now time.Time) {
 	}
 	lead := s.Lead()
 	s.State, s.Why = lead.State, lead.Why
+	if s.Why != "" && s.Group == Probed && len(s.Endpoints) > 1 {
+		s.Why = lead.Name + ": " + s.Why // which one it is
+	}
 	answers, deep := false, ""
 	for i := range s.Endpoints {
 		e := &s.Endpoints[i]

@@ -157,3 +157,22 @@ func TestUnixSockets(t *testing.T) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }
+
+func TestReach(t *testing.T) {
+	t.Parallel()
+	for name, k := range map[string]struct {
+		r    hosts.ProbeResult
+		want Reach
+	}{
+		"answers":           {hosts.ProbeResult{OK: true}, Reached},
+		"answers badly":     {hosts.ProbeResult{Status: 503, Reason: "HTTP 503"}, Reached},
+		"a bad certificate": {hosts.ProbeResult{Reason: "certificate: expired", Cert: &hosts.ProbeCert{}}, Reached},
+		"refused":           {hosts.ProbeResult{Reason: "connection refused"}, NotReached},
+	} {
+		h := &hosts.HostFacts{Host: hosts.Host{Name: "a", Address: "10.0.0.1"}, Probes: known([]hosts.Probe{{Target: "https://10.0.0.1:8443/health", Results: []hosts.ProbeResult{k.r}}})}
+		rows := Table(&hosts.Snapshot{Hosts: []*hosts.HostFacts{h}})
+		if len(rows) != 1 || rows[0].Port != 8443 || rows[0].Reach != k.want {
+			t.Errorf("%s: %+v", name, rows)
+		}
+	}
+}

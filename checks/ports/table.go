@@ -228,7 +228,7 @@ func (b *builder) probes(h *hosts.HostFacts) {
 		r := b.row(o.Host.Name, "tcp", port)
 		last := p.Results[len(p.Results)-1]
 		switch {
-		case last.OK || last.Status != 0:
+		case last.OK || last.Status != 0 || last.Cert != nil: // a bad certificate was served by somebody
 			r.Reach = Reached
 		case r.Reach == NotProbed:
 			r.Reach = NotReached
