@@ -129,8 +129,10 @@ func TestTargetsBehindNames(t *testing.T) {
 	h := &hosts.HostFacts{
 		Host: hosts.Host{Name: "h"}, Sockets: known([]hosts.Socket{}), Nginx: known([]hosts.Nginx{{Container: "front", Config: c, HTTP: nginx.NewHTTP(c)}}),
 		Containers: known([]hosts.Container{
-			{ID: "1", Name: "front", State: "running", Networks: net("172.18.0.2")}, {ID: "2", Name: "app", State: "running", Networks: net("172.18.0.3")},
-			{ID: "3", Name: "gone", State: "exited", Exit: 1}, {ID: "4", Name: "proxy", Image: "traefik:v3", State: "running", Networks: net("172.18.0.4")},
+			{ID: "1", Name: "front", State: "running", Networks: net("172.18.0.2")},
+			{ID: "2", Name: "app", State: "running", Networks: net("172.18.0.3")},
+			{ID: "3", Name: "gone", State: "exited", Exit: 1},
+			{ID: "4", Name: "proxy", Image: "traefik:v3", State: "running", Networks: net("172.18.0.4")},
 		}),
 		Traefik: known([]hosts.Traefik{{
 			Routers:  []hosts.Router{{Name: "a", Rule: "Host(`a.test`)", Service: "a"}, {Name: "b", Rule: "Host(`b.test`)", Service: "b"}},
