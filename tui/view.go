@@ -197,11 +197,11 @@ func (r *Root) tabNames() []string {
 		room -= min(n, r.w/3) + 2
 	}
 	var names []string
-	for _, cut := range []int{longestTitle, 4, 3, 0} {
+	for _, x := range tabForms {
 		total := 0
 		names = names[:0]
 		for i, f := range r.p.Screens {
-			n := tabName(i, f.Title, cut, i == r.nav.at)
+			n := tabName(i, f.Title, x, i == r.nav.at)
 			total += ui.Width(n)
 			names = append(names, n)
 		}
@@ -212,22 +212,35 @@ func (r *Root) tabNames() []string {
 	return names
 }
 
+// tabForm is how much of the titles is shown, and whether tabs stand close together.
+type tabForm struct {
+	cut   int
+	tight bool
+}
+
 // longestTitle is more than any title of a screen has.
 const longestTitle = 40
 
-// tabName is the name of tab i with so much of its title; the current one has all of it.
-func tabName(i int, title string, cut int, current bool) string {
-	number := strconv.Itoa((i + 1) % 10)
+var tabForms = [...]tabForm{{longestTitle, false}, {longestTitle, true}, {5, true}, {4, true}, {3, true}, {0, false}, {0, true}}
+
+// tabName is the name of tab i with so much of its title; the current one has all of it. Only the first
+// ten have a key.
+func tabName(i int, title string, x tabForm, current bool) string {
+	number := strconv.Itoa((i+1)%10) + " "
 	if i > 9 {
-		number = "-"
+		number = ""
 	}
 	if current {
-		return "[" + number + " " + title + "]"
+		return "[" + number + title + "]"
 	}
-	if title = strings.TrimRight(ui.Slice(title, 0, cut), " "); title != "" {
-		number += " " + title
+	text := strings.TrimRight(number+ui.Slice(title, 0, x.cut), " ")
+	if text == "" {
+		text = "+"
 	}
-	return " " + number + " "
+	if x.tight {
+		return " " + text
+	}
+	return " " + text + " "
 }
 
 // crumbs is the way to the screen on top; "" where the tab says it all.

@@ -48,6 +48,10 @@ func (a *app) runConsole(ctx context.Context, _ []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, w.Close()) }()
+	mutes, err := a.mutes()
+	if err != nil {
+		return err
+	}
 	notice := a.operate(ctx, w)
 	last.attach(ctx, w, early)
 	answer := <-asked
@@ -59,7 +63,7 @@ func (a *app) runConsole(ctx context.Context, _ []string) (err error) {
 	deps.Tracer = a.tracer(w)
 	root, err := tui.New(tui.Params{
 		Deps:      deps,
-		Screens:   screens(),
+		Screens:   screens(mutes),
 		Reach:     reach(),
 		Keys:      inv.Console.Keys,
 		Themes:    styles,

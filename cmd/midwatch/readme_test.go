@@ -77,7 +77,7 @@ func keyTables(t *testing.T) string {
 	docs := tui.Docs(plainConsole(t))
 	titles := map[string]string{"": "Everywhere"}
 	order := []string{""}
-	for _, f := range screens() {
+	for _, f := range screens(nil) {
 		titles[f.ID] = f.Title
 		order = append(order, f.ID)
 	}
@@ -118,7 +118,7 @@ func plainConsole(t *testing.T) tui.Params {
 			Styles:  themes.New(r, themes.Dark(), themes.Options{}),
 			Context: t.Context(),
 		},
-		Screens: screens(),
+		Screens: screens(nil),
 		Reach:   reach(),
 	}
 }

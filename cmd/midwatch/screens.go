@@ -3,10 +3,12 @@ package main
 import (
 	"time"
 
+	"midwatch/checks"
 	"midwatch/checks/catalog"
 	"midwatch/hosts"
 	"midwatch/hosts/fleet"
 	"midwatch/tui"
+	tuichecks "midwatch/tui/checks"
 	"midwatch/tui/compare"
 	"midwatch/tui/containers"
 	tuifleet "midwatch/tui/fleet"
@@ -21,19 +23,25 @@ import (
 )
 
 // screens are the rooms of the console, in the order of their tabs.
-func screens() []tui.ScreenFactory {
+// mutes are findings that somebody said are known.
+func screens(mutes []checks.Mute) []tui.ScreenFactory {
 	traced := new(tuitrace.History)
+	found := tuichecks.NewMemory(func(s *hosts.Snapshot) *checks.Report {
+		return checks.Run(checks.FromSnapshot(s), catalog.All(), checks.Options{Mutes: mutes})
+	})
 	return []tui.ScreenFactory{
 		{ID: "fleet", Title: "Fleet", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return tuifleet.New(d, o, judge) }},
 		{ID: "containers", Title: "Containers", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return containers.New(d, o) }},
 		{ID: "services", Title: "Services", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return services.New(d, o) }},
 		{ID: "ports", Title: "Ports", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return ports.New(d, o) }},
 		{ID: "routes", Title: "Routes", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return routes.New(d, o) }},
-		{ID: "trace", Title: "Trace", Takes: "URL", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return tuitrace.New(d, o, traced) }},
-		{ID: "compare", Title: "Compare", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return compare.New(d, o) }},
-		{ID: "timeline", Title: "Timeline", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return timeline.New(d, o) }},
 		{ID: "logs", Title: "Logs", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return logs.New(d, o) }},
 		{ID: "health", Title: "Health", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return health.New(d, o) }},
+		{ID: "checks", Title: "Checks", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return tuichecks.New(d, o, found) }},
+		{ID: "timeline", Title: "Timeline", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return timeline.New(d, o) }},
+		{ID: "trace", Title: "Trace", Takes: "URL", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return tuitrace.New(d, o, traced) }},
+		{ID: "guide", Title: "Guide", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return tuichecks.NewGuide(d, o, found, diagnoses()) }},
+		{ID: "compare", Title: "Compare", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return compare.New(d, o) }},
 	}
 }
 
@@ -43,6 +51,17 @@ func reach() []tui.Reach {
 	out := make([]tui.Reach, 0, len(all))
 	for i := range all {
 		out = append(out, tui.Reach{Kind: "check", Title: all[i].ID, Detail: all[i].Title, Open: ui.OpenMsg{Screen: "checks", Object: all[i].ID}})
+	}
+	return out
+}
+
+// diagnoses are the questions of the guide, each with its checks.
+func diagnoses() []tuichecks.Diagnosis {
+	var out []tuichecks.Diagnosis
+	all := catalog.All()
+	for _, d := range catalog.Diagnoses() {
+		list, _ := catalog.Select(all, d.ID)
+		out = append(out, tuichecks.Diagnosis{ID: d.ID, Title: d.Title, Symptom: d.Symptom, Checks: list})
 	}
 	return out
 }

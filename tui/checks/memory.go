@@ -1,0 +1,93 @@
+package checks
+
+import (
+	"time"
+
+	tea "github.com/charmbracelet/bubbletea"
+
+	"midwatch/checks"
+	"midwatch/hosts"
+)
+
+// Memory is the newest report and what is new in it since the console was opened. One Memory is shared
+// by all screens of a console; it belongs to the update loop.
+type Memory struct {
+	run     func(*hosts.Snapshot) *checks.Report
+	tracker *checks.Tracker
+
+	gen     uint64 // of the snapshot the report is about
+	report  *checks.Report
+	delta   checks.Delta
+	began   time.Time // when the console first knew findings
+	newSeen map[string]time.Time
+	running bool
+	watched bool // one of the screens is on display
+	at      time.Time // when the last run ended
+	took    time.Duration
+}
+
+// NewMemory returns one that knows nothing; run asks the checks about a snapshot and must be pure.
+func NewMemory(run func(*hosts.Snapshot) *checks.Report) *Memory {
+	return &Memory{run: run, tracker: checks.NewTracker(), newSeen: map[string]time.Time{}}
+}
+
+// The pauses between two runs: facts change every second, what they mean does not. While nobody looks
+// the checks go on, so that what is new is known when somebody does.
+const (
+	rest      = 3 * time.Second
+	quietRest = 30 * time.Second
+)
+
+func (m *Memory) pause() time.Duration {
+	if m.watched {
+		return rest
+	}
+	return quietRest
+}
+
+// ranMsg brings the report of a run.
+type ranMsg struct {
+	of     *Memory
+	gen    uint64
+	report *checks.Report
+	took   time.Duration
+}
+
+// ask starts a run on a snapshot, unless one is on its way, the last was about the same facts, or has
+// just ended.
+func (m *Memory) ask(s *hosts.Snapshot, now time.Time, force bool) tea.Cmd {
+	if s == nil || len(s.Hosts) == 0 || m.running || !force && m.report != nil && (s.Gen == m.gen || now.Sub(m.at) < m.pause()) {
+		return nil
+	}
+	m.running = true
+	return func() tea.Msg {
+		began := time.Now()
+		r := m.run(s)
+		return ranMsg{m, s.Gen, r, time.Since(began)}
+	}
+}
+
+// take takes a report.
+func (m *Memory) take(msg ranMsg, now time.Time) bool {
+	if msg.of != m {
+		return false
+	}
+	first := m.report == nil
+	m.running, m.at, m.gen, m.report, m.took = false, now, msg.gen, msg.report, msg.took
+	m.delta = m.tracker.Add(msg.report)
+	if first {
+		m.began = msg.report.At
+	}
+	for i := range m.delta.New {
+		if !first { // what is there when the console opens is not new
+			m.newSeen[m.delta.New[i].ID()] = msg.report.At
+		}
+	}
+	for i := range m.delta.Gone {
+		delete(m.newSeen, m.delta.Gone[i].ID())
+	}
+	return true
+}
+
+// fresh reports that a finding came after the console was opened.
+func (m *Memory) fresh(id string) bool { _, ok := m.newSeen[id]; return ok }
