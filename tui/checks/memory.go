@@ -21,7 +21,7 @@ type Memory struct {
 	began   time.Time // when the console first knew findings
 	newSeen map[string]time.Time
 	running bool
-	watched bool // one of the screens is on display
+	watched bool      // one of the screens is on display
 	at      time.Time // when the last run ended
 	took    time.Duration
 }
