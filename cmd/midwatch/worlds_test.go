@@ -32,7 +32,7 @@ var missing = map[string]map[string]string{
 var dockerParts = []string{"Engine", "Containers", "Images", "Volumes", "Networks", "Compose", "Swarm", "Stats", "Envoy", "Traefik"}
 
 // shellParts are those that need a shell.
-var shellParts = []string{"System", "Disks", "Units", "Addresses", "Mounts", "Sockets", "Compose", "Databases", "Envoy", "Traefik"}
+var shellParts = []string{"System", "Disks", "Units", "Addresses", "Mounts", "Sockets", "Compose", "Databases", "Envoy", "Traefik", "Symptoms"}
 
 // TestWorlds asks every host of a world for everything: whatever is expected there must be known, and
 // the faults that the world plants must show in the facts.
@@ -123,7 +123,8 @@ func unanswered(h *hosts.HostFacts) bool {
 }
 
 // unread lists the parts of a host that are not known, with the reason. Parts that nobody asks for on
-// such a host (agents, Dokploy, probes without any) are not listed.
+// such a host (agents, Dokploy, probes without any), or only while somebody looks (symptoms), are not
+// listed.
 func unread(h *hosts.HostFacts) map[string]string {
 	out := map[string]string{}
 	v := reflect.ValueOf(h).Elem()
@@ -136,7 +137,7 @@ func unread(h *hosts.HostFacts) map[string]string {
 		reason := v.Field(i).FieldByName("Reason").String()
 		switch p.Standing() {
 		case hosts.Unasked:
-			if slices.Contains([]string{"Agents", "AgentHub", "Dokploy", "Probes", "Stats", "Envoy"}, name) {
+			if slices.Contains([]string{"Agents", "AgentHub", "Dokploy", "Probes", "Stats", "Envoy", "Symptoms", "ContainerSymptoms"}, name) {
 				continue
 			}
 			out[name] = "not asked for"

@@ -44,7 +44,10 @@ groups = ["stack"]
 labels = { role = "edge" }
 [hosts.%traefik%.traefik]
 container = "traefik"
-api = "http://127.0.0.1:8080"
+api = "https://127.0.0.1:8443"
+insecure_tls = true
+user = "admin"
+password = { file = "DIR/traefik-admin" }
 
 [hosts.%dokploy%]
 address = "10.100.0.20"
@@ -124,11 +127,15 @@ sources = [
   { host = "%traefik%", container = "traefik" },
 ]
 `,
-		Secrets: map[string]string{"dokploy-token": dokployToken},
+		Secrets: map[string]string{"dokploy-token": dokployToken, "traefik-admin": traefikPassword},
 	}
 	w.Build = func(s *sim.Site, p *Plan) { buildStack(w, s, p) }
 	return w
 }
 
-// dokployToken is the API token of the portal. It opens nothing but the demo.
-const dokployToken = "demo-dokploy-token-77b2" //nolint:gosec // see above
+// dokployToken is the API token of the portal, traefikPassword the administrator's at the edge. They open
+// nothing but the demo.
+const (
+	dokployToken    = "demo-dokploy-token-77b2" //nolint:gosec // see above
+	traefikPassword = "demo-traefik-3e90"       //nolint:gosec // see above
+)

@@ -65,7 +65,7 @@ func (x *stack) buildEdge() {
 	})
 	dok := x.p.Addr("10.100.0.20")
 	t := &traefik{
-		s: x.s, h: h, version: "3.5.3", provider: "file", rnd: x.s.Rand("outer"), entries: map[string]string{"web": ":80", "websecure": ":443", "traefik": ":8080"},
+		s: x.s, h: h, version: "3.5.3", provider: "file", rnd: x.s.Rand("outer"), entries: map[string]string{"web": ":80", "websecure": ":443", "admin": ":8443"},
 		routers: []traefikRouter{
 			{name: "portal", host: x.p.Domain("deploy.ai.flexinit.nl"), priority: 100, entry: "websecure", service: "dokploy-traefik", resolver: "le"},
 			{name: "stacks", pattern: regexp.MustCompile("^" + strings.Replace(regexp.QuoteMeta(x.host("NAME")), "NAME", "[a-z0-9-]+", 1) + "$"), entry: "websecure", service: "dokploy-traefik", resolver: "le"},
@@ -73,15 +73,33 @@ func (x *stack) buildEdge() {
 		},
 		services: map[string][]traefikServer{"dokploy-traefik": {{addr: dok, port: 443, tls: true}}, "dokploy-ui": {{addr: dok, port: 3000}}, "git": {{c: gitea, port: 3000}}},
 	}
+	h.FS.Put("/etc/traefik/users", vfs.Node{Mode: 0o600, Data: []byte("admin:$2y$05$demo\n"), MTime: x.s.Start().Add(-41 * day)})
 	git.provider = "docker"
 	t.routers = append(t.routers, git)
 	x.outer = t
 	pair := newCerts(x.s, cert{[]string{x.host("*"), x.host("deploy"), x.host("ahmed")}, 6, "Demo E6"}, cert{[]string{x.p.Domain("app.flexinit.nl")}, 63, "Demo E6"}, cert{[]string{x.p.Domain("git.app.flexinit.nl")}, 63, "Demo E6"})
 	t.c = h.AddContainer(sim.ContainerSpec{
 		Name: "traefik", Image: "traefik:v3.5.3", Networks: []string{"edge_edge"}, Aliases: []string{"traefik"}, Restart: "always", Up: 40 * day, Entrypoint: []string{"/entrypoint.sh"}, Cmd: []string{"traefik"},
-		Labels: composed(x.s, "edge", "traefik", "/opt/edge", "docker-compose.yml"), Ports: []sim.PortSpec{{Host: 80, Port: 80}, {Host: 443, Port: 443}, {IP: "127.0.0.1", Host: 8080, Port: 8080}},
+		Labels: composed(x.s, "edge", "traefik", "/opt/edge", "docker-compose.yml"), Ports: []sim.PortSpec{{Host: 80, Port: 80}, {Host: 443, Port: 443}, {IP: "127.0.0.1", Host: 8443, Port: 8443}},
 		Mounts: []sim.MountSpec{{Type: "bind", Source: "/etc/traefik", Target: "/etc/traefik"}, {Type: "bind", Source: "/var/run/docker.sock", Target: "/var/run/docker.sock", RO: true}}, CPU: 2, CPUSwing: 1.5, Mem: 74 * mib, MemSwing: 6 * mib, Net: 80e3,
-		HTTP: map[int]http.Handler{80: http.HandlerFunc(toHTTPS), 443: t.entryPoint("websecure"), 8080: t.api()}, TLS: map[int]*tls.Config{443: pair.bySNI(false)},
+		HTTP: map[int]http.Handler{80: http.HandlerFunc(toHTTPS), 443: t.entryPoint("websecure"), 8443: behindLogin(t.api())}, TLS: map[int]*tls.Config{443: pair.bySNI(false), 8443: defaultCert(x.s).bySNI(false)},
+	})
+}
+
+// defaultCert is the certificate that Traefik makes itself, signed by nobody.
+func defaultCert(s *sim.Site) *certs {
+	return newCerts(s, cert{[]string{"TRAEFIK DEFAULT CERT"}, 310, ""})
+}
+
+// behindLogin wants the administrator's name and password.
+func behindLogin(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if user, word, _ := r.BasicAuth(); user != "admin" || word != traefikPassword {
+			w.Header().Set("WWW-Authenticate", `Basic realm="traefik"`)
+			http.Error(w, "401 Unauthorized", http.StatusUnauthorized)
+			return
+		}
+		h.ServeHTTP(w, r)
 	})
 }
 
@@ -133,12 +151,11 @@ func (x *stack) buildDokploy() {
 		s: x.s, h: h, version: "3.5.0", provider: "file", rnd: x.s.Rand("inner"), entries: map[string]string{"web": ":80", "websecure": ":443", "traefik": ":8080"}, services: map[string][]traefikServer{},
 	}
 	x.inner = t
-	self := newCerts(x.s, cert{[]string{"TRAEFIK DEFAULT CERT"}, 310, ""})
 	t.c = h.AddContainer(sim.ContainerSpec{
 		Name: "dokploy-traefik", Image: "traefik:v3.5.0", Networks: []string{"bridge", "dokploy-network"}, Restart: "always", Up: 30 * day, Entrypoint: []string{"/entrypoint.sh"}, Cmd: []string{"traefik"},
 		Ports: []sim.PortSpec{{Host: 80, Port: 80}, {Host: 443, Port: 443}, {Host: 443, Port: 443, Proto: "udp"}}, CPU: 1.6, CPUSwing: 1, Mem: 66 * mib, MemSwing: 5 * mib, Net: 70e3,
 		Mounts: []sim.MountSpec{{Type: "bind", Source: "/etc/dokploy/traefik/traefik.yml", Target: "/etc/traefik/traefik.yml"}, {Type: "bind", Source: "/etc/dokploy/traefik/dynamic", Target: "/etc/dokploy/traefik/dynamic"}, {Type: "bind", Source: "/var/run/docker.sock", Target: "/var/run/docker.sock"}},
-		HTTP:   map[int]http.Handler{80: t.entryPoint("web"), 443: t.entryPoint("websecure"), 8080: t.api()}, TLS: map[int]*tls.Config{443: self.bySNI(false)},
+		HTTP:   map[int]http.Handler{80: t.entryPoint("web"), 443: t.entryPoint("websecure"), 8080: t.api()}, TLS: map[int]*tls.Config{443: defaultCert(x.s).bySNI(false)},
 	})
 	h.Listeners = append(h.Listeners, &sim.Listener{Proto: "tcp", IP: "::", Port: 2377, Process: "dockerd", PID: 898}, &sim.Listener{Proto: "tcp", IP: "::", Port: 7946, Process: "dockerd", PID: 898})
 }
