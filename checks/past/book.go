@@ -98,6 +98,10 @@ func (b *Book) write(s *hosts.Snapshot) {
 	add := func(list []hosts.Event, stamp bool) {
 		for i := range list {
 			// The first connection to a host is no event of the host: it is when the watch began.
+			if list[i].Kind == "watch" { // what is known from before ended here, and a new watch begins
+				b.watched = time.Time{}
+				clear(down)
+			}
 			if e := &list[i]; e.Kind == "link" && !stamp {
 				began := e.Action == hosts.StateConnected.String() && !down[e.Host]
 				down[e.Host] = true

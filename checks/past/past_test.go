@@ -125,6 +125,27 @@ func TestBook(t *testing.T) {
 	}
 }
 
+// The first connection to a host begins the watch; a later one is news. After a pause it begins anew.
+func TestWatched(t *testing.T) {
+	t.Parallel()
+	link := func(ago time.Duration, host, action string) hosts.Event {
+		return hosts.Event{At: at(ago), Host: host, Kind: "link", Action: action}
+	}
+	s := &hosts.Snapshot{Events: []hosts.Event{
+		link(50*time.Minute, "a", "connected"), link(49*time.Minute, "b", "connected"), link(40*time.Minute, "a", "disconnected"), link(39*time.Minute, "a", "connected"),
+	}}
+	var b Book
+	b.Take(s, nil)
+	if len(b.Entries()) != 2 || !b.Watched().Equal(at(50*time.Minute)) {
+		t.Errorf("%d entries, watched since %v", len(b.Entries()), b.Watched())
+	}
+	s = &hosts.Snapshot{Events: append(slices.Clone(s.Events), hosts.Event{At: at(30 * time.Minute), Kind: "watch", Action: "ended"}, link(10*time.Minute, "a", "connected"))}
+	b.Take(s, nil)
+	if len(b.Entries()) != 3 || !b.Watched().Equal(at(10*time.Minute)) {
+		t.Errorf("after a pause: %d entries, watched since %v", len(b.Entries()), b.Watched())
+	}
+}
+
 func TestTones(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]Tone{

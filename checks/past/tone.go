@@ -44,7 +44,7 @@ func ToneOf(e hosts.Event) Tone {
 		if e.Action != "mounted" {
 			return Warn
 		}
-	case "system":
+	case "system", "watch":
 		return Warn
 	case "service", "deploy":
 		return deploy(e)

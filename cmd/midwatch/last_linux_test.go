@@ -10,6 +10,7 @@ import (
 
 	"midwatch/hosts"
 	"midwatch/hosts/capture"
+	"midwatch/hosts/inventory"
 )
 
 // closedPort is a port of the loopback on which nobody listens.
@@ -148,5 +149,23 @@ func TestLastStateIsKept(t *testing.T) {
 	y.send("q")
 	if code := y.exit(); code != 0 {
 		t.Errorf("exit code %d at the second start", code)
+	}
+}
+
+func TestOfTheDemoAndOfCapturesNothingIsKept(t *testing.T) {
+	t.Parallel()
+	home := t.TempDir()
+	env := func(name string) string { return map[string]string{"XDG_STATE_HOME": home}[name] }
+	for name, change := range map[string]func(*app){
+		"demo": func(a *app) { a.demoNow = &demoFleet{} }, "capture": func(a *app) { a.flags.from = "x.mwc" }, "not wanted": func(a *app) { a.flags.noLast = true },
+	} {
+		a := newApp(nil, nil, nil, env)
+		change(a)
+		if m := a.remember(&inventory.Inventory{}); m != nil {
+			t.Errorf("%s: kept in %s", name, m.path)
+		}
+	}
+	if m := newApp(nil, nil, nil, env).remember(&inventory.Inventory{}); m == nil || filepath.Dir(m.path) != filepath.Join(home, "midwatch") {
+		t.Errorf("of an inventory: %+v", m)
 	}
 }

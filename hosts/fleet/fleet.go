@@ -29,9 +29,7 @@ func New(p Params) *Fleet {
 		p.Jitter = func() float64 { return 0.5 }
 	}
 	first := &hosts.Snapshot{Gen: 1, At: p.Now()}
-	if p.Last != nil {
-		first.Events = appendBounded(nil, p.Last.Events, eventsKept)
-	}
+	first.Events = appendBounded(nil, remembered(p.Last), eventsKept)
 	f := &Fleet{p: p}
 	for i, m := range p.Members {
 		facts := initial(m, p.Last, first.At)

@@ -1,6 +1,10 @@
 package fleet
 
-import "midwatch/hosts"
+import (
+	"slices"
+
+	"midwatch/hosts"
+)
 
 // Recall shows what was known in another run, wherever nothing is known yet: the late form of
 // Params.Last, for a memory that takes a while to read.
@@ -8,12 +12,23 @@ func (f *Fleet) Recall(last *hosts.Snapshot) {
 	if last == nil {
 		return
 	}
-	f.board.recall(last.Events)
+	f.board.recall(remembered(last))
 	for _, m := range f.members {
 		if old := last.Host(m.Host.Name); old != nil {
 			m.order(func() { m.last = old })
 		}
 	}
+}
+
+// KindWatch is the kind of the event that says that nobody was watching from here on.
+const KindWatch = "watch"
+
+// remembered are the events of another run, with its end: between that and now nobody watched.
+func remembered(last *hosts.Snapshot) []hosts.Event {
+	if last == nil || last.At.IsZero() {
+		return nil
+	}
+	return append(slices.Clip(last.Events), hosts.Event{At: last.At, Kind: KindWatch, Action: "ended", Detail: "what happened from here to the next start was not seen"})
 }
 
 // recall puts events of another run before those of this one.

@@ -14,6 +14,7 @@ func TestRecallLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		then := time.Now().Add(-time.Hour)
 		last := &hosts.Snapshot{
+			At:     then,
 			Events: []hosts.Event{{At: then, Host: "h1", Kind: "unit", Object: "old"}},
 			Hosts: []*hosts.HostFacts{
 				{Host: hosts.Host{Name: "h1"}, Latest: then, Units: hosts.Read([]hosts.Unit{{Name: "old"}}, "x", then), Dokploy: hosts.Read(hosts.Dokploy{URL: "u"}, "x", then)},
@@ -47,8 +48,29 @@ func TestRecallLate(t *testing.T) {
 		if u := s.Host("h3").Units; u.Known() {
 			t.Errorf("of another machine: %+v", u)
 		}
-		if len(s.Events) < 3 || s.Events[0].Object != "old" {
+		if len(s.Events) < 3 || s.Events[0].Object != "old" || s.Events[1].Kind != KindWatch || !s.Events[1].At.Equal(then) {
 			t.Errorf("events: %+v", s.Events)
+		}
+	})
+}
+
+// What a section says otherwise than before is an event, once.
+func TestChangesBecomeEvents(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := newHost("h1", 0)
+		f := start(t, Member{Conn: h})
+		<-time.After(10 * time.Minute)
+		h.set("mounts", "36 35 98:0 / / rw - ext4 /dev/sda1 rw\n40 36 0:50 / /data rw - nfs4 nas:/data rw\n")
+		<-time.After(20 * time.Minute)
+		var got []hosts.Event
+		for _, e := range f.Snapshot().Events {
+			if e.Kind == "mount" {
+				got = append(got, e)
+			}
+		}
+		if len(got) != 1 || got[0].Object != "/data" || got[0].Action != "mounted" || got[0].Host != "h1" {
+			t.Errorf("%+v", got)
 		}
 	})
 }

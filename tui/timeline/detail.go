@@ -51,6 +51,8 @@ func source(e past.Entry) string {
 		return "the " + kindOf(e) + "'s own record, read later: nobody saw it happen"
 	case e.Kind == "action":
 		return "audit log"
+	case e.Kind == "watch":
+		return "the last known state of this inventory"
 	case e.Kind == "container" || e.Kind == "network":
 		return "event of the Docker engine, or the difference of two lists"
 	case e.Kind == "link":

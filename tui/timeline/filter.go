@@ -16,7 +16,7 @@ type narrow struct {
 
 // kindNames are what "next kind" goes through; groupOf says what belongs to each.
 func kindNames() []string {
-	return []string{"container", "unit", "probe", "config", "deploy", "service", "link", "action", "host"}
+	return []string{"container", "unit", "probe", "config", "deploy", "service", "link", "action", "host", "watch"}
 }
 
 // kindOf is the kind an event is shown and filtered as.
