@@ -33,7 +33,7 @@ func Between(a, b *hosts.HostFacts, at time.Time) []hosts.Event {
 		out = append(out, unitFiles(a.Units.Value, b.Units.Value, at)...)
 	}
 	if renewed(a.System, b.System) {
-		out = append(out, system(a.System, b.System, at)...)
+		out = append(out, system(a.System, b.System)...)
 	}
 	if renewed(a.Probes, b.Probes) {
 		out = append(out, probes(a.Probes.Value, b.Probes.Value)...)
@@ -127,7 +127,7 @@ func unitFiles(old, now []hosts.Unit, at time.Time) []hosts.Event {
 	return out
 }
 
-func system(a, b hosts.Part[hosts.System], at time.Time) []hosts.Event {
+func system(a, b hosts.Part[hosts.System]) []hosts.Event {
 	var out []hosts.Event
 	x, y := a.Value, b.Value
 	// The uptime of the one that was not restarted grows as the clock does; a minute is for clocks.

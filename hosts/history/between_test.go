@@ -61,7 +61,8 @@ func TestBetween(t *testing.T) {
 		},
 		"an envoy that is restarting": {
 			hosts.HostFacts{Envoy: then([]hosts.Envoy{{Admin: "x", Config: &envoy.Config{Clusters: []*envoy.Cluster{{Name: "api"}}}}})},
-			hosts.HostFacts{Envoy: now([]hosts.Envoy{{Admin: "x", Error: "refused"}})}, nil,
+			hosts.HostFacts{Envoy: now([]hosts.Envoy{{Admin: "x", Error: "refused"}})},
+			nil,
 		},
 		"a compose file, masked": {
 			hosts.HostFacts{Compose: then([]hosts.ComposeProject{{Name: "p", Files: []hosts.ComposeFile{{Path: "/c.yml", Text: "a\nb\n"}}}})},

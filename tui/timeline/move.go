@@ -11,13 +11,26 @@ import (
 	"midwatch/tui/ui"
 )
 
+// frozen is the age from which a first snapshot is not that of a live fleet, which would have another
+// by then: a capture's present is its own.
+const frozen = 10 * time.Minute
+
+// present is the newest moment there is: now, or when the capture was made.
+func (s *Screen) present() time.Time {
+	now := s.d.Now()
+	if s.snap != nil && s.snap.Gen <= 1 && !s.snap.At.IsZero() && now.Sub(s.snap.At) > frozen {
+		return s.snap.At.In(now.Location())
+	}
+	return now
+}
+
 // enough events to begin with: the first window is the narrowest that holds so many.
 const enough = 8
 
 // fitFirst chooses the first window: narrow, and not empty.
 func (s *Screen) fitFirst() {
 	chosen := s.sel
-	now := s.d.Now()
+	now := s.present()
 	for i, d := range spans() {
 		s.span = i
 		n := 0
@@ -39,7 +52,7 @@ func (s *Screen) fitAll() tea.Cmd {
 		return ui.Toast(hosts.LevelInfo, "there is nothing to show")
 	}
 	s.end = time.Time{}
-	need := s.d.Now().Sub(chosen[0].At)
+	need := s.present().Sub(chosen[0].At)
 	all := spans()
 	s.span = len(all) - 1
 	if i := slices.IndexFunc(all, func(d time.Duration) bool { return d > need }); i >= 0 {
@@ -69,7 +82,7 @@ func (s *Screen) zoom(by int) {
 
 // moveTo puts the end of the window at a moment; one that is not past is now.
 func (s *Screen) moveTo(end time.Time) {
-	if now := s.d.Now(); end.After(now.Add(-spans()[s.span] / 100)) {
+	if now := s.present(); end.After(now.Add(-spans()[s.span] / 100)) {
 		end = time.Time{}
 	}
 	s.end = end

@@ -204,7 +204,7 @@ func (s *Screen) mouse(m tea.MouseMsg) tea.Cmd {
 func (s *Screen) window() window {
 	to := s.end
 	if to.IsZero() {
-		to = s.d.Now().Add(time.Second).Truncate(time.Second)
+		to = s.present().Add(time.Second).Truncate(time.Second)
 	}
 	return window{to.Add(-spans()[s.span]), to}
 }

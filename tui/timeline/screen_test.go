@@ -231,6 +231,23 @@ func TestAxis(t *testing.T) {
 	}
 }
 
+// A capture's present is its own.
+func TestOfACapture(t *testing.T) {
+	t.Parallel()
+	w := night()
+	w.snap.Gen = 1
+	w.now = w.now.Add(30 * 24 * time.Hour)
+	s := screen(t, w, ui.OpenMsg{Screen: "timeline"})
+	s.SetSize(120, 40)
+	if v := s.View(); !strings.Contains(v, "Nov 29 02:12 to Nov 29 03:12  1 h  11 events") {
+		t.Errorf("a month later:\n%s", v)
+	}
+	press(t, s, "<", "n")
+	if v := s.View(); !strings.Contains(v, "to Nov 29 03:12") {
+		t.Errorf("its end:\n%s", v)
+	}
+}
+
 func TestNarrowing(t *testing.T) {
 	t.Parallel()
 	s := screen(t, night(), ui.OpenMsg{Screen: "timeline"})

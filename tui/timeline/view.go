@@ -103,7 +103,7 @@ func (s *Screen) status(st *themes.Styles) string {
 		layout = "Jan 02 15:04"
 	}
 	end := to.Format(layout)
-	if s.end.IsZero() {
+	if s.end.IsZero() && s.present().Equal(s.d.Now()) {
 		end = "now"
 	}
 	left := st.Normal.Render(themes.Strong, " "+from.Format(layout)+" to "+end)
