@@ -106,22 +106,6 @@ func (c *Config) Line(file string, n int) string {
 	return ""
 }
 
-// Lines returns the texts of the lines from first to last of one file, as far as there are any.
-func (c *Config) Lines(file string, first, last int) []string {
-	for _, f := range c.Files {
-		if f.Name != file {
-			continue
-		}
-		lines := strings.Split(string(f.Text), "\n")
-		first, last = max(first, 1), min(last, len(lines))
-		if first > last {
-			return nil
-		}
-		return lines[first-1 : last]
-	}
-	return nil
-}
-
 // lineOf finds a line without making a list of all of them: evidence is asked for often.
 func lineOf(text []byte, n int) string {
 	for i := 1; i < n; i++ {
