@@ -151,6 +151,8 @@ type Compose struct {
 	Host     *Host // nil for files
 	Project  *compose.Project
 	Deployed *hosts.ComposeProject // what runs of it; nil for files
+	// Contexts are the folders that images are built from, by Build.ContextKey; nil when nobody looked.
+	Contexts map[string]*compose.Context
 	Source   string
 	ReadAt   time.Time
 	Unread   string

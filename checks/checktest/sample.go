@@ -1,16 +1,19 @@
 package checktest
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"midwatch/checks"
+	"midwatch/checks/compose"
 	"midwatch/checks/lint"
 	"midwatch/hosts"
 	"midwatch/hosts/collect"
@@ -111,6 +114,7 @@ func lintArchive(args []string, files map[string][]byte) (*checks.World, error) 
 		}
 		return nil
 	}
+	o.Context = func(_ string, b *compose.Build) *compose.Context { return buildContext(b, files) }
 	o.Env = func(string) map[string]string {
 		text, ok := files[".env"]
 		if !ok {
@@ -119,6 +123,25 @@ func lintArchive(args []string, files map[string][]byte) (*checks.World, error) 
 		return lint.ParseEnv(string(text))
 	}
 	return lintWorld(list, o)
+}
+
+// buildContext is the folder of a build in the archive.
+func buildContext(b *compose.Build, files map[string][]byte) *compose.Context {
+	dir := path.Clean(b.Context)
+	x := &compose.Context{Dir: dir, Dockerfile: string(files[path.Join(dir, cmp.Or(b.Dockerfile, "Dockerfile"))])}
+	if x.Dockerfile == "" {
+		return nil
+	}
+	if text, ok := files[path.Join(dir, ".dockerignore")]; ok {
+		x.Ignore, x.IgnoreFile = string(text), ".dockerignore"
+	}
+	for name := range files {
+		if rest, ok := strings.CutPrefix(path.Clean(name), strings.TrimPrefix(dir+"/", "./")); ok && strings.HasPrefix(path.Base(rest), ".env") {
+			x.EnvFiles = append(x.EnvFiles, rest)
+		}
+	}
+	slices.Sort(x.EnvFiles)
+	return x
 }
 
 // snapshot makes the facts of an archive.

@@ -7,6 +7,7 @@ import "midwatch/checks"
 // All lists the rules.
 func All() []checks.Check {
 	return []checks.Check{
+		envInContext(),
 		latestImage(),
 		internalPublished(),
 		dependsUndefined(),

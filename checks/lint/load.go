@@ -31,6 +31,9 @@ type Options struct {
 	Live  []File // compose files that are taken as running already
 	// Env is the environment of compose files by their path, as .env beside them says; nil for none.
 	Env func(path string) map[string]string
+	// Context looks into the folder that an image is built from, beside the compose file; nil where there
+	// is none.
+	Context func(file string, b *compose.Build) *compose.Context
 	// Include finds the files that an include of nginx in the file at from means, or nothing.
 	Include func(from, include string) []File
 }
@@ -96,7 +99,19 @@ func (l *loader) project(files []compose.File) *checks.Compose {
 	if l.o.Env != nil {
 		env = l.o.Env(files[0].Name)
 	}
-	return &checks.Compose{World: l.w, Project: compose.Load(files, compose.Options{Env: env}), Source: files[len(files)-1].Name}
+	c := &checks.Compose{World: l.w, Project: compose.Load(files, compose.Options{Env: env}), Source: files[len(files)-1].Name}
+	for _, s := range c.Project.Services {
+		if s.Build == nil || s.Build.Remote() || l.o.Context == nil {
+			continue
+		}
+		if x := l.o.Context(s.Build.Pos.File, s.Build); x != nil {
+			if c.Contexts == nil {
+				c.Contexts = map[string]*compose.Context{}
+			}
+			c.Contexts[s.Build.ContextKey()] = x
+		}
+	}
+	return c
 }
 
 // envoy reads a /config_dump, or what /clusters or /listeners answered.

@@ -64,7 +64,7 @@ func (a *app) runLint(args []string, f lintFlags) error {
 	if err != nil {
 		return err
 	}
-	o := lint.Options{Now: a.now(), Merge: f.merge, Env: dotEnv, Include: findInclude}
+	o := lint.Options{Now: a.now(), Merge: f.merge, Env: dotEnv, Include: findInclude, Context: buildContext}
 	for _, p := range f.live {
 		x := a.lintFile(p)
 		if x.Error != "" {
