@@ -103,7 +103,7 @@ func times(n int) string {
 // from and a text.
 func (h *Host) Find(object string, from Need, text string) Finding {
 	p := h.Part(from)
-	return Finding{Object: object, Evidence: []Evidence{{Source: p.Source, Text: text, Host: h.Name, At: p.At}}}
+	return Finding{Host: h.Name, Object: object, Evidence: []Evidence{{Source: p.Source, Text: text, Host: h.Name, At: p.At}}}
 }
 
 // Nginx is one nginx configuration: of a host, of a container, or of files.

@@ -9,6 +9,9 @@ func All() []checks.Check {
 	return []checks.Check{
 		envInContext(),
 		latestImage(),
+		mergeSurprise(),
+		networkMissing(),
+		privileged(),
 		internalPublished(),
 		dependsUndefined(),
 		missingHealthcheck(),

@@ -15,7 +15,8 @@ func All() []checks.Check {
 		taskPending(), swarmQuorum(), swarmUpdate(),
 		shallowVsDeep(), probeFails(), agentSkew(),
 		oidcEmptyClient(), oidcUnknownClient(), oidcRedirect(), sqliteLocked(), noSpace(), kernelOOM(), conntrackFull(), nfsStall(), logIncomplete(),
-		uvicornForwarded(),
+		uvicornForwarded(), bindLoopback(), publishedMismatch(), loopbackPublished(), circularDeploy(),
+		systemdMasked(), timerMissed(), bypassedProcess(), portOwners(),
 		tlsExpiry(), tlsNameMismatch(), tlsChain(),
 	}
 }
