@@ -1,6 +1,7 @@
 package checks
 
 import (
+	"slices"
 	"time"
 
 	"midwatch/hosts"
@@ -35,6 +36,15 @@ const (
 	NeedLogs       Need = "container logs" // the same of containers
 )
 
+// needs are all parts, for telling their names from other words.
+var needs = []Need{
+	NeedSystem, NeedDisks, NeedUnits, NeedEngine, NeedContainers, NeedImages, NeedAddresses, NeedMounts, NeedSockets, NeedVolumes, NeedNetworks,
+	NeedCompose, NeedNginx, NeedEnvoy, NeedTraefik, NeedSwarm, NeedDatabases, NeedAgents, NeedProbes, NeedDokploy, NeedSymptoms, NeedLogs,
+}
+
+// IsNeed reports that a word is the name of a part.
+func IsNeed(word string) bool { return slices.Contains(needs, Need(word)) }
+
 // PartState is how a part stands, whatever its type.
 type PartState struct {
 	Name   Need
@@ -44,6 +54,8 @@ type PartState struct {
 	Needs  string
 	Source string
 	At     time.Time
+
+	unasked bool
 }
 
 // unconfigured reports a part that is only read where the inventory names it, on a host where it does
@@ -51,7 +63,7 @@ type PartState struct {
 func (p PartState) unconfigured() bool {
 	switch p.Name {
 	case NeedEnvoy, NeedTraefik, NeedAgents, NeedProbes, NeedDokploy:
-		return !p.Known && p.Reason == ""
+		return p.unasked
 	}
 	return false
 }
@@ -65,11 +77,20 @@ func (p PartState) Why() string {
 }
 
 func state[T any](name Need, p hosts.Part[T]) PartState {
-	return PartState{Name: name, Known: p.Known(), Fresh: p.Standing() == hosts.Fresh, Reason: p.Reason, Needs: p.Needs, Source: p.Source, At: p.At}
+	return PartState{Name: name, Known: p.Known(), Fresh: p.Standing() == hosts.Fresh, Reason: p.Reason, Needs: p.Needs, Source: p.Source, At: p.At, unasked: p.Standing() == hosts.Unasked}
 }
 
-// Part gives the standing of a part of the host.
+// Part gives the standing of a part of the host. What nobody asked for on a host that is away is not
+// known because the host is away.
 func (h *Host) Part(n Need) PartState {
+	p := h.part(n)
+	if p.unasked && (h.Link.State == hosts.StateDisconnected || h.Link.State == hosts.StateError) {
+		p.Reason = h.Link.State.String() + ": " + h.Link.Reason
+	}
+	return p
+}
+
+func (h *Host) part(n Need) PartState {
 	f := h.HostFacts
 	switch n {
 	case NeedSystem:
@@ -123,6 +144,9 @@ func (h *Host) partMore(n Need) PartState {
 	case NeedSymptoms:
 		return state(n, f.Symptoms)
 	case NeedLogs:
+		if f.Containers.Known() && len(f.Containers.Value) == 0 {
+			return state(n, f.Containers) // no container, no log
+		}
 		return state(n, f.ContainerSymptoms)
 	}
 	return PartState{Name: n, Reason: "nothing collects it"}

@@ -165,7 +165,7 @@ func dependsOn(s *compose.Service, name string) bool {
 
 // spokenLoopback are containers whose logs say that they were refused by themselves: the proof.
 func spokenLoopback(h *checks.Host) []checks.Finding {
-	if !h.ContainerSymptoms.Known() {
+	if !h.Part(checks.NeedLogs).Known {
 		return []checks.Finding{checks.Unsure("containers", h.Part(checks.NeedLogs).Why())}
 	}
 	var out []checks.Finding

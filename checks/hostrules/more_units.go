@@ -129,7 +129,9 @@ func evalBypassed(h *checks.Host) []checks.Finding {
 	var out []checks.Finding
 	for _, s := range h.Sockets.Value {
 		session := strings.HasPrefix(s.Unit, "session-") && strings.HasSuffix(s.Unit, ".scope")
-		if !session || s.Container != "" || !slices.ContainsFunc(servers, func(n string) bool { return s.Process == n || strings.HasPrefix(s.Process, n+".") || strings.HasPrefix(s.Process, n+" ") }) {
+		if !session || s.Container != "" || !slices.ContainsFunc(servers, func(n string) bool {
+			return s.Process == n || strings.HasPrefix(s.Process, n+".") || strings.HasPrefix(s.Process, n+" ")
+		}) {
 			continue
 		}
 		where := fmt.Sprintf("%s:%d", s.Address, s.Port)

@@ -53,8 +53,8 @@ func badTargets(w *checks.World, elsewhere bool) []checks.Finding {
 	var out []checks.Finding
 	for _, r := range portRows(w) {
 		h := w.Host(r.Host)
-		if h == nil || len(r.Targets) == 0 {
-			continue
+		if h == nil || len(r.Targets) == 0 || r.Path != "" {
+			continue // a unix socket has a check of its own
 		}
 		if p := h.Part(checks.NeedSockets); !p.Known {
 			f := checks.Unsure("host "+h.Name, fmt.Sprintf("what listens on %s: %s", h.Name, p.Why()))
@@ -82,9 +82,6 @@ func badTargets(w *checks.World, elsewhere bool) []checks.Finding {
 
 func badTarget(w *checks.World, h *checks.Host, r ports.Row, t ports.Target, fault ports.Fault) checks.Finding {
 	where := fmt.Sprintf("port %d/%s", r.Port, r.Proto)
-	if r.Path != "" {
-		where = "socket " + r.Path
-	}
 	f := h.Find(t.From, checks.NeedSockets, "no listener on "+where)
 	if from := w.Host(t.Host); from != nil {
 		f.Host = t.Host

@@ -63,6 +63,16 @@ func Markdown(title string, fs, unknown []checks.Finding) string {
 
 func cell(s string) string { return strings.ReplaceAll(s, "|", `\|`) }
 
+// withoutPart takes off what could not be read, where a reason begins with it: a host that is away is one
+// reason for all its parts.
+func withoutPart(reason string) string {
+	part, rest, ok := strings.Cut(reason, ": ")
+	if ok && checks.IsNeed(part) {
+		return rest
+	}
+	return reason
+}
+
 // Group says what could not be told, one line for each reason and host, with how many checks wait for it.
 func Group(unknown []checks.Finding) []string {
 	type key struct{ host, why string }
@@ -70,7 +80,7 @@ func Group(unknown []checks.Finding) []string {
 	ids := map[key][]string{}
 	for i := range unknown {
 		f := &unknown[i]
-		k := key{f.Host, f.Title}
+		k := key{f.Host, withoutPart(f.Title)}
 		if k.host == "" {
 			k.host = f.Subject // a file
 		}

@@ -138,7 +138,7 @@ func (w *world) settleChecks(ctx context.Context, snap *hosts.Snapshot, names []
 	for {
 		loading := slices.ContainsFunc(snap.Hosts, func(h *hosts.HostFacts) bool {
 			return slices.Contains(names, h.Host.Name) && h.Link.State == hosts.StateConnected && h.Containers.Known() &&
-				(compose && !asked(h.Compose) || volumes && !asked(h.Volumes) || networks && !asked(h.Networks) || databases && !asked(h.Databases) || logs && !asked(h.ContainerSymptoms))
+				(compose && !asked(h.Compose) || volumes && !asked(h.Volumes) || networks && !asked(h.Networks) || databases && !asked(h.Databases) || logs && len(h.Containers.Value) > 0 && !asked(h.ContainerSymptoms))
 		})
 		if !loading {
 			return snap, nil
