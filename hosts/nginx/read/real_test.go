@@ -100,6 +100,9 @@ func ours(h *nginx.HTTP, c realCase) string {
 	o := h.Handle(r)
 	switch o.Kind {
 	case nginx.Returned:
+		if o.Code >= 400 { // as ask has it: the page that nginx makes of an error is not ours to tell
+			return strconv.Itoa(o.Code)
+		}
 		return strings.TrimSpace(fmt.Sprintf("%d %s", o.Code, o.Body))
 	case nginx.Redirect:
 		return fmt.Sprintf("%d %s", o.Code, o.Target)

@@ -6,6 +6,13 @@
 // back (Exec), break the way to it (Cut, NewHostKey) and mend it again when the test ends; Program runs
 // the binary as a person would, in a terminal of its own or without one, with private XDG directories.
 //
+// TestPicture puts the proxies, services and secrets of testdata/lab/picture on h1 and h2, asks the real
+// nginx every request of pairs.txt and compares what midwatch says: the traces, of the hosts and of their
+// capture, the status, the screens, and where the secrets are. With MIDWATCH_RECORD=1 it writes the
+// answers and the capture to cmd/midwatch/testdata/lab, where a test without a lab compares the same:
+//
+//	make lab-up && MIDWATCH_RECORD=1 make lab-test && make lab-down
+//
 // A test skips, with its reason, where the lab is not up or lacks what the test needs. Times are measured
 // and printed; they are asserted only in bounds that a loaded machine of two cores keeps.
 package lab
