@@ -7,12 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"midwatch/hosts"
 	"net"
 	"net/http"
 	"net/url"
 	"sync/atomic"
 	"time"
+
+	"midwatch/hosts"
 )
 
 // Dial opens a connection as some place sees it: a host's Conn.Dial, or a net.Dialer here.

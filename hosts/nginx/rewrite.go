@@ -27,7 +27,7 @@ func (x *run) rewrite(body []*Directive, scope Scope, server bool) rewriteResult
 		case "break":
 			return rewriteResult{broke: true}
 		case "return":
-			return x.returned(d, server)
+			return x.returned(d)
 		case "rewrite":
 			if r, hit := x.rewriteLine(d, server); hit {
 				return r
@@ -45,7 +45,7 @@ func (x *run) rewrite(body []*Directive, scope Scope, server bool) rewriteResult
 	return rewriteResult{}
 }
 
-func (x *run) returned(d *Directive, server bool) rewriteResult {
+func (x *run) returned(d *Directive) rewriteResult {
 	if len(d.Args) == 0 {
 		return rewriteResult{done: true, d: d}
 	}

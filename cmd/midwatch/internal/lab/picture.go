@@ -24,8 +24,8 @@ import (
 	"midwatch/cmd/midwatch/internal/picture"
 )
 
-// world is the proxies, services and containers that a test put on h1 and h2; see testdata/lab/picture.
-type world struct {
+// World is the proxies, services and containers that a test put on h1 and h2; see testdata/lab/picture.
+type World struct {
 	l     *Lab
 	names *strings.Replacer   // @A1@, @A2@, @H2@, @GW@ and the secrets
 	known map[string]string   // the secrets that were planted, by the place
@@ -39,7 +39,7 @@ const pictures = "../../../../testdata/lab/picture"
 const labelled = "midwatch.picture"
 
 // Picture puts the world on the hosts; it is gone when the test ends.
-func (l *Lab) Picture(t *testing.T) *world {
+func (l *Lab) Picture(t *testing.T) *World {
 	t.Helper()
 	l.NeedEngine(t, "h1", "h2")
 	for _, h := range []string{"h1", "h2"} {
@@ -56,7 +56,7 @@ func (l *Lab) Picture(t *testing.T) *world {
 		l.Exec(t, h, "docker", "network", "create", "--label", labelled, "labpic")
 	}
 	gw := strings.TrimSpace(l.Exec(t, "h1", "docker", "network", "inspect", "--format", "{{(index .IPAM.Config 0).Gateway}}", "labpic"))
-	w := &world{
+	w := &World{
 		l: l, files: map[string][]string{}, known: planted(),
 		edges: "\n[edges.app]\npublic = \"app.test\"\nport = 80\nhost = \"h1\"\nto = 8100\n\n[edges.up]\npublic = \"up.test\"\nport = 80\nhost = \"h1\"\nto = 8100\n",
 	}
@@ -120,7 +120,7 @@ docker run $svc --name app lab/svc:1 serve -id h2/app >/dev/null
 docker run $svc --name back -p 8140:80 -v /etc/labpic/back.conf:/etc/nginx/nginx.conf:ro lab/nginx:1 >/dev/null`
 
 // units starts services of the host itself: one on a port, and instances of a template on unix sockets.
-func (w *world) units(t *testing.T, host string, instances ...string) {
+func (w *World) units(t *testing.T, host string, instances ...string) {
 	t.Helper()
 	w.write(t, host, "/etc/systemd/system/labpic@.service", `[Unit]
 Description=Lab: service %i on a unix socket
@@ -152,7 +152,7 @@ ExecStart=/usr/bin/env API_TOKEN=@UNITEXEC@ /usr/local/bin/svc serve -id `+host+
 
 // config signs a configuration, puts it on the host and remembers its lines. container is "" for the
 // host's own nginx.
-func (w *world) config(t *testing.T, host, container string) {
+func (w *World) config(t *testing.T, host, container string) {
 	t.Helper()
 	name, to, seen := "host.conf", "/etc/nginx/conf.d/labpic.conf", "/etc/nginx/conf.d/labpic.conf"
 	if container != "" {
@@ -167,7 +167,7 @@ func (w *world) config(t *testing.T, host, container string) {
 	w.write(t, host, to, text)
 }
 
-func (w *world) write(t *testing.T, host, file, text string) {
+func (w *World) write(t *testing.T, host, file, text string) {
 	t.Helper()
 	w.l.Exec(t, host, "mkdir", "-p", path.Dir(file))
 	argv := append([]string{"docker", "exec", "-i"}, w.l.execArgv(t, host, "sh", "-c", `cat >"$1"`, "sh", file)[2:]...)
@@ -179,7 +179,7 @@ func (w *world) write(t *testing.T, host, file, text string) {
 }
 
 // runs waits until a container of nginx says what it has read.
-func (w *world) runs(t *testing.T, host, container string) {
+func (w *World) runs(t *testing.T, host, container string) {
 	t.Helper()
 	Poll(t, 30*time.Second, container+" runs on "+host, func() (bool, string) {
 		out, err := try(t.Context(), w.l.execArgv(t, host, "sh", "-c", "docker exec "+container+" nginx -t 2>&1; docker logs "+container+" 2>&1 | tail -3")...)
@@ -188,7 +188,7 @@ func (w *world) runs(t *testing.T, host, container string) {
 }
 
 // Line is picture.Lines from the files as they are on the hosts.
-func (w *world) Line(host, container, file string, line int) string {
+func (w *World) Line(host, container, file string, line int) string {
 	lines := w.files[host+"/"+container+" "+file]
 	if line < 1 || line > len(lines) {
 		return ""
@@ -197,7 +197,7 @@ func (w *world) Line(host, container, file string, line int) string {
 }
 
 // Pairs is the table with the addresses of this lab.
-func (w *world) Pairs(t *testing.T) []picture.Pair {
+func (w *World) Pairs(t *testing.T) []picture.Pair {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(pictures, "pairs.txt"))
 	if err != nil {
@@ -211,7 +211,7 @@ func (w *world) Pairs(t *testing.T) []picture.Pair {
 }
 
 // Real sends a pair byte for byte and says what the real nginx answered.
-func (w *world) Real(t *testing.T, p picture.Pair) picture.Answer {
+func (w *World) Real(t *testing.T, p picture.Pair) picture.Answer {
 	t.Helper()
 	u, err := url.Parse(p.URL)
 	if err != nil {
@@ -221,7 +221,7 @@ func (w *world) Real(t *testing.T, p picture.Pair) picture.Answer {
 	if strings.HasSuffix(u.Host, ".test") { // a name in front of the fleet
 		address = w.l.Host(t, "h1").Address + ":8100"
 	}
-	conn, err := net.DialTimeout("tcp", address, 5*time.Second)
+	conn, err := (&net.Dialer{Timeout: 5 * time.Second}).DialContext(t.Context(), "tcp", address)
 	if err != nil {
 		t.Fatalf("%s: %v", p, err)
 	}
@@ -252,7 +252,7 @@ func (w *world) Real(t *testing.T, p picture.Pair) picture.Answer {
 }
 
 // Promises asks "midwatch trace" for every pair, a few at a time.
-func (w *world) Promises(t *testing.T, p *Program, pairs []picture.Pair, flags ...string) []*trace.Trace {
+func (w *World) Promises(t *testing.T, p *Program, pairs []picture.Pair, flags ...string) []*trace.Trace {
 	t.Helper()
 	out, errs := make([]*trace.Trace, len(pairs)), make([]error, len(pairs))
 	turn := make(chan struct{}, 2)

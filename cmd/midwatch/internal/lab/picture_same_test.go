@@ -4,6 +4,7 @@ package lab
 
 import (
 	"encoding/json"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -134,7 +135,7 @@ func calm(screen string) []string {
 }
 
 // holdsNoSecret searches the unpacked capture, and everything that is printed as JSON, for what was planted.
-func holdsNoSecret(t *testing.T, w *world, file string, live, away *Program) {
+func holdsNoSecret(t *testing.T, w *World, file string, live, away *Program) {
 	t.Helper()
 	f, err := os.Open(file)
 	if err != nil {
@@ -167,13 +168,20 @@ func holdsNoSecret(t *testing.T, w *world, file string, live, away *Program) {
 		}
 	}
 	search(t, w, "the evidence", b.String())
-	if base, err := filepath.Glob(filepath.Join(live.Home, "state", "*", "*")); err == nil {
-		for _, name := range base {
-			if data, err := os.ReadFile(name); err == nil {
-				search(t, w, "the state file "+filepath.Base(name), unpacked(data))
-			}
+	kept := 0
+	err = filepath.WalkDir(live.Home, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() || path == file {
+			return err
 		}
+		data, err := os.ReadFile(path)
+		kept++
+		search(t, w, "our file "+d.Name(), unpacked(data))
+		return err
+	})
+	if err != nil {
+		t.Error(err)
 	}
+	t.Logf("%d files of ours were searched", kept)
 	pair := func(p string) []string {
 		pairs, err := picture.Parse(w.names.Replace(p))
 		if err != nil {
@@ -182,7 +190,9 @@ func holdsNoSecret(t *testing.T, w *world, file string, live, away *Program) {
 		return pairs[0].Args()
 	}
 	commands := [][]string{
-		{"status", "--json"}, {"check", "--json"}, {"logs", "--list", "--json"},
+		{"status", "--json"},
+		{"check", "--json"},
+		{"logs", "--list", "--json"},
 		pair("GET http://@A1@:8100/secret/ Host: up.test"), pair("GET http://@A1@:8100/auth/x Host: up.test"), pair("GET http://@A1@:8110/auth/x Host: edge.test"),
 	}
 	for _, args := range commands {
@@ -212,7 +222,7 @@ func unpacked(data []byte) string {
 	return string(data)
 }
 
-func search(t *testing.T, w *world, what, text string) {
+func search(t *testing.T, w *World, what, text string) {
 	t.Helper()
 	for place, secret := range w.known {
 		for form, s := range forms(secret) {

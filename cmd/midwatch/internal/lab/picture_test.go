@@ -24,6 +24,7 @@ const probes = `
 service = "picture"
 url = "http://127.0.0.1:8100/auth/health"
 from = "h1"
+interval = "10m" # a capture that is older than this has no answer to show
 host_header = "up.test"
 secret_headers = { Authorization = { env = "LAB_PROBE" } }
 `
@@ -66,7 +67,7 @@ func TestPicture(t *testing.T) {
 }
 
 // traceAgrees wants the servers, locations, containers and services that really answered.
-func traceAgrees(t *testing.T, w *world, pairs []picture.Pair, real []picture.Answer, traces []*trace.Trace) {
+func traceAgrees(t *testing.T, w *World, pairs []picture.Pair, real []picture.Answer, traces []*trace.Trace) {
 	t.Helper()
 	if len(pairs) < 40 {
 		t.Errorf("only %d pairs", len(pairs))
