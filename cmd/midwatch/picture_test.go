@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"strings"
@@ -20,6 +21,12 @@ func TestRecordedPicture(t *testing.T) {
 	c, err := capture.Load("testdata/lab/picture.mwc")
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, e := range c.Evidence {
+		// Every secret that was planted in the lab begins like this.
+		if i := bytes.Index(e.Data, []byte("Sx9")); i >= 0 {
+			t.Errorf("%s of %s holds a secret: %s", e.Collector, e.Host, e.Data[max(0, i-60):i+20])
+		}
 	}
 	snap := c.Snapshot()
 	text, err := os.ReadFile("testdata/lab/picture.txt")
