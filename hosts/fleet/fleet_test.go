@@ -459,7 +459,7 @@ func TestRootIsAskedSeldom(t *testing.T) {
 			Members: []Member{{Host: hosts.Host{Name: "h1"}, Conn: h}}, Now: time.Now, Logger: discard(), Jitter: rand.Float64,
 		})
 		runFor(t, f, time.Hour)
-		if n := h.rooted.Load(); n < 10 || n > 20 {
+		if n := h.rooted.Load(); n < 10 || n > 26 { // 12 times, were it not for the jitter
 			t.Errorf("root was asked for %d times in an hour", n)
 		}
 		if n := h.batches.Load(); n < 600 || n > 800 {
