@@ -11,7 +11,7 @@
 #   h3        engine host, sshd with AllowStreamLocalForwarding no
 #   bastion   jump host
 #   inner     reached through bastion only
-#   cert      host certificate and user certificates, no authorized_keys
+#   cert      host certificate and user certificates, no authorized_keys; may run an engine, runs none
 #
 # Every clone of the tree has a lab of its own: names, labels, subnet and firewall rules carry an id made of
 # the path. Exit 75 with the reason in STATE/cannot: this machine cannot hold the lab.
@@ -267,6 +267,7 @@ host() { # NAME: one container that boots systemd
     *) args+=(--network "$tag" --ip "$(ip_of "$h")") ;;
   esac
   case $h in
+    cert) args+=(--cap-add NET_ADMIN --cap-add NET_RAW) ;; # a test starts an engine there, which listens on TCP
     h[0-9])
       docker volume create --label midwatch.lab="$id" --label midwatch.lab.tree="$tree" "$c-docker" >/dev/null || return 1
       args+=(-v "$c-docker:/var/lib/docker" --cap-add NET_ADMIN --cap-add NET_RAW --cap-add SYS_PTRACE)

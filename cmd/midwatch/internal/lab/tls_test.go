@@ -84,34 +84,34 @@ func writePEM(t *testing.T, file, kind string, der []byte) {
 	}
 }
 
-// secondEngine starts another Docker Engine on a host, which listens on TCP and wants certificates; it
-// is gone when the test ends. It runs one container, "over-tls".
-func secondEngine(t *testing.T, l *Lab, host, certs string) {
+// tlsEngine starts a Docker Engine on a host that has none running, which listens on TCP and wants
+// certificates; it is gone when the test ends. It runs one container, "over-tls". A second engine beside
+// a first one would take away its bridge.
+func tlsEngine(t *testing.T, l *Lab, host, certs string) {
 	t.Helper()
-	const dir, data = "/etc/midwatch-tls", "/var/lib/docker/midwatch-tls"
+	const dir, data = "/etc/midwatch-tls", "/var/lib/midwatch-tls"
 	const local = "unix:///run/midwatch-tls.sock"
 	after(t, l.execArgv(t, host, "sh", "-c", "docker -H "+local+" rm -f over-tls >/dev/null 2>&1; systemctl stop midwatch-tls; rm -rf "+dir+" "+data)...)
 	run(t, "docker", "cp", certs, l.Host(t, host).Container+":"+dir)
 	l.Exec(t, host, "sh", "-ec", "chown -R root:root "+dir+"; echo '{}' >"+dir+"/daemon.json")
-	// The same containerd in a namespace of its own, no bridge and no firewall rules: the host's engine
-	// does not notice.
 	l.Exec(t, host, "systemd-run", "--quiet", "--collect", "--unit=midwatch-tls", "dockerd", "--config-file", dir+"/daemon.json",
 		"-H", local, "-H", "tcp://0.0.0.0:2376", "--tlsverify", "--tlscacert", dir+"/ca.pem", "--tlscert", dir+"/server.pem", "--tlskey", dir+"/server.key",
 		"--data-root", data, "--exec-root", "/run/midwatch-tls", "--pidfile", "/run/midwatch-tls.pid", "--bridge", "none", "--iptables=false",
-		"--containerd", "/run/containerd/containerd.sock", "--containerd-namespace", "midwatch", "--containerd-plugins-namespace", "midwatch-plugins",
 		"--exec-opt", "native.cgroupdriver=systemd", "--storage-driver", "vfs")
-	Poll(t, time.Minute, "the second engine answers", func() (bool, string) {
+	Poll(t, time.Minute, "the engine answers", func() (bool, string) {
 		out, err := try(t.Context(), l.execArgv(t, host, "docker", "-H", local, "version", "--format", "{{.Server.Version}}")...)
 		return err == nil, out
 	})
-	l.Exec(t, host, "sh", "-ec", "docker save lab/svc:1 | docker -H "+local+" load >/dev/null; docker -H "+local+" run -d --name over-tls --network none lab/svc:1 log -every 1s >/dev/null")
+	run(t, "sh", "-c", `docker exec "$1" docker save lab/svc:1 | docker exec -i "$2" docker -H "$3" load`, "sh", l.Host(t, "h1").Container, l.Host(t, host).Container, local)
+	l.Exec(t, host, "docker", "-H", local, "run", "-d", "--name", "over-tls", "--network", "host", "lab/svc:1", "log", "-every", "1s")
 }
 
 // A real engine over TCP with certificates on both sides, and what is said when one of them is wrong.
 func TestDockerOverTLS(t *testing.T) {
 	l := Open(t)
-	l.NeedEngine(t, "h2")
-	addr := l.Host(t, "h2").Address
+	l.NeedEngine(t, "h1") // where the image comes from
+	const host = "cert"
+	addr := l.Host(t, host).Address
 	dir := t.TempDir()
 	file := func(name string) string { return filepath.Join(dir, name) }
 	ca := newAuthority(t, file("ca.pem"))
@@ -119,7 +119,7 @@ func TestDockerOverTLS(t *testing.T) {
 	ca.issue(t, "", file("client.pem"), file("client.key"))
 	other := newAuthority(t, file("other-ca.pem"))
 	other.issue(t, "", file("stranger.pem"), file("stranger.key"))
-	secondEngine(t, l, "h2", dir)
+	tlsEngine(t, l, host, dir)
 
 	entry := func(name, ca, cert string) string {
 		return fmt.Sprintf("[hosts.%s]\nkind = \"docker\"\n[hosts.%[1]s.docker]\naddress = \"tcp://%s:2376\"\nca = %q\ncert = %q\nkey = %q\n",
@@ -163,6 +163,6 @@ func TestDockerOverTLS(t *testing.T) {
 		return func(line string) bool { return ParseStatus(t, line).Host(t, "good").Container("over-tls") == want }
 	}
 	watch.Next(t, 30*time.Second, "it runs", state("running"))
-	l.Exec(t, "h2", "docker", "-H", "unix:///run/midwatch-tls.sock", "kill", "over-tls")
+	l.Exec(t, host, "docker", "-H", "unix:///run/midwatch-tls.sock", "kill", "over-tls")
 	watch.Next(t, 10*time.Second, "its end is told", state("exited"))
 }
