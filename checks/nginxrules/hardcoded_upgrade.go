@@ -51,6 +51,12 @@ func evalHardcodedUpgrade(n *checks.Nginx) []checks.Finding {
 				f.Title = "every request is sent on as a WebSocket handshake"
 				f.Evidence = append(f.Evidence, n.Line(d))
 			}
+			for _, x := range g.at[0].jumpers() {
+				f.Evidence = append(f.Evidence, n.Line(x.loc.D))
+			}
+			if !only {
+				refusals(n, &f)
+			}
 			if m := unusedMap(n); m != nil {
 				f.Evidence = append(f.Evidence, n.Line(m.D))
 			}
@@ -58,6 +64,15 @@ func evalHardcodedUpgrade(n *checks.Nginx) []checks.Finding {
 		}
 	}
 	return out
+}
+
+// refusals raises a finding where an application of the host says that it refuses such requests.
+func refusals(n *checks.Nginx, f *checks.Finding) {
+	for _, s := range n.Host.LogSymptoms("upgrade-refused") {
+		f.Severity = checks.Error
+		f.Title = "every request is sent on with Connection: upgrade, and " + s.Source.Name + " refuses requests"
+		f.Evidence = append(f.Evidence, said(n, s)...)
+	}
 }
 
 // alwaysUpgrades reports that a request without an Upgrade header is sent on with Connection: upgrade.

@@ -18,13 +18,25 @@ func (l level) paths() []string {
 		return []string{l.loc.Path}
 	}
 	var out []string
-	for _, x := range locations(l.n, l.server, l.server.Locs) {
-		if x.jumpsTo(l.loc.Path) && x.loc != l.loc {
-			out = append(out, x.loc.Path)
-		}
+	for _, x := range l.jumpers() {
+		out = append(out, x.loc.Path)
 	}
 	if len(out) == 0 {
 		return []string{l.loc.Path}
+	}
+	return out
+}
+
+// jumpers are the locations that hand requests to this named one.
+func (l level) jumpers() []level {
+	if l.loc == nil || l.loc.Kind != "@" {
+		return nil
+	}
+	var out []level
+	for _, x := range locations(l.n, l.server, l.server.Locs) {
+		if x.jumpsTo(l.loc.Path) && x.loc != l.loc && x.scope.Inner().Kind == "location" {
+			out = append(out, x)
+		}
 	}
 	return out
 }

@@ -20,6 +20,7 @@ var symptoms = []symptom{
 	{"oidc-empty-client-id", `Invalid client_id \(\\?"\\?"\)|client_id=(&|"| |$)|Client ID: ('')|client_id is (empty|missing|required)`},
 	{"oidc-unknown-client", `Invalid client_id \(\\?"[^"\\]+\\?"\)|unknown client|invalid_client`},
 	{"oidc-redirect-uri", `Unregistered redirect_uri|redirect_uri_mismatch|redirect_uri did not match`},
+	{"upgrade-refused", `Unsupported upgrade request|Invalid HTTP request received`},
 	{"upstream-timed-out", `upstream timed out \(110`},
 	{"upstream-refused", `connect\(\) (to unix:[^ ]+ )?failed \((111|2|13)`},
 	{"no-live-upstreams", `no live upstreams while connecting`},
