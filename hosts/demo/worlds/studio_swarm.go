@@ -78,27 +78,29 @@ func (x *studio) swarmApp(c *cluster) {
 	})
 
 	// The worker of the old commit: given up.
+	const gaveUp = 14 * time.Minute
 	box = k.workerSpec(studioOld)
-	box.Networks, box.Aliases, box.Boot, box.Off, box.Exit, box.Up, box.Age = []string{net}, []string{"worker"}, nil, "exited", 1, 26*time.Hour, 26*time.Hour
+	box.Networks, box.Aliases, box.Boot, box.Off, box.Exit, box.Up, box.Age = []string{net}, []string{"worker"}, nil, "exited", 1, gaveUp, gaveUp+4*time.Second
 	work := c.service(sim.SwarmService{
 		Name: "ai-studio_worker", Stack: "ai-studio", Image: pinned(x.s, box.Image), Previous: pinned(x.s, studioRegistry+"runtime:"+studioNew), Replicas: 1, Networks: []string{net}, Env: box.Env, Args: box.Cmd,
-		RestartPolicy: "on-failure", MaxAttempts: 5, FailureAction: "pause", Updated: start.Add(-26 * time.Hour),
+		RestartPolicy: "on-failure", MaxAttempts: 5, FailureAction: "pause", Updated: start.Add(-gaveUp - time.Minute),
 	}, box, me)
 	last := work.Tasks[0]
 	k.worker = last.Container
-	last.Container, last.State, last.Desired, last.Err, last.Exit, last.At, last.PID = nil, "failed", "shutdown", "task: non-zero exit (1)", 1, start.Add(-26*time.Hour), 0
+	last.Container, last.State, last.Desired, last.Err, last.Exit, last.At, last.PID = nil, "failed", "shutdown", "task: non-zero exit (1)", 1, start.Add(-gaveUp), 0
 	for i := 1; i < 5; i++ {
-		c.past(work, me, 1, "failed", "task: non-zero exit (1)", 26*time.Hour+time.Duration(i)*11*time.Second)
+		c.past(work, me, 1, "failed", "task: non-zero exit (1)", gaveUp+time.Duration(i)*11*time.Second)
 	}
-	work.Update = &sim.UpdateStatus{State: "paused", Message: "update paused due to failure or early termination of task " + last.ID, Started: start.Add(-26*time.Hour - time.Minute)}
+	work.Update = &sim.UpdateStatus{State: "paused", Message: "update paused due to failure or early termination of task " + last.ID, Started: start.Add(-gaveUp - time.Minute)}
 	for i, t := range []string{
 		"[INFO] Creating worker { options: { namespace: 'default', taskQueue: 'ai-studio' } }",
 		"TransportError: tonic::transport::Error(Transport, ConnectError(ConnectError(\"tcp connect error\", Os { code: 111, kind: ConnectionRefused, message: \"Connection refused\" })))",
 		"    at NativeConnection.connect (/app/node_modules/@temporalio/worker/src/connection.ts:44:13)",
 		"    at Worker.create (/app/node_modules/@temporalio/worker/src/worker.ts:503:27)",
 		"    at main (/app/apps/execution-worker/src/index.ts:19:18) { address: '127.0.0.1:7233' }",
+		"[ERROR] worker could not start: connect ECONNREFUSED 127.0.0.1:7233",
 	} {
-		at := start.Add(-26*time.Hour - 2*time.Second + time.Duration(i)*time.Millisecond)
+		at := start.Add(-gaveUp - 2*time.Second + time.Duration(i)*time.Millisecond)
 		k.worker.Errout(at, at.UTC().Format("2006-01-02T15:04:05.000Z")+" "+t)
 	}
 
