@@ -1,6 +1,7 @@
 package nginxrules
 
 import (
+	"path"
 	"regexp"
 	"strings"
 
@@ -139,6 +140,23 @@ func (l level) unread() *nginx.Directive {
 			if d.Name == "include" && !harmless.MatchString(d.Arg(0)) && missing(l.n, d) {
 				return d
 			}
+		}
+	}
+	return nil
+}
+
+// debianParams is an include of proxy_params whose file is not at hand, where its headers count. The
+// file is Debian's and Ubuntu's own and the same everywhere: Host $http_host, X-Real-IP,
+// X-Forwarded-For, and X-Forwarded-Proto $scheme.
+func (l level) debianParams() *nginx.Directive {
+	for i := len(l.scope) - 1; i >= 0; i-- {
+		for _, d := range inFile(l.n.Config.PerFile[l.scope[i].Open.File], l.scope[i].Open) {
+			if d.Name == "include" && path.Base(d.Arg(0)) == "proxy_params" && missing(l.n, d) {
+				return d
+			}
+		}
+		if nginx.Last(l.scope[i].Body, "proxy_set_header") != nil {
+			return nil
 		}
 	}
 	return nil

@@ -32,6 +32,9 @@ func evalXFPMissing(n *checks.Nginx) []checks.Finding {
 		if v, d := l.header(xfp); d != nil && v != "" {
 			continue
 		}
+		if l.debianParams() != nil {
+			continue
+		}
 		if d := l.unread(); d != nil {
 			out = append(out, checks.Unsure(l.object(), "whether X-Forwarded-Proto is set: "+d.Arg(0)+" ("+d.At()+") is not at hand"))
 			continue

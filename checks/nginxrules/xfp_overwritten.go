@@ -39,10 +39,15 @@ func evalXFPOverwritten(n *checks.Nginx) []checks.Finding {
 		if !l.overwritesScheme() {
 			return nil
 		}
-		_, d := l.header(xfp)
-		return d
+		if _, d := l.header(xfp); d != nil {
+			return d
+		}
+		return l.debianParams()
 	}) {
 		f := g.find(n)
+		if g.d.Name == "include" {
+			f.Title = "Debian's proxy_params sets X-Forwarded-Proto to $scheme on a plain listener: the https of a proxy in front is lost"
+		}
 		for i, front := range fronts(n, g.at[0].server) {
 			if i == 0 {
 				f.Severity = checks.Error
@@ -71,6 +76,9 @@ func (l level) overwritesScheme() bool {
 	_, plain := l.tls()
 	if len(plain) == 0 || !l.written() || l.besides() || l.sendsPlainAway() {
 		return false
+	}
+	if _, d := l.header(xfp); d == nil {
+		return l.debianParams() != nil
 	}
 	v, known := l.sent(xfp, viaHTTPS)
 	return known && strings.EqualFold(v, "http")
