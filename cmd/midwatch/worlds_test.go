@@ -29,7 +29,7 @@ var missing = map[string]map[string]string{
 }
 
 // dockerParts are those that need an engine.
-var dockerParts = []string{"Engine", "Containers", "Images", "Volumes", "Networks", "Compose", "Swarm", "Stats", "Envoy", "Traefik"}
+var dockerParts = []string{"Engine", "Containers", "Images", "Volumes", "Networks", "Compose", "Swarm", "Stats", "Envoy", "Traefik", "ContainerSymptoms"}
 
 // shellParts are those that need a shell.
 var shellParts = []string{"System", "Disks", "Units", "Addresses", "Mounts", "Sockets", "Compose", "Databases", "Envoy", "Traefik", "Symptoms"}
@@ -105,7 +105,7 @@ func worldSnapshot(t *testing.T, world string) *hosts.Snapshot {
 
 func settledWorld(snap *hosts.Snapshot) bool {
 	for _, h := range snap.Hosts {
-		if h.Link.State == hosts.StateConnected && h.Host.Kind == hosts.KindSSH && (h.Containers.Known() && !asked(h.Compose) || !asked(h.Databases) || unanswered(h)) {
+		if h.Link.State == hosts.StateConnected && h.Host.Kind == hosts.KindSSH && (h.Containers.Known() && !asked(h.Compose) || !asked(h.Databases) || !asked(h.Symptoms) || len(h.Containers.Value) > 0 && !asked(h.ContainerSymptoms) || unanswered(h)) {
 			return false
 		}
 	}
@@ -123,8 +123,7 @@ func unanswered(h *hosts.HostFacts) bool {
 }
 
 // unread lists the parts of a host that are not known, with the reason. Parts that nobody asks for on
-// such a host (agents, Dokploy, probes without any), or only while somebody looks (symptoms), are not
-// listed.
+// such a host (agents, Dokploy, probes without any) are not listed.
 func unread(h *hosts.HostFacts) map[string]string {
 	out := map[string]string{}
 	v := reflect.ValueOf(h).Elem()
@@ -137,7 +136,7 @@ func unread(h *hosts.HostFacts) map[string]string {
 		reason := v.Field(i).FieldByName("Reason").String()
 		switch p.Standing() {
 		case hosts.Unasked:
-			if slices.Contains([]string{"Agents", "AgentHub", "Dokploy", "Probes", "Stats", "Envoy", "Symptoms", "ContainerSymptoms"}, name) {
+			if name == "ContainerSymptoms" && h.Containers.Known() && len(h.Containers.Value) == 0 || slices.Contains([]string{"Agents", "AgentHub", "Dokploy", "Probes", "Stats", "Envoy"}, name) {
 				continue
 			}
 			out[name] = "not asked for"
