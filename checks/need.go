@@ -144,7 +144,7 @@ func (h *Host) partMore(n Need) PartState {
 	case NeedSymptoms:
 		return state(n, f.Symptoms)
 	case NeedLogs:
-		if f.Containers.Known() && len(f.Containers.Value) == 0 {
+		if f.Containers.Known() && len(f.Containers.Value) == 0 && f.ContainerSymptoms.Standing() == hosts.Unasked {
 			return state(n, f.Containers) // no container, no log
 		}
 		return state(n, f.ContainerSymptoms)
