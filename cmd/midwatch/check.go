@@ -137,7 +137,13 @@ func (w *world) settleChecks(ctx context.Context, snap *hosts.Snapshot, names []
 	compose, volumes, networks, databases := wants(checks.NeedCompose), wants(checks.NeedVolumes), wants(checks.NeedNetworks), wants(checks.NeedDatabases)
 	for {
 		loading := slices.ContainsFunc(snap.Hosts, func(h *hosts.HostFacts) bool {
-			return slices.Contains(names, h.Host.Name) && h.Link.State == hosts.StateConnected && h.Containers.Known() &&
+			if !slices.Contains(names, h.Host.Name) || h.Link.State != hosts.StateConnected {
+				return false
+			}
+			if h.Host.Kind != hosts.KindDocker && (databases && !asked(h.Databases) || logs && !asked(h.Symptoms)) {
+				return true // a host without an engine has a journal too
+			}
+			return h.Containers.Known() &&
 				(compose && !asked(h.Compose) || volumes && !asked(h.Volumes) || networks && !asked(h.Networks) || databases && !asked(h.Databases) || logs && len(h.Containers.Value) > 0 && !asked(h.ContainerSymptoms))
 		})
 		if !loading {
