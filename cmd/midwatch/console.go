@@ -61,13 +61,17 @@ func (a *app) runConsole(ctx context.Context, _ []string) (err error) {
 	styles := a.consoleThemes(answer.bg)
 	deps := w.deps(screensCtx, a.now, styles[0], out.Copy)
 	deps.Tracer = a.tracer(w)
+	ask := askChecks(mutes)
+	judged := &judgement{run: ask}
+	wait := judged.watch(screensCtx, w.Fleet.Snapshot)
+	defer func() { cancel(); wait() }()
 	root, err := tui.New(tui.Params{
 		Deps:      deps,
-		Screens:   screens(mutes),
+		Screens:   screens(ask),
 		Reach:     reach(),
 		Keys:      inv.Console.Keys,
 		Themes:    styles,
-		Verdict:   verdict,
+		Verdict:   judged.verdict,
 		Questions: questions,
 		Busy:      w.busy,
 		Lease:     inv.Console.Lease,

@@ -23,12 +23,10 @@ import (
 )
 
 // screens are the rooms of the console, in the order of their tabs.
-// mutes are findings that somebody said are known.
-func screens(mutes []checks.Mute) []tui.ScreenFactory {
+// ask runs the checks on a snapshot, for the screens that show what they find.
+func screens(ask func(*hosts.Snapshot) *checks.Report) []tui.ScreenFactory {
 	traced := new(tuitrace.History)
-	found := tuichecks.NewMemory(func(s *hosts.Snapshot) *checks.Report {
-		return checks.Run(checks.FromSnapshot(s), catalog.All(), checks.Options{Mutes: mutes})
-	})
+	found := tuichecks.NewMemory(ask)
 	return []tui.ScreenFactory{
 		{ID: "fleet", Title: "Fleet", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return tuifleet.New(d, o, judge) }},
 		{ID: "containers", Title: "Containers", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return containers.New(d, o) }},
@@ -53,6 +51,13 @@ func reach() []tui.Reach {
 		out = append(out, tui.Reach{Kind: "check", Title: all[i].ID, Detail: all[i].Title, Open: ui.OpenMsg{Screen: "checks", Object: all[i].ID}})
 	}
 	return out
+}
+
+// askChecks makes the func that runs all checks; mutes are findings that somebody said are known.
+func askChecks(mutes []checks.Mute) func(*hosts.Snapshot) *checks.Report {
+	return func(s *hosts.Snapshot) *checks.Report {
+		return checks.Run(checks.FromSnapshot(s), catalog.All(), checks.Options{Mutes: mutes})
+	}
 }
 
 // diagnoses are the questions of the guide, each with its checks.
