@@ -62,6 +62,11 @@ func (m *member) listDone(list []hosts.Container, err error) {
 		return
 	}
 	m.list.done(now, err, m.spread(m.listPeriod()))
+	if m.remember(nil, now); err == nil && len(m.recent) > 0 && !m.list.next.IsZero() { // once more, when it knows for sure
+		if at := m.recent[len(m.recent)-1].at.Add(listSettles); at.Before(m.list.next) {
+			m.list.next = at
+		}
+	}
 	m.listed(list, err, now)
 }
 
@@ -98,6 +103,7 @@ func (m *member) listed(list []hosts.Container, err error, now time.Time) {
 		keepChecks(list, old.Value)
 		m.facts.Containers = hosts.Read(list, sourceList, now)
 		m.facts.Latest = now
+		m.repatch(now)
 		m.patchAll(m.unlisted)
 		m.pruneStats(list)
 		if m.facts.Compose.Known() {

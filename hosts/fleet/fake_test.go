@@ -160,7 +160,10 @@ type dock struct {
 	hang  bool
 	panic bool
 	subs  []chan hosts.Event
-	noEvs bool // the stream is refused
+	noEvs bool              // the stream is refused
+	lag   time.Duration     // how long lists are behind the events
+	stale []hosts.Container // what they say until then
+	until time.Time
 
 	lists, samples, streams atomic.Int32
 }
@@ -194,6 +197,9 @@ func (d *dock) Containers(ctx context.Context) ([]hosts.Container, error) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if time.Now().Before(d.until) {
+		return append([]hosts.Container{}, d.stale...), nil
+	}
 	return append([]hosts.Container{}, d.list...), nil
 }
 
@@ -249,6 +255,7 @@ func (d *dock) Evidence(context.Context, bool) []hosts.Evidence { return nil }
 func (d *dock) kill(name string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.stale, d.until = append([]hosts.Container{}, d.list...), time.Now().Add(d.lag)
 	for i := range d.list {
 		if d.list[i].Name == name {
 			d.list[i].State, d.list[i].Exit = "exited", 137

@@ -468,6 +468,30 @@ func TestRootIsAskedSeldom(t *testing.T) {
 	})
 }
 
+// An engine's list may be behind its events, and does not bring a dead container back.
+func TestListBehindItsEvents(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := &dock{delay: 20 * time.Millisecond, lag: time.Second, list: []hosts.Container{container("web"), container("db")}}
+		f := start(t, Member{Conn: newHost("h1", 0), Docker: d, Pace: Pace{Every: 10 * time.Minute}})
+		<-time.After(12 * time.Second)
+		lists := d.lists.Load()
+		d.kill("web")
+		for i := range 100 {
+			<-time.After(60 * time.Millisecond)
+			if got := f.Snapshot().Hosts[0].Containers.Value[0]; got.State != "exited" {
+				t.Fatalf("it is %s again %d ms after its end", got.State, 60*(i+1))
+			}
+		}
+		if n := d.lists.Load() - lists; n < 2 || n > 3 {
+			t.Errorf("%d lists: one after the event, and one when it surely knows", n)
+		}
+		if got := f.Snapshot().Hosts[0].Containers.Value[0]; got.Exit != 137 {
+			t.Errorf("%+v", got)
+		}
+	})
+}
+
 // Each host has a pace of its own, and what rarely moves another one; a collector whose period is meant
 // as it stands keeps it.
 func TestPace(t *testing.T) {

@@ -30,6 +30,7 @@ type member struct {
 	stream                             stream
 	extra                              []read        // of Collectors, in their order
 	unlisted                           []hosts.Event // that came since the list on its way was asked for
+	recent                             []recent      // events a list may be behind
 	missing                            string        // why there is no engine, while there is none
 	deployed                           history.Images
 
@@ -237,6 +238,7 @@ func (m *member) mail() {
 		m.note(e)
 	}
 	m.patchAll(got)
+	m.remember(got, m.f.p.Now())
 	if m.list.busy { // the answer that is on its way may be older than these
 		m.unlisted = appendBounded(m.unlisted, got, burstKept)
 	}

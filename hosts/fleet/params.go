@@ -161,6 +161,7 @@ const (
 	frame       = 50 * time.Millisecond  // how often Next wakes at most
 	lazyPause   = 250 * time.Millisecond // routine news wait so long for the rest of their batch
 	listPause   = 200 * time.Millisecond // between two lists that events asked for
+	listSettles = 3 * time.Second        // after an event, until a list surely knows of it
 	shellLate   = 30 * time.Second       // a shell batch is given up
 	dockerLate  = 15 * time.Second       // a list of the engine is given up
 	statsLate   = 10 * time.Second

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"midwatch/hosts"
 )
@@ -61,6 +62,41 @@ func healthOf(s string) (hosts.Health, bool) {
 		}
 	}
 	return hosts.HealthUnknown, false
+}
+
+// recent is an event of which a list may not know yet.
+type recent struct {
+	e  hosts.Event
+	at time.Time // when it came
+}
+
+// remember keeps the events that a list may contradict: the engine's list is made of a copy that can be
+// some hundred milliseconds behind what its events have told already.
+func (m *member) remember(events []hosts.Event, now time.Time) {
+	m.recent = slices.DeleteFunc(m.recent, func(r recent) bool { return now.Sub(r.at) >= listSettles })
+	for _, e := range events {
+		if e.Kind == "container" && (e.Action == "die" || e.Action == "start" || e.Action == "destroy") {
+			m.recent = appendBounded(m.recent, []recent{{e, now}}, burstKept)
+		}
+	}
+}
+
+// repatch lays the events that a list is behind over it. All times are of the engine's clock.
+func (m *member) repatch(now time.Time) {
+	m.remember(nil, now)
+	for _, r := range m.recent {
+		i := slices.IndexFunc(m.facts.Containers.Value, func(c hosts.Container) bool { return c.ID == r.e.ID })
+		if i < 0 {
+			continue
+		}
+		c := &m.facts.Containers.Value[i]
+		behind := r.e.Action == "destroy" ||
+			r.e.Action == "die" && c.State == "running" && c.Started.Before(r.e.At) ||
+			r.e.Action == "start" && c.State != "running" && c.Finished.Before(r.e.At)
+		if behind {
+			m.patchAll([]hosts.Event{r.e})
+		}
+	}
 }
 
 // patchAll applies events to the containers that are known.
