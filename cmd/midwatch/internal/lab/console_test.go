@@ -69,6 +69,7 @@ func TestConsoleShowsAKill(t *testing.T) {
 	term := p.Terminal(t, 160, 50)
 	term.Tab("Containers")
 	after(t, l.execArgv(t, "h1", "docker", "start", "victim")...)
+	term.Wait(60*time.Second, "victim runs on h2", func(s string) bool { return Row(s, "victim", " h2 ", "● running") != "" })
 	var lags, own []time.Duration // since the container's end, and since the engine told of it
 	var shown []time.Time
 	start := time.Now()
