@@ -26,6 +26,7 @@ type demoFlags struct {
 	hang    []string
 	seed    uint64
 	calm    bool
+	window  int // of each connection; no flag: for tests whose clock stands still
 }
 
 func (a *app) demoCommand() *cobra.Command {
@@ -118,7 +119,7 @@ func (a *app) demo() (*demoFleet, error) {
 	a.closers = append(a.closers, d)
 	d.fleet, err = demo.New(demo.Params{
 		Worlds: wish.worlds, Hosts: wish.hosts, Latency: wish.latency, Loss: wish.loss, Hang: wish.hang,
-		Seed: wish.seed, Calm: wish.calm, Log: a.log,
+		Seed: wish.seed, Calm: wish.calm, Window: wish.window, Log: a.log,
 	})
 	if err != nil {
 		return nil, &exitError{exitUsage, err}

@@ -26,6 +26,7 @@ type Params struct {
 	// from 0 to 1 that one has to be sent again.
 	Latency time.Duration
 	Loss    float64
+	Window  int // of each connection, in bytes; 0 for the usual one
 	// Hang names hosts that misbehave: "HOST" accepts a connection and says nothing, "HOST:docker"
 	// has an engine that accepts and says nothing, "HOST:shell" starts commands that never end,
 	// "HOST:flood" answers every command with output without end, "HOST:nfs" has network file

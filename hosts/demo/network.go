@@ -45,7 +45,7 @@ func (f *Fleet) Dial(ctx context.Context, network, address string) (net.Conn, er
 func (f *Fleet) faults(name string) wire.Faults {
 	x := fnv.New64a()
 	_, _ = x.Write([]byte(name))
-	return wire.Faults{Latency: f.p.Latency, Jitter: f.p.Latency / 5, Loss: f.p.Loss, Seed: f.p.Seed ^ x.Sum64()}
+	return wire.Faults{Latency: f.p.Latency, Jitter: f.p.Latency / 5, Loss: f.p.Loss, Seed: f.p.Seed ^ x.Sum64(), Window: f.p.Window}
 }
 
 func split(address string) (string, int, error) {

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"cmp"
 	"io"
 	"math/rand/v2"
 	"net"
@@ -9,7 +10,7 @@ import (
 	"time"
 )
 
-// Window is how many bytes one direction holds before its writer waits: 256 KiB.
+// Window is how many bytes one direction holds before its writer waits, unless Faults says more: 256 KiB.
 const Window = 256 << 10
 
 // rto is how late a lost segment arrives: Linux's smallest retransmission timeout.
@@ -21,6 +22,9 @@ type Faults struct {
 	Jitter  time.Duration // up to this much more, at random
 	Loss    float64       // chance from 0 to 1 that a segment has to be sent again
 	Seed    uint64        // of the chances
+	// Window is another Window; 0 is the usual one. Where a test's clock stands still while a lock is
+	// waited for, nobody may wait for room with a lock in hand.
+	Window int
 }
 
 // Addr is the address of an end of a connection.
@@ -184,7 +188,7 @@ func (h *half) write(p []byte) (int, error) {
 			h.mu.Unlock()
 			return n, nil
 		}
-		if room := Window - h.size; room > 0 {
+		if room := cmp.Or(h.faults.Window, Window) - h.size; room > 0 {
 			k := min(room, len(p))
 			h.queue = append(h.queue, segment{due: h.arrival(), data: append([]byte(nil), p[:k]...)})
 			h.size += k
