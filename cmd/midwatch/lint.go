@@ -140,14 +140,21 @@ func dotEnv(file string) map[string]string {
 }
 
 // findInclude finds the files an include of nginx means: where it says, from the folder of the main
-// file, or by name below that folder.
+// file, or by name below that folder. An absolute path counts where the file itself lies under the same
+// root: what this machine has in /etc/nginx says nothing about a file of somebody else.
 func findInclude(from, include string) []lint.File {
 	dir := filepath.Dir(from)
-	at := include
-	if !filepath.IsAbs(at) {
+	at, here := include, true
+	if filepath.IsAbs(at) {
+		own, err := filepath.Abs(from)
+		here = err == nil && root(own) == root(at)
+	} else {
 		at = filepath.Join(dir, at)
 	}
-	names, _ := filepath.Glob(at)
+	var names []string
+	if here {
+		names, _ = filepath.Glob(at)
+	}
 	if len(names) == 0 && filepath.Base(include) != "mime.types" && from != "-" {
 		names = below(dir, from, include)
 	}
@@ -158,6 +165,12 @@ func findInclude(from, include string) []lint.File {
 		}
 	}
 	return out
+}
+
+// root is the first two folders of an absolute path: /etc/nginx.
+func root(p string) string {
+	parts := strings.SplitN(filepath.ToSlash(p), "/", 4)
+	return strings.Join(parts[:min(3, len(parts))], "/")
 }
 
 // maxVisited bounds how many entries of a folder are looked at for an include.
