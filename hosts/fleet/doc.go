@@ -7,5 +7,5 @@
 //
 // Readers take the published Snapshot without a lock that a supervisor could hold. Everything else
 // of a Fleet may be called from any goroutine. The package imports hosts, hosts/collect,
-// hosts/docker and hosts/endpoint.
+// hosts/docker, hosts/endpoint and hosts/history.
 package fleet
