@@ -209,9 +209,7 @@ func whyNothing(snap *hosts.Snapshot, p pattern) (why string, missing bool) {
 
 // joining adds to a followed stream what the patterns match later on: a container that was started, a
 // host that answers again. It returns when the context ends.
-func joining(ctx context.Context, f interface {
-	Next(ctx context.Context, after uint64) (*hosts.Snapshot, error)
-}, stream hosts.LogStream, patterns []pattern) {
+func joining(ctx context.Context, f ui.Fleet, stream hosts.LogStream, patterns []pattern) {
 	to, ok := stream.(logs.Adder)
 	if !ok || len(patterns) == 0 {
 		return

@@ -12,6 +12,12 @@ import (
 // framePause is the least time between two frames on the terminal.
 const framePause = 16 * time.Millisecond
 
+// The sequences that switch to the alternate screen and back, as the library sends them.
+const (
+	enterAlt = "\x1b[?1049h"
+	leaveAlt = "\x1b[?1049l"
+)
+
 // Painter puts the frames of a program on the terminal when they change, and sleeps otherwise. Bubble
 // Tea's own renderer looks for changes at every tick of a clock, and on a quiet fleet these ticks are
 // most of what an open console costs; a key is also answered up to a tick later. That renderer is still
@@ -40,11 +46,11 @@ func NewPainter(out *Output) *Painter { return &Painter{Output: out} }
 func (p *Painter) WriteString(seq string) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if strings.Contains(seq, ansi.ResetAltScreenSaveCursorMode) {
+	if strings.Contains(seq, leaveAlt) {
 		p.ours = false
 	}
 	n, err := p.Output.Write([]byte(seq))
-	if strings.Contains(seq, ansi.SetAltScreenSaveCursorMode) {
+	if strings.Contains(seq, enterAlt) {
 		p.ours = true
 	}
 	// Whatever it was, it may have moved or erased something; such sequences are rare.
