@@ -32,15 +32,18 @@ func TestOver(t *testing.T) {
 		want  string
 	}{
 		"what answered replaces": {
-			[]hosts.Host{a, b}, []hosts.Evidence{evidence("a", "system", "new", ""), evidence("a", "nginx", "x2", "")},
+			[]hosts.Host{a, b},
+			[]hosts.Evidence{evidence("a", "system", "new", ""), evidence("a", "nginx", "x2", "")},
 			"a/docker.containers=c b/system=old a/system=new a/nginx=x2 ",
 		},
 		"a failure keeps the value and comes after it": {
-			[]hosts.Host{a}, []hosts.Evidence{evidence("a", "system", "", "timeout"), evidence("a", "nginx", "n", ""), evidence("a", "docker.containers", "d", "")},
+			[]hosts.Host{a},
+			[]hosts.Evidence{evidence("a", "system", "", "timeout"), evidence("a", "nginx", "n", ""), evidence("a", "docker.containers", "d", "")},
 			"a/system=old a/system=timeout a/nginx=n a/docker.containers=d ",
 		},
 		"an engine that went away has no containers": {
-			[]hosts.Host{a}, []hosts.Evidence{evidence("a", "docker.absent", "", ""), evidence("a", "system", "s", ""), evidence("a", "nginx", "n", "")},
+			[]hosts.Host{a},
+			[]hosts.Evidence{evidence("a", "docker.absent", "", ""), evidence("a", "system", "s", ""), evidence("a", "nginx", "n", "")},
 			"a/docker.absent= a/system=s a/nginx=n ",
 		},
 		"another address is another host": {[]hosts.Host{moved}, nil, ""},
