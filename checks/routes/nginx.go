@@ -99,7 +99,7 @@ func (b *builder) action(n *Node, x hosts.Nginx, scope nginx.Scope, body []*ngin
 		case strings.HasSuffix(d.Name, "_pass") && len(d.Args) > 0:
 			n.Detail = strings.TrimSuffix(d.String(), ";")
 			n.passes = true
-			b.pass(n, x, d, expand(scope, d.Args[0]))
+			b.pass(n, x, expand(scope, d.Args[0]))
 			return
 		case d.Name == "return" || d.Name == "rewrite" && len(d.Args) > 2 && (d.Args[2] == "permanent" || d.Args[2] == "redirect"):
 			n.Detail = strings.TrimSuffix(d.String(), ";")
@@ -134,7 +134,7 @@ func expand(scope nginx.Scope, text string) string {
 
 var variable = regexp.MustCompile(`\$\w+`)
 
-func (b *builder) pass(n *Node, x hosts.Nginx, d *nginx.Directive, target string) {
+func (b *builder) pass(n *Node, x hosts.Nginx, target string) {
 	port := uint16(80)
 	if scheme, rest, ok := strings.Cut(target, "://"); ok {
 		if strings.HasSuffix(scheme, "s") && scheme != "" {

@@ -8,9 +8,9 @@ import (
 	"midwatch/hosts"
 	"midwatch/hosts/fleet"
 	"midwatch/tui"
-	tuichecks "midwatch/tui/checks"
 	"midwatch/tui/compare"
 	"midwatch/tui/containers"
+	"midwatch/tui/findings"
 	tuifleet "midwatch/tui/fleet"
 	"midwatch/tui/health"
 	"midwatch/tui/logs"
@@ -26,7 +26,7 @@ import (
 // ask runs the checks on a snapshot, for the screens that show what they find.
 func screens(ask func(*hosts.Snapshot) *checks.Report) []tui.ScreenFactory {
 	traced := new(tuitrace.History)
-	found := tuichecks.NewMemory(ask)
+	found := findings.NewMemory(ask)
 	return []tui.ScreenFactory{
 		{ID: "fleet", Title: "Fleet", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return tuifleet.New(d, o, judge) }},
 		{ID: "containers", Title: "Containers", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return containers.New(d, o) }},
@@ -35,10 +35,10 @@ func screens(ask func(*hosts.Snapshot) *checks.Report) []tui.ScreenFactory {
 		{ID: "routes", Title: "Routes", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return routes.New(d, o) }},
 		{ID: "logs", Title: "Logs", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return logs.New(d, o) }},
 		{ID: "health", Title: "Health", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return health.New(d, o) }},
-		{ID: "checks", Title: "Checks", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return tuichecks.New(d, o, found) }},
+		{ID: "checks", Title: "Checks", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return findings.New(d, o, found) }},
 		{ID: "timeline", Title: "Timeline", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return timeline.New(d, o) }},
 		{ID: "trace", Title: "Trace", Takes: "URL", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return tuitrace.New(d, o, traced) }},
-		{ID: "guide", Title: "Guide", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return tuichecks.NewGuide(d, o, found, diagnoses()) }},
+		{ID: "guide", Title: "Guide", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return findings.NewGuide(d, o, found, diagnoses()) }},
 		{ID: "compare", Title: "Compare", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return compare.New(d, o) }},
 	}
 }
@@ -61,12 +61,12 @@ func askChecks(mutes []checks.Mute) func(*hosts.Snapshot) *checks.Report {
 }
 
 // diagnoses are the questions of the guide, each with its checks.
-func diagnoses() []tuichecks.Diagnosis {
-	var out []tuichecks.Diagnosis
+func diagnoses() []findings.Diagnosis {
+	var out []findings.Diagnosis
 	all := catalog.All()
 	for _, d := range catalog.Diagnoses() {
 		list, _ := catalog.Select(all, d.ID)
-		out = append(out, tuichecks.Diagnosis{ID: d.ID, Title: d.Title, Symptom: d.Symptom, Checks: list})
+		out = append(out, findings.Diagnosis{ID: d.ID, Title: d.Title, Symptom: d.Symptom, Checks: list})
 	}
 	return out
 }

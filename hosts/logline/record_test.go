@@ -24,47 +24,58 @@ func samples() []sample {
 	return []sample{
 		{
 			"slog json", `{"time":"2026-11-29T04:31:27.123456789Z","level":"ERROR","msg":"query failed","request_id":"7f3a9c2e","db":{"host":"10.0.0.5","port":5432}}`,
-			JSON, "2026-11-29T04:31:27.123456789Z", hosts.LevelError, "query failed", []string{"request_id=7f3a9c2e", "db.host=10.0.0.5", "db.port=5432"},
+			JSON, "2026-11-29T04:31:27.123456789Z", hosts.LevelError, "query failed",
+			[]string{"request_id=7f3a9c2e", "db.host=10.0.0.5", "db.port=5432"},
 		},
 		{
 			"zerolog", `{"level":"warn","time":1795926687,"message":"slow","took":12.5}`,
-			JSON, "2026-11-29T04:31:27Z", hosts.LevelWarn, "slow", []string{"took=12.5"},
+			JSON, "2026-11-29T04:31:27Z", hosts.LevelWarn, "slow",
+			[]string{"took=12.5"},
 		},
 		{
 			"zap json", `{"level":"info","ts":1795926687.25,"caller":"api/main.go:12","msg":"listening","addr":":8080"}`,
-			JSON, "2026-11-29T04:31:27.25Z", hosts.LevelInfo, "listening", []string{"caller=api/main.go:12", "addr=:8080"},
+			JSON, "2026-11-29T04:31:27.25Z", hosts.LevelInfo, "listening",
+			[]string{"caller=api/main.go:12", "addr=:8080"},
 		},
 		{
 			"pino", `{"level":50,"time":1795926687250,"pid":1,"hostname":"a","reqId":"req-1234","msg":"boom","ok":false,"tags":["a","b"],"none":null}`,
-			JSON, "2026-11-29T04:31:27.25Z", hosts.LevelError, "boom", []string{"reqId=req-1234", "ok=false", `tags=["a","b"]`},
+			JSON, "2026-11-29T04:31:27.25Z", hosts.LevelError, "boom",
+			[]string{"reqId=req-1234", "ok=false", `tags=["a","b"]`},
 		},
 		{
 			"structlog", `{"event":"login","level":"info","timestamp":"2026-11-29T04:31:27Z","user":"ann"}`,
-			JSON, "2026-11-29T04:31:27Z", hosts.LevelInfo, "login", []string{"user=ann"},
+			JSON, "2026-11-29T04:31:27Z", hosts.LevelInfo, "login",
+			[]string{"user=ann"},
 		},
 		{
 			"elastic", `{"@timestamp":"2026-11-29T04:31:27.000Z","log.level":"error","message":"x","trace.id":"4bf92f3577b34da6a3ce929d0e0e4736"}`,
-			JSON, "2026-11-29T04:31:27Z", hosts.LevelError, "x", []string{"trace.id=4bf92f3577b34da6a3ce929d0e0e4736"},
+			JSON, "2026-11-29T04:31:27Z", hosts.LevelError, "x",
+			[]string{"trace.id=4bf92f3577b34da6a3ce929d0e0e4736"},
 		},
 		{
 			"envoy json access", `{"start_time":"2026-11-29T04:31:27.000Z","method":"GET","path":"/api","response_code":503,"response_flags":"UF"}`,
-			JSON, "2026-11-29T04:31:27Z", hosts.LevelError, "GET /api 503", []string{"response_flags=UF"},
+			JSON, "2026-11-29T04:31:27Z", hosts.LevelError, "GET /api 503",
+			[]string{"response_flags=UF"},
 		},
 		{
 			"the second message is a field", `{"msg":"a","message":"b","level":"info"}`,
-			JSON, "", hosts.LevelInfo, "a", []string{"message=b"},
+			JSON, "", hosts.LevelInfo, "a",
+			[]string{"message=b"},
 		},
 		{
 			"logfmt", `ts=2026-11-29T04:31:27Z level=warn caller=main.go:10 msg="disk is \"full\"" used=0.91 empty=`,
-			Logfmt, "2026-11-29T04:31:27Z", hosts.LevelWarn, `disk is "full"`, []string{"caller=main.go:10", "used=0.91"},
+			Logfmt, "2026-11-29T04:31:27Z", hosts.LevelWarn, `disk is "full"`,
+			[]string{"caller=main.go:10", "used=0.91"},
 		},
 		{
 			"slog text", `time=2026-11-29T04:31:27.123Z level=ERROR msg="cannot connect" host=db port=5432`,
-			Logfmt, "2026-11-29T04:31:27.123Z", hosts.LevelError, "cannot connect", []string{"host=db", "port=5432"},
+			Logfmt, "2026-11-29T04:31:27.123Z", hosts.LevelError, "cannot connect",
+			[]string{"host=db", "port=5432"},
 		},
 		{
 			"lograge", `method=GET path=/orders format=html controller=OrdersController action=index status=500 duration=12.33`,
-			Logfmt, "", hosts.LevelError, "GET /orders 500", []string{"controller=OrdersController", "duration=12.33"},
+			Logfmt, "", hosts.LevelError, "GET /orders 500",
+			[]string{"controller=OrdersController", "duration=12.33"},
 		},
 		{
 			"nginx combined", `10.1.2.3 - ann [29/Nov/2026:04:31:27 +0000] "POST /api/login?next=%2F HTTP/1.1" 502 157 "https://a.example/" "Mozilla/5.0 (X11)" rt=0.120 rid=7f3a9c2e "10.9.9.9"`,
@@ -73,11 +84,13 @@ func samples() []sample {
 		},
 		{
 			"common", `10.1.2.3 - - [29/Nov/2026:05:31:27 +0100] "GET / HTTP/1.0" 200 -`,
-			Access, "2026-11-29T04:31:27Z", hosts.LevelInfo, "GET / HTTP/1.0 200", []string{"client=10.1.2.3", "status=200"},
+			Access, "2026-11-29T04:31:27Z", hosts.LevelInfo, "GET / HTTP/1.0 200",
+			[]string{"client=10.1.2.3", "status=200"},
 		},
 		{
 			"a tls hello sent to a plain port", `10.1.2.3 - - [29/Nov/2026:04:31:27 +0000] "\x16\x03\x01" 400 157 "-" "-"`,
-			Access, "2026-11-29T04:31:27Z", hosts.LevelWarn, `\x16\x03\x01 400`, []string{`request=\x16\x03\x01`, "status=400"},
+			Access, "2026-11-29T04:31:27Z", hosts.LevelWarn, `\x16\x03\x01 400`,
+			[]string{`request=\x16\x03\x01`, "status=400"},
 		},
 		{
 			"nginx error", `2026/11/29 04:31:27 [error] 29#30: *17 connect() failed (111: Connection refused) while connecting to upstream, client: 10.1.2.3, server: a.example, request: "GET /api, HTTP/1.1", upstream: "http://10.0.0.2:8000/api", host: "a.example"`,
@@ -86,7 +99,8 @@ func samples() []sample {
 		},
 		{
 			"nginx notice", `2026/11/29 04:31:27 [notice] 1#1: start worker processes`,
-			NginxError, "2026-11-29T04:31:27Z", hosts.LevelNotice, "start worker processes", []string{"pid=1"},
+			NginxError, "2026-11-29T04:31:27Z", hosts.LevelNotice, "start worker processes",
+			[]string{"pid=1"},
 		},
 		{
 			"envoy access", `[2026-11-29T04:31:27.310Z] "GET /status HTTP/2" 503 UF,URX 0 91 25003 - "10.1.2.3" "curl/8" "f0d1c2b3-aaaa-4bbb-8ccc-0123456789ab" "a.example" "10.0.0.2:8002"`,
@@ -105,7 +119,8 @@ func samples() []sample {
 		},
 		{
 			"uvicorn access", `INFO:     127.0.0.1:51000 - "GET /health HTTP/1.1" 500 Internal Server Error`,
-			Uvicorn, "", hosts.LevelError, "GET /health HTTP/1.1 500", []string{"client=127.0.0.1:51000", "method=GET", "path=/health", "status=500"},
+			Uvicorn, "", hosts.LevelError, "GET /health HTTP/1.1 500",
+			[]string{"client=127.0.0.1:51000", "method=GET", "path=/health", "status=500"},
 		},
 		{
 			"uvicorn", `ERROR:    Exception in ASGI application`,
@@ -118,27 +133,33 @@ func samples() []sample {
 		},
 		{
 			"rails completed", `I, [2026-11-29T04:31:27.123456 #12]  INFO -- : Completed 500 Internal Server Error in 12ms (ActiveRecord: 3.1ms)`,
-			Ruby, "2026-11-29T04:31:27.123456Z", hosts.LevelError, `Completed 500 Internal Server Error in 12ms (ActiveRecord: 3.1ms)`, []string{"status=500", "duration=12ms"},
+			Ruby, "2026-11-29T04:31:27.123456Z", hosts.LevelError, `Completed 500 Internal Server Error in 12ms (ActiveRecord: 3.1ms)`,
+			[]string{"status=500", "duration=12ms"},
 		},
 		{
 			"sidekiq", `2026-11-29T04:31:27.123Z pid=12 tid=abc class=MailJob jid=b4a577edbccf1d805744efa9 elapsed=0.5 INFO: done`,
-			Sidekiq, "2026-11-29T04:31:27.123Z", hosts.LevelInfo, "done", []string{"pid=12", "class=MailJob", "jid=b4a577edbccf1d805744efa9", "elapsed=0.5"},
+			Sidekiq, "2026-11-29T04:31:27.123Z", hosts.LevelInfo, "done",
+			[]string{"pid=12", "class=MailJob", "jid=b4a577edbccf1d805744efa9", "elapsed=0.5"},
 		},
 		{
 			"syslog 5424", `<165>1 2026-11-29T04:31:27.003Z host app 8710 ID47 [x@1 iut="3" src="App"][y@1 a="b"] An event`,
-			Syslog, "2026-11-29T04:31:27.003Z", hosts.LevelNotice, "An event", []string{"hostname=host", "app=app", "pid=8710", "msgid=ID47", "iut=3", "src=App", "a=b"},
+			Syslog, "2026-11-29T04:31:27.003Z", hosts.LevelNotice, "An event",
+			[]string{"hostname=host", "app=app", "pid=8710", "msgid=ID47", "iut=3", "src=App", "a=b"},
 		},
 		{
 			"syslog 3164", `<34>Nov 29 04:31:27 host su[42]: failed for root`,
-			Syslog, "", hosts.LevelFatal, "failed for root", []string{"hostname=host", "app=su", "pid=42"},
+			Syslog, "", hosts.LevelFatal, "failed for root",
+			[]string{"hostname=host", "app=su", "pid=42"},
 		},
 		{
 			"klog", `E1129 04:31:27.770123       1 reflector.go:147] "Unhandled error" err="timed out" node="a"`,
-			Klog, "", hosts.LevelError, "Unhandled error", []string{"thread=1", "source=reflector.go:147", "err=timed out", "node=a"},
+			Klog, "", hosts.LevelError, "Unhandled error",
+			[]string{"thread=1", "source=reflector.go:147", "err=timed out", "node=a"},
 		},
 		{
 			"zap console", "2026-11-29T04:31:27.123Z\tERROR\tapi\tserver/main.go:10\tcannot serve\t{\"addr\": \":80\"}",
-			Zap, "2026-11-29T04:31:27.123Z", hosts.LevelError, "cannot serve", []string{"addr=:80", "logger=api", "source=server/main.go:10"},
+			Zap, "2026-11-29T04:31:27.123Z", hosts.LevelError, "cannot serve",
+			[]string{"addr=:80", "logger=api", "source=server/main.go:10"},
 		},
 		{
 			"python", `2026-11-29 04:31:27,123 - app.main - ERROR - cannot connect`,

@@ -131,14 +131,14 @@ func readRuby(line string, r *Record) bool {
 // railsRequest reads Rails' own lines about a request.
 func railsRequest(r *Record, text string) {
 	if rest, ok := strings.CutPrefix(text, "Started "); ok { // Started GET "/orders" for 10.0.0.1 at …
-		method, rest, _ := strings.Cut(rest, " ")
-		path, rest, ok := cutQuoted(rest)
+		method, line, _ := strings.Cut(rest, " ")
+		path, tail, ok := cutQuoted(line)
 		if !ok {
 			return
 		}
 		r.add("method", method)
 		r.add("path", path)
-		if client, ok := strings.CutPrefix(rest, " for "); ok {
+		if client, ok := strings.CutPrefix(tail, " for "); ok {
 			r.add("client", firstOf(client, " "))
 		}
 		return

@@ -1,4 +1,4 @@
-package checks
+package findings
 
 import (
 	"strings"
@@ -52,7 +52,7 @@ func rules() []checks.Check {
 }
 
 func snapshot(gen uint64, state string) *hosts.Snapshot {
-	conf := read.Parse([]nginx.File{{Name: "/etc/nginx/nginx.conf", Text: []byte("http {\n  # a\n  server {\n    listen 80;\n\t# ‮hostile\x1b[2J\n  }\n}\n")}})
+	conf := read.Parse([]nginx.File{{Name: "/etc/nginx/nginx.conf", Text: []byte("http {\n  # a\n  server {\n    listen 80;\n\t# \u202ehostile\x1b[2J\n  }\n}\n")}})
 	link := hosts.Link{State: hosts.StateConnected}
 	web := &hosts.HostFacts{
 		Host: hosts.Host{Name: "web-1"}, Link: link, Latest: now(),
