@@ -97,12 +97,12 @@ func readLast(path string) (*capture.Capture, error) {
 	case err != nil:
 		return nil, err
 	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("%s is no regular file", path)
+		return nil, fmt.Errorf("no regular file: %s", path)
 	case info.Mode().Perm()&0o077 != 0:
-		return nil, fmt.Errorf("%s is open to others (mode %04o)", path, info.Mode().Perm())
+		return nil, fmt.Errorf("open to others (mode %04o): %s", info.Mode().Perm(), path)
 	}
 	if st, ok := info.Sys().(*syscall.Stat_t); ok && int(st.Uid) != os.Geteuid() {
-		return nil, fmt.Errorf("%s belongs to another user", path)
+		return nil, fmt.Errorf("of another user: %s", path)
 	}
 	return capture.Load(path)
 }
@@ -131,7 +131,7 @@ func (m *memory) trouble() string {
 	if m.err == nil {
 		return ""
 	}
-	return "the last known state is not shown, and will be written anew: " + m.err.Error()
+	return "the last known state is not shown: " + m.err.Error() + "; it will be written anew"
 }
 
 // attach shows what came too late for the first frame, and keeps what w learns, until the world ends.

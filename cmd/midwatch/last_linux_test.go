@@ -96,8 +96,9 @@ func TestWhatIsNoLastStateIsNoted(t *testing.T) {
 		mode os.FileMode
 		want string
 	}{
-		"damaged":        {"not zstd", 0o600, "invalid input"},
-		"open to others": {"", 0o644, "open to others"},
+		// One word or two that no line break comes between, however long the path is.
+		"damaged":        {"not zstd", 0o600, "invalid"},
+		"open to others": {"", 0o644, "to others"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
