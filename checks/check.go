@@ -149,13 +149,17 @@ type Eval struct {
 // On names what the check is asked about: nginx, compose, envoy, host, fleet, or several with "and".
 func (e Eval) On() string { return e.on }
 
-// Reads lists the parts of a host that the check wants: its needs, and what its subject comes from.
+// Reads lists the parts of a host that the check wants: its needs, and what its subject comes from, and
+// what may prove it.
 func (c *Check) Reads() []Need {
 	out := append([]Need{}, c.Needs...)
 	from := map[string]Need{"nginx": NeedNginx, "compose": NeedCompose, "envoy": NeedEnvoy}
 	for on := range strings.SplitSeq(c.Eval.on, " and ") {
 		if n, ok := from[on]; ok {
 			out = append(out, n)
+		}
+		if on == "nginx" {
+			out = append(out, NeedLogs) // what a configuration makes likely is proved there
 		}
 	}
 	return out

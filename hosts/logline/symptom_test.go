@@ -38,6 +38,16 @@ func TestSymptom(t *testing.T) {
 			// Escaped quotes are what JSON and logfmt make of the line; both forms are looked for.
 			t.Errorf("%s: %q, want %q", c.line, got, c.want)
 		}
+		slow := ""
+		for i, re := range symptomExprs {
+			if re.MatchString(c.line) {
+				slow = symptoms[i].id
+				break
+			}
+		}
+		if slow != c.want {
+			t.Errorf("%s: the texts that are looked for first hide %q", c.line, slow)
+		}
 	}
 	all := regexp.MustCompile(SymptomPattern())
 	for _, line := range []string{"database is locked", "no live upstreams while connecting", `Client ID: ''`} {
@@ -64,5 +74,14 @@ func TestTally(t *testing.T) {
 	var none Tally
 	if len(none.List()) != 0 {
 		t.Error("something of nothing")
+	}
+}
+
+func BenchmarkSymptom(b *testing.B) {
+	const line = `10.1.2.3 - - [29/Nov/2026:04:31:27 +0000] "GET /orders/7 HTTP/1.1" 200 157 "https://a.example/" "Mozilla/5.0 (X11; Linux x86_64)" rt=0.120`
+	for b.Loop() {
+		if Symptom(line) != "" {
+			b.Fatal("a symptom")
+		}
 	}
 }

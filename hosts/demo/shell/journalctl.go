@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"midwatch/hosts/demo/sim"
+	"midwatch/hosts/logline"
 )
 
 // journal is one call of journalctl.
@@ -20,7 +21,7 @@ type journal struct {
 	idents   []string
 	fields   [][2]string
 	priority int
-	grep     *regexp.Regexp
+	grep     func(string) bool
 	since    time.Time
 	until    time.Time
 	output   string
@@ -121,7 +122,11 @@ func (j *journal) read(rest []string) int {
 		if strings.ToLower(v) == v {
 			re = regexp.MustCompile("(?i)" + v)
 		}
-		j.grep = re
+		j.grep = re.MatchString
+		if v == logline.SymptomPattern() {
+			// PCRE2 compiles a pattern; Go interprets it, which is too slow for one so long on a journal.
+			j.grep = func(line string) bool { return logline.Symptom(line) != "" }
+		}
 	}
 	now := j.p.clock()
 	for _, t := range []struct {
@@ -172,7 +177,7 @@ func (j *journal) wants(r sim.Record) bool {
 			return false
 		}
 	}
-	return j.grep == nil || j.grep.MatchString(r.Message)
+	return j.grep == nil || j.grep(r.Message)
 }
 
 // print shows what is there and then, with -f, what comes.

@@ -113,9 +113,11 @@ func sameScreens(t *testing.T, live, away *Program) {
 }
 
 var (
-	frame  = regexp.MustCompile(`[─ ]+`)
-	age    = regexp.MustCompile(`\b(\d+(\.\d+)?(ms|s|m|h|d))+\b`)
-	meter  = regexp.MustCompile(`[▁▂▃▄▅▆▇█░]+|\b\d+(\.\d+)?[KMG]\b|\b\d+(\.\d+)?%|\b\d+\.\d\d\b`)
+	frame = regexp.MustCompile(`[─ ]+`)
+	age   = regexp.MustCompile(`\b(\d+(\.\d+)?(ms|s|m|h|d))+\b`)
+	meter = regexp.MustCompile(`[▁▂▃▄▅▆▇█░]+|\b\d+(\.\d+)?[KMG]\b|\b\d+(\.\d+)?%|\b\d+\.\d\d\b`)
+	// Whichever is fuller, space or inodes, is shown, and either may be in a file system of memory.
+	full   = regexp.MustCompile(`# +# +(of inodes, \S+ of #|# +of +#)`)
 	source = regexp.MustCompile(`AGE · [^│╮]*|(GET|ss|via|/containers/ID/json)[^│╮]*`)
 )
 
@@ -127,7 +129,7 @@ func calm(screen string) []string {
 	for _, l := range lines[1:] {
 		l = strings.NewReplacer("~", " ").Replace(age.ReplaceAllString(l, "AGE"))
 		l = strings.Replace(l, "as of AGE ago", "", 1)
-		l = meter.ReplaceAllString(l, "#")
+		l = full.ReplaceAllString(meter.ReplaceAllString(l, "#"), "#")
 		l = source.ReplaceAllString(l, "")
 		out = append(out, strings.TrimSpace(frame.ReplaceAllString(l, " ")))
 	}
