@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"midwatch/checks"
+	"midwatch/checks/ports"
 	"midwatch/hosts"
 )
 
@@ -216,8 +217,8 @@ func comesBack(c *hosts.Container) bool {
 
 // holds names who has a binding that overlaps, "" for nobody.
 func holds(h *checks.Host, self *hosts.Container, want hosts.Port) string {
-	if want.HostPort == 0 {
-		return ""
+	taken := func(addr string, port uint16, proto string, v6Only bool) bool {
+		return ports.Collide(ports.Bind{Addr: addr, Port: port, Proto: proto, V6Only: v6Only}, ports.Bind{Addr: want.HostIP, Port: want.HostPort, Proto: want.Proto}) != ports.Apart
 	}
 	for i := range h.Containers.Value {
 		c := &h.Containers.Value[i]
@@ -225,30 +226,17 @@ func holds(h *checks.Host, self *hosts.Container, want hosts.Port) string {
 			continue
 		}
 		for _, p := range c.Ports {
-			if p.HostPort == want.HostPort && p.Proto == want.Proto && overlap(p.HostIP, want.HostIP) {
+			if taken(p.HostIP, p.HostPort, p.Proto, true) {
 				return "container " + c.Name
 			}
 		}
 	}
 	for _, s := range h.Sockets.Value {
-		if s.Port == want.HostPort && s.Proto == want.Proto && s.Container == "" && s.Process != "docker-proxy" && overlap(s.Address, want.HostIP) {
+		if s.Container == "" && s.Process != "docker-proxy" && taken(s.Address, s.Port, s.Proto, s.V6Only) {
 			return "process " + orElse(s.Process, "of another user")
 		}
 	}
 	return ""
-}
-
-func overlap(a, b string) bool {
-	any4 := func(s string) bool { return s == "" || s == "0.0.0.0" || s == "*" }
-	any6 := func(s string) bool { return s == "" || s == "::" || s == "*" }
-	six := func(s string) bool { return strings.Contains(s, ":") }
-	switch {
-	case a == b, any4(a) && any4(b), any6(a) && any6(b):
-		return true
-	case any4(a) && !six(b), any4(b) && !six(a), any6(a) && six(b), any6(b) && six(a):
-		return true
-	}
-	return false
 }
 
 func orAll(ip string) string { return orElse(ip, "0.0.0.0") }

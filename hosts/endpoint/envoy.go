@@ -43,7 +43,7 @@ var envoyPages = map[string]string{
 // What is read of admin pages: dumps of meshes with thousands of clusters have a few MiB.
 const (
 	maxDump   = 16 << 20 // of /config_dump
-	maxEnvoys = 32 << 20 // of all pages of all Envoys of a host
+	maxEnvoys = 32 << 20 // of the configurations of all Envoys of a host, and as much of all their other pages
 )
 
 // envoyStats are the counters and gauges that tell rejected updates, a lost control plane and
@@ -57,11 +57,12 @@ func Envoy(host string, dial Dial, configured []EnvoyTarget, now func() time.Tim
 	r.Read = func(ctx context.Context, h *hosts.HostFacts) hosts.Evidence {
 		at := now()
 		targets := withDiscovered(configured, h)
-		total := newBudget("the Envoys of this host", maxEnvoys)
+		// The configuration has a budget of its own: a page that never ends must not cost it.
+		dumps, others := newBudget("the Envoys of this host", maxEnvoys), newBudget("the Envoys of this host", maxEnvoys)
 		out := make([]envoyRaw, len(targets))
 		var wg sync.WaitGroup
 		for i, t := range targets {
-			wg.Go(func() { out[i] = readEnvoy(ctx, dial, t, total) })
+			wg.Go(func() { out[i] = readEnvoy(ctx, dial, t, dumps, others) })
 		}
 		wg.Wait()
 		return evidence(host, r.ID, r.Source, at, since(now, at), out, nil)
@@ -140,7 +141,7 @@ func containerOf(h *hosts.HostFacts, admin string) string {
 	return ""
 }
 
-func readEnvoy(ctx context.Context, dial Dial, t EnvoyTarget, total *budget) envoyRaw {
+func readEnvoy(ctx context.Context, dial Dial, t EnvoyTarget, dumps, others *budget) envoyRaw {
 	raw := envoyRaw{Admin: t.Admin, Container: t.Container, Control: t.Control, Pages: map[string]json.RawMessage{}}
 	c := client(dial, nil)
 	defer c.CloseIdleConnections()
@@ -148,9 +149,9 @@ func readEnvoy(ctx context.Context, dial Dial, t EnvoyTarget, total *budget) env
 	var wg sync.WaitGroup
 	for name, page := range envoyPages {
 		wg.Go(func() {
-			limit := int64(maxBody)
+			total, limit := others, int64(maxBody)
 			if name == "config_dump" {
-				limit = maxDump
+				total, limit = dumps, maxDump
 			}
 			body, err := fetch(ctx, c, "http://"+t.Admin+page, nil, total, limit)
 			var doc []byte

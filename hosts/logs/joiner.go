@@ -7,10 +7,12 @@ import (
 	"midwatch/hosts/logline"
 )
 
-// The bounds of a record of several lines: what is longer goes on as a record of its own.
+// The bounds of a record of several lines: what is longer goes on as a record of its own. Every line that
+// joins copies the record, under the lock of the stream, so a host that writes nothing but indented lines
+// must not make that dear for the others.
 const (
-	maxJoinLines = 2000
-	maxJoinBytes = 1 << 20
+	maxJoinLines = 300
+	maxJoinBytes = 64 << 10
 )
 
 // joiner keeps the lines of a source together that belong together, a stack trace with the line it

@@ -119,7 +119,7 @@ func columns(g func() *themes.Glyphs, now func() time.Time) []ui.Column[*item] {
 			Compare: func(a, b *item) int { return cmp.Compare(a.rank(), b.rank()) },
 		},
 		{
-			ID: "host", Title: "host", Min: 6, Max: 18, Priority: 1, Filter: true, Cut: ui.CutMiddle,
+			ID: "host", Title: "host", Min: 6, Max: 18, Filter: true, Cut: ui.CutMiddle,
 			Cell:    func(it *item) ui.Cell { return ui.Cell{Text: it.host(), Role: themes.Muted} },
 			Compare: func(a, b *item) int { return strings.Compare(a.f.Host, b.f.Host) },
 		},
