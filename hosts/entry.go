@@ -63,11 +63,33 @@ type LogQuery struct {
 	Tail    int       // last lines of each source when Since is zero; 0 means 200
 	Follow  bool
 	Grep    string // applied on the host where it can be; a plain text, not a pattern
+	// Priority is the least severity an entry of a journal has, by the field of that name: journalctl
+	// applies it on the host. LevelNone is all of them. Other sources have no such field and ignore it.
+	Priority Level
+	// Keep decides about an entry before it is queued, beside Grep; nil keeps all. Tail counts what it
+	// keeps. It is called from several goroutines at once.
+	Keep func(e *Entry) bool
 }
+
+// EntryKind tells lines of a log from what is said about it between them.
+type EntryKind uint8
+
+// The kinds of entries.
+const (
+	EntryLine EntryKind = iota // a line of the log
+	EntryGap                   // lines are missing here; the text says why
+	EntryNote                  // something to know about what follows; no line is missing
+)
 
 // Entry is one line of a log.
 type Entry struct {
-	Time   time.Time // the writer's clock as far as the source tells it
+	// Time is the writer's clock as far as the source tells it; Corrected is ours.
+	Time time.Time
+	// Offset is how far the host's clock is ahead of ours, as measured when the line was read; 0 when it is
+	// not known, or too small to be told from the error of the measurement.
+	Offset time.Duration
+	Kind   EntryKind
+	Late   bool // newer lines of other sources had been delivered before it came
 	Host   string
 	Source LogSource
 	Level  Level
@@ -76,14 +98,31 @@ type Entry struct {
 	Cursor string // journald's __CURSOR or Docker's timestamp, for going on after a cut
 }
 
+// Corrected is when the line was written by our own clock: what lines of several hosts are put in order by.
+// It is zero when the source tells no time.
+func (e *Entry) Corrected() time.Time {
+	if e.Time.IsZero() {
+		return e.Time
+	}
+	return e.Time.Add(-e.Offset)
+}
+
 // LogStatus is what is known of one source while it is read.
 type LogStatus struct {
 	Source  LogSource
 	State   string // connecting, following, ended, failed, retrying
 	Reason  string // why, for failed and retrying
-	Lines   uint64 // delivered
+	Lines   uint64 // read
 	Dropped uint64 // lost because nobody read fast enough
+	// Lag is how long after it was written, by our clock, the newest line was here; at most zero when the
+	// source has nothing new.
 	Lag     time.Duration
+	Rate    float64       // lines a second, over the last seconds
+	Waiting int           // lines read and not yet delivered
+	Late    uint64        // lines that came after newer ones of other sources
+	Gaps    uint64        // places where lines are missing
+	Resumed uint64        // how often reading went on after the connection was cut
+	Offset  time.Duration // how far the host's clock is ahead of ours; see Entry.Offset
 }
 
 // LogBatch is what arrived within a frame.

@@ -9,6 +9,7 @@ import (
 	tea "github.com/charmbracelet/bubbletea"
 
 	"midwatch/hosts"
+	"midwatch/hosts/logfilter"
 	"midwatch/hosts/logline"
 	"midwatch/themes"
 	"midwatch/tui/ui"
@@ -121,7 +122,7 @@ func (s *Screen) detailActions(d *detail) []ui.Action {
 
 // filterBy adds a condition on a field to the filter.
 func (s *Screen) filterBy(not string, f logline.Field) tea.Cmd {
-	cond := not + fieldText(f.Name, f.Value)
+	cond := not + logfilter.FieldText(f.Name, f.Value)
 	if s.filter.text != "" && !strings.Contains(" "+s.filter.text+" ", " "+cond+" ") {
 		cond = s.filter.text + " " + cond
 	}

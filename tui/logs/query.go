@@ -6,13 +6,14 @@ import (
 	tea "github.com/charmbracelet/bubbletea"
 
 	"midwatch/hosts"
+	"midwatch/hosts/logfilter"
 	"midwatch/tui/ui"
 )
 
 // query is a text a person typed to find lines by: the filter, or the search.
 type query struct {
 	text  string
-	terms []term
+	terms logfilter.Filter
 	err   string // what is wrong with it, "" for nothing
 	input *ui.Input
 	scan  *scan // of the search; the filter's belongs to the list
@@ -24,7 +25,7 @@ type query struct {
 
 // set parses a text.
 func (q *query) set(text string) {
-	terms, err := parseFilter(text)
+	terms, err := logfilter.Parse(text)
 	q.text, q.terms, q.err = text, terms, ""
 	if err != nil {
 		q.err = err.Error()
@@ -33,8 +34,8 @@ func (q *query) set(text string) {
 
 // predicate builds what lines must satisfy: the filter's terms, the level threshold and the sources
 // that are on, and the extra terms.
-func (s *Screen) predicate(extra []term) *predicate {
-	p := &predicate{terms: append(append([]term(nil), s.filter.terms...), extra...), min: s.look.min}
+func (s *Screen) predicate(extra logfilter.Filter) *predicate {
+	p := &predicate{terms: append(append(logfilter.Filter(nil), s.filter.terms...), extra...), min: s.look.min}
 	b := s.list.buf
 	names := needsNames(p.terms)
 	for i := range b.sources {

@@ -222,7 +222,7 @@ func (p *painter) paint(pal *themes.Palette, ln *line, f *fitted, r *fitRow) str
 	}
 	at := r.from
 	for _, s := range pred.spans(f.text, maxSpans) {
-		from, to := max(s.from, at), min(s.to, r.to)
+		from, to := max(s.From, at), min(s.To, r.to)
 		if from >= to {
 			continue
 		}

@@ -11,11 +11,12 @@ import (
 	tea "github.com/charmbracelet/bubbletea"
 
 	"midwatch/hosts"
+	"midwatch/hosts/logfilter"
 )
 
 func predicateOf(t testing.TB, s string) *predicate {
 	t.Helper()
-	terms, err := parseFilter(s)
+	terms, err := logfilter.Parse(s)
 	if err != nil {
 		t.Fatal(err)
 	}

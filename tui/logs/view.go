@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"midwatch/hosts"
+	"midwatch/hosts/logfilter"
 	"midwatch/themes"
 	"midwatch/tui/ui"
 )
@@ -163,7 +164,7 @@ func (s *Screen) body(b *strings.Builder, h int) {
 
 // help explains the filter over the last rows of the log while its field is empty.
 func (s *Screen) help(h int) []string {
-	list := filterHelp()
+	list := logfilter.Help()
 	if s.filter.input == nil || s.filter.input.Value() != "" || h < len(list)+2 || s.w < 60 {
 		return nil
 	}

@@ -1,4 +1,4 @@
-package logs
+package logfilter
 
 import (
 	"regexp"
@@ -9,10 +9,10 @@ import (
 // that every match holds: looking for it first skips most lines at a tenth of the price.
 type pattern struct {
 	re   *regexp.Regexp
-	need matcher // nil when the expression promises no text
+	need Matcher // nil when the expression promises no text
 }
 
-// compile builds the matcher of an expression that is known to be wanted as it stands.
+// compile builds the Matcher of an expression that is known to be wanted as it stands.
 func compile(expr string) (pattern, error) {
 	re, err := regexp.Compile(expr)
 	if err != nil {
@@ -25,9 +25,9 @@ func compile(expr string) (pattern, error) {
 	return p, nil
 }
 
-// needed returns a matcher for the longest text that stands in every match. Case folding beyond
+// needed returns a Matcher for the longest text that stands in every match. Case folding beyond
 // ASCII (the Kelvin sign is a k) is left to nobody: logs do not write it.
-func needed(tree *syntax.Regexp) matcher {
+func needed(tree *syntax.Regexp) Matcher {
 	best, fold := longest(tree)
 	ascii := true
 	for _, r := range best {
@@ -59,17 +59,17 @@ func longest(tree *syntax.Regexp) (text []rune, fold bool) {
 	return text, fold
 }
 
-func (p pattern) match(text string) bool {
-	return (p.need == nil || p.need.match(text)) && p.re.MatchString(text)
+func (p pattern) Match(text string) bool {
+	return (p.need == nil || p.need.Match(text)) && p.re.MatchString(text)
 }
 
-func (p pattern) spans(dst []span, text string, limit int) []span {
-	if len(dst) >= limit || p.need != nil && !p.need.match(text) {
+func (p pattern) Spans(dst []Span, text string, limit int) []Span {
+	if len(dst) >= limit || p.need != nil && !p.need.Match(text) {
 		return dst
 	}
 	for _, m := range p.re.FindAllStringIndex(text, limit-len(dst)) {
 		if m[1] > m[0] {
-			dst = append(dst, span{m[0], m[1]})
+			dst = append(dst, Span{m[0], m[1]})
 		}
 	}
 	return dst

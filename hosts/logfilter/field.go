@@ -1,4 +1,4 @@
-package logs
+package logfilter
 
 import (
 	"fmt"
@@ -15,8 +15,8 @@ type fieldTest struct {
 	op    string
 	value string
 	num   float64
-	seek  matcher // what the text of every line that can hold has; nil when nothing is promised
-	find  matcher // for ~
+	seek  Matcher // what the text of every line that can hold has; nil when nothing is promised
+	find  Matcher // for ~
 }
 
 // fieldOps are the comparisons, the longer ones first.
@@ -92,11 +92,11 @@ func number(s string) (float64, bool) {
 	return 0, false
 }
 
-func (t *fieldTest) match(text string) bool {
+func (t *fieldTest) Match(text string) bool {
 	if t.op == "!=" {
 		return !t.equals(text)
 	}
-	if t.seek != nil && !t.seek.match(text) {
+	if t.seek != nil && !t.seek.Match(text) {
 		return false
 	}
 	if t.op == "=" {
@@ -105,7 +105,7 @@ func (t *fieldTest) match(text string) bool {
 	r := logline.Parse(text)
 	return t.any(&r, func(v string) bool {
 		if t.op == "~" {
-			return t.find.match(v)
+			return t.find.Match(v)
 		}
 		n, ok := number(v)
 		if !ok {
@@ -127,7 +127,7 @@ func (t *fieldTest) match(text string) bool {
 // equals also accepts the condition as it stands in the text: what midwatch does not read as a field
 // is still found.
 func (t *fieldTest) equals(text string) bool {
-	if t.seek != nil && !t.seek.match(text) {
+	if t.seek != nil && !t.seek.Match(text) {
 		return false
 	}
 	r := logline.Parse(text)
@@ -170,19 +170,19 @@ func standsAlone(text, what string) bool {
 	}
 }
 
-// spans shows the value where it stands in the text.
-func (t *fieldTest) spans(dst []span, text string, limit int) []span {
+// Spans shows the value where it stands in the text.
+func (t *fieldTest) Spans(dst []Span, text string, limit int) []Span {
 	switch {
 	case t.op == "~":
-		return t.find.spans(dst, text, limit)
+		return t.find.Spans(dst, text, limit)
 	case t.op == "=" && t.value != "":
-		return textMatcher(t.value).spans(dst, text, limit)
+		return textMatcher(t.value).Spans(dst, text, limit)
 	}
 	return dst
 }
 
-// fieldText is a field as a condition of a filter, quoted where it must be.
-func fieldText(name, value string) string {
+// FieldText is a field as a condition of a filter, quoted where it must be.
+func FieldText(name, value string) string {
 	if value == "" || strings.ContainsAny(value, ` "`) {
 		return name + `="` + strings.ReplaceAll(value, `"`, `\"`) + `"`
 	}

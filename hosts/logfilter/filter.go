@@ -1,4 +1,4 @@
-package logs
+package logfilter
 
 import (
 	"fmt"
@@ -9,8 +9,8 @@ import (
 	"midwatch/hosts"
 )
 
-// filterHelp is the filter's language, as it is shown while the field is empty.
-func filterHelp() [][2]string {
+// Help is the filter's language, as it is shown while the field is empty.
+func Help() [][2]string {
 	return [][2]string{
 		{`refused`, "lines with this text; a capital in it makes case count"},
 		{`"no route"`, "a text with spaces"},
@@ -24,10 +24,10 @@ func filterHelp() [][2]string {
 	}
 }
 
-// parseFilter reads a filter: conditions separated by spaces, all of which must hold. An error says
+// Parse reads a filter: conditions separated by spaces, all of which must hold. An error says
 // which condition is wrong; the conditions that were read are returned all the same.
-func parseFilter(s string) ([]term, error) {
-	var terms []term
+func Parse(s string) (Filter, error) {
+	var terms Filter
 	var firstErr error
 	for _, w := range splitFilter(s) {
 		t, ok, err := parseTerm(w)
@@ -112,8 +112,8 @@ func quoted(s string, i int, quote byte) (text string, next int, open bool) {
 	return b.String(), i, true
 }
 
-func parseTerm(w word) (t term, ok bool, err error) {
-	t.not = w.not
+func parseTerm(w word) (t Term, ok bool, err error) {
+	t.Not = w.not
 	low := strings.ToLower(w.text)
 	switch {
 	case w.text == "" && (w.op == "" || w.kind == 0):
@@ -125,16 +125,16 @@ func parseTerm(w word) (t term, ok bool, err error) {
 		if err != nil {
 			return t, false, err
 		}
-		t.text = f
+		t.Text = f
 	case w.field == "host":
-		t.host = low
+		t.Host = low
 	case w.field == "src" || w.field == "source":
-		t.src = low
+		t.Source = low
 	case w.field == "is":
 		if low != "stderr" {
 			return t, false, fmt.Errorf("is:%s is not known; is:stderr is", w.text)
 		}
-		t.err = true
+		t.Stderr = true
 	case w.field == "level":
 		return levelTerm(t, low, false)
 	case w.kind == '/':
@@ -145,13 +145,13 @@ func parseTerm(w word) (t term, ok bool, err error) {
 			}
 			return t, false, fmt.Errorf("/%s/ is no regular expression: %s", w.text, reError(err))
 		}
-		t.text = p
+		t.Text = p
 	case w.kind == 0 && strings.HasPrefix(low, ">="):
 		return levelTerm(t, low[2:], false)
 	case w.kind == 0 && low[0] == '=' && len(low) > 1 && levelNamed(low[1:]) != hosts.LevelNone:
 		return levelTerm(t, low[1:], true)
 	default:
-		t.text = textMatcher(w.text)
+		t.Text = textMatcher(w.text)
 	}
 	return t, true, nil
 }
@@ -159,7 +159,7 @@ func parseTerm(w word) (t term, ok bool, err error) {
 // isLevelName reports names that mean the level of a line, whatever its format calls it.
 func isLevelName(s string) bool { return s == "level" || s == "severity" || s == "lvl" }
 
-func levelTerm(t term, name string, only bool) (term, bool, error) {
+func levelTerm(t Term, name string, only bool) (Term, bool, error) {
 	if name == "" {
 		return t, false, nil
 	}
@@ -167,7 +167,7 @@ func levelTerm(t term, name string, only bool) (term, bool, error) {
 	if l == hosts.LevelNone {
 		return t, false, fmt.Errorf("level %q is not known; trace, debug, info, notice, warn, error and fatal are", name)
 	}
-	t.min, t.only = l, only
+	t.Min, t.Only = l, only
 	return t, true, nil
 }
 
@@ -190,7 +190,7 @@ func levelNamed(name string) hosts.Level {
 }
 
 // textMatcher chooses how a plain text is looked for: capitals make case count.
-func textMatcher(s string) matcher {
+func textMatcher(s string) Matcher {
 	ascii, capital := true, false
 	for _, r := range s {
 		ascii = ascii && r < 0x80

@@ -1,6 +1,10 @@
-package logs
+package logfilter
 
-import "testing"
+import (
+	"testing"
+
+	"midwatch/hosts"
+)
 
 func TestFieldConditions(t *testing.T) {
 	t.Parallel()
@@ -46,32 +50,30 @@ func TestFieldConditions(t *testing.T) {
 		{"status>=500", plain, false},
 		{"http://a/b?c=d", "see http://a/b?c=d", true}, // an address is a text
 	} {
-		terms, err := parseFilter(c.filter)
+		terms, err := Parse(c.filter)
 		if err != nil || len(terms) == 0 {
 			t.Errorf("%s: %v, %d terms", c.filter, err, len(terms))
 			continue
 		}
-		p := &predicate{terms: terms}
-		l := line{text: c.line}
+		e := hosts.Entry{Text: c.line}
 		if c.line == object {
-			l.level = 6 // error
+			e.Level = hosts.LevelError
 		}
-		if got := p.accepts(&l); got != c.want {
+		if got := terms.Accepts(&e); got != c.want {
 			t.Errorf("%s: %v on %s", c.filter, got, c.line)
 		}
-		p.spans(c.line, 10)
 	}
 	for _, bad := range []string{"rt>fast", "path~/(/"} {
-		if _, err := parseFilter(bad); err == nil {
+		if _, err := Parse(bad); err == nil {
 			t.Errorf("%s is accepted", bad)
 		}
 	}
 	for _, half := range []string{"status=", "status>=", "path~"} { // still being typed
-		if terms, err := parseFilter(half); err != nil || len(terms) != 0 {
+		if terms, err := Parse(half); err != nil || len(terms) != 0 {
 			t.Errorf("%s: %v, %d terms", half, err, len(terms))
 		}
 	}
-	if terms, err := parseFilter(fieldText("msg", `say "no"`)); err != nil || len(terms) != 1 || !terms[0].text.match(`{"msg":"say \"no\""}`) {
+	if terms, err := Parse(FieldText("msg", `say "no"`)); err != nil || len(terms) != 1 || !terms[0].Text.Match(`{"msg":"say \"no\""}`) {
 		t.Errorf("a quoted value is not found again: %v %v", terms, err)
 	}
 }
