@@ -14,9 +14,8 @@ func readAccess(line string, r *Record) bool {
 	if open < 0 || open > 300 {
 		return false
 	}
-	who := strings.Fields(line[:open])
 	stamp, rest, ok := strings.Cut(line[open+2:], "] ")
-	if !ok || len(who) < 1 {
+	if !ok {
 		return false
 	}
 	t, ok := parseTime(stamp)
@@ -29,6 +28,10 @@ func readAccess(line string, r *Record) bool {
 	}
 	status, rest, _ := strings.Cut(strings.TrimLeft(rest, " "), " ")
 	if len(status) != 3 || !digits(status) {
+		return false
+	}
+	who := strings.Fields(line[:open])
+	if len(who) < 1 {
 		return false
 	}
 	r.Time, r.Level = t, byStatus(status)

@@ -35,12 +35,30 @@ func parseTime(s string) (time.Time, bool) {
 	if i := strings.IndexByte(s, ','); i > 12 && i+1 < len(s) && isDigit(s[i+1]) {
 		s = s[:i] + "." + s[i+1:]
 	}
-	for _, l := range layouts {
+	for _, l := range likely(s) {
 		if t, err := time.Parse(l, s); err == nil {
 			return t, true
 		}
 	}
 	return time.Time{}, false
+}
+
+// likely are the layouts that a time of this shape can have: trying one that it cannot have costs more
+// than reading it. s has 9 bytes at least.
+func likely(s string) []string {
+	switch {
+	case s[4] == '-' && len(s) > 10 && s[10] == 'T':
+		return layouts[:3]
+	case s[4] == '-':
+		return layouts[3:7]
+	case s[4] == '/':
+		return layouts[7:8]
+	case s[2] == '/':
+		return layouts[8:9]
+	case isDigit(s[0]):
+		return nil
+	}
+	return layouts[9:]
 }
 
 // epoch reads a number of seconds to nanoseconds since 1970, between 2001 and 2286.

@@ -62,6 +62,9 @@ func (r *Record) Get(name string) (string, bool) {
 
 func (r *Record) add(name, value string) {
 	if value != "" && value != "-" && len(r.Fields) < maxFields {
+		if r.Fields == nil {
+			r.Fields = make([]Field, 0, 12) // an access log has about ten
+		}
 		r.Fields = append(r.Fields, Field{name, value})
 	}
 }
@@ -99,33 +102,40 @@ var readers = [...]reader{
 // Parse reads a line. Only the first line of a text with several is looked at; the others belong to
 // its message.
 func Parse(text string) Record {
+	var r Record
+	ParseInto(&r, text)
+	return r
+}
+
+// ParseInto is Parse for whoever reads many lines and keeps none of them: the memory of r's fields is
+// used again.
+func ParseInto(to *Record, text string) {
 	head, rest, several := strings.Cut(text, "\n")
 	line := strings.TrimRight(head, " \r")
 	if len(line) <= maxParse {
 		for _, x := range readers {
-			r := Record{Format: x.format}
-			if x.read(line, &r) {
-				if r.Level == hosts.LevelNone {
-					r.Level = Level(line)
+			*to = Record{Format: x.format, Fields: to.Fields[:0]}
+			if x.read(line, to) {
+				if to.Level == hosts.LevelNone {
+					to.Level = Level(line)
 				}
 				if several {
-					r.Message += "\n" + rest
+					to.Message += "\n" + rest
 				}
-				return r
+				return
 			}
 		}
 	}
-	r := Record{Level: Level(text), Message: text}
+	*to = Record{Level: Level(text), Message: text, Fields: to.Fields[:0]}
 	if t, n, ok := leadingTime(line); ok {
-		r.Time = t
+		to.Time = t
 		if m := plainMessage(line[n:]); m != "" {
-			r.Message = m
+			to.Message = m
 			if several {
-				r.Message += "\n" + rest
+				to.Message += "\n" + rest
 			}
 		}
 	}
-	return r
 }
 
 // plainMessage takes the separators off that stand between a time and what follows.

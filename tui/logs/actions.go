@@ -134,7 +134,10 @@ func (s *Screen) current() *line {
 	if s.page.follow {
 		pos = s.list.before(s.list.end())
 	}
-	return s.list.buf.at(pos)
+	if l, ok := s.list.buf.at(pos); ok {
+		return &l
+	}
+	return nil
 }
 
 func (s *Screen) toggleFollow() tea.Cmd {
@@ -207,8 +210,8 @@ func (s *Screen) toMark(dir int) tea.Cmd {
 		} else {
 			pos = s.list.before(pos)
 		}
-		l := s.list.buf.at(pos)
-		if l == nil {
+		l, ok := s.list.buf.at(pos)
+		if !ok {
 			return ui.Toast(hosts.LevelInfo, "no mark further on")
 		}
 		if l.kind == kindRuler || s.marked[l.id] {
@@ -226,7 +229,7 @@ const markReach = 200_000
 // clear hides what has come so far; nothing is forgotten.
 func (s *Screen) clear() tea.Cmd {
 	b := s.list.buf
-	if l := b.at(b.End() - 1); l != nil {
+	if l, ok := b.at(b.End() - 1); ok {
 		s.list.floor, s.floorID = b.End(), l.id
 	}
 	s.page.resume()

@@ -2,7 +2,7 @@ package logs
 
 import (
 	"slices"
-	"sort"
+	"strings"
 	"time"
 
 	"midwatch/hosts"
@@ -10,9 +10,7 @@ import (
 
 // The limits of a buffer. They are fields of it too, so that tests can be small.
 const (
-	defaultBudget = 96 << 20 // bytes of lines kept; about 500,000 lines of 80 bytes
-	chunkLines    = 1024
-	chunkBytes    = 512 << 10 // a chunk of long lines ends early, or dropping one would lose too much
+	defaultBudget = 256 << 20 // bytes of lines kept; about two million lines of 100 bytes
 	tailLines     = 1024      // at most this many lines may still change places
 	// settle is how long a line may still be overtaken by an older one of another source. It covers
 	// the jitter between two hosts, not the skew of their clocks: a line from a clock that is late
@@ -24,14 +22,6 @@ const (
 	deepLines = 100_000
 	maxText   = 256 << 10 // one line keeps at most this many bytes
 )
-
-// chunk is a run of settled lines. Its lines are never changed, only appended to, so a snapshot
-// that copied the slice header may be read by another goroutine.
-type chunk struct {
-	first int // position of lines[0]
-	lines []line
-	bytes int
-}
 
 // tailLine is a line that may still change places.
 type tailLine struct {
@@ -56,8 +46,9 @@ type source struct {
 type Buffer struct {
 	budget  int
 	chunks  []chunk
-	base    int // position of the first line kept
-	settled int // position after the last settled line
+	arena   *strings.Builder // the text of the last chunk, as long as that takes lines; else nil
+	base    int              // position of the first line kept
+	settled int              // position after the last settled line
 	tail    []tailLine
 	bytes   int
 
@@ -71,7 +62,7 @@ type Buffer struct {
 	epoch   uint64 // grows when settled lines changed their positions
 }
 
-// NewBuffer returns an empty buffer that keeps at most budget bytes; 0 means the default, 96 MiB.
+// NewBuffer returns an empty buffer that keeps at most budget bytes; 0 means the default, 256 MiB.
 func NewBuffer(budget int) *Buffer {
 	if budget <= 0 {
 		budget = defaultBudget
@@ -88,23 +79,31 @@ func (b *Buffer) End() int { return b.settled + len(b.tail) }
 // Len is the number of lines kept.
 func (b *Buffer) Len() int { return b.End() - b.base }
 
-// at returns the line at a position, nil outside of [First, End). The pointer is valid until the
-// buffer changes.
-func (b *Buffer) at(pos int) *line {
+// at returns the line at a position; ok is false outside of [First, End).
+func (b *Buffer) at(pos int) (l line, ok bool) {
 	switch {
 	case pos < b.base || pos >= b.End():
-		return nil
+		return line{}, false
 	case pos >= b.settled:
-		return &b.tail[pos-b.settled].line
+		return b.tail[pos-b.settled].line, true
 	}
-	i := sort.Search(len(b.chunks), func(i int) bool { return b.chunks[i].first > pos }) - 1
-	return &b.chunks[i].lines[pos-b.chunks[i].first]
+	c := &b.chunks[b.chunkAt(pos)]
+	return c.line(pos - c.first), true
+}
+
+// keyAt is what the settled line at a position is ordered by.
+func (b *Buffer) keyAt(pos int) int64 {
+	c := &b.chunks[b.chunkAt(pos)]
+	return c.recs[pos-c.first].key
 }
 
 // sourceOf returns the index of a source, adding it when it is new.
 func (b *Buffer) sourceOf(s hosts.LogSource) int32 {
 	if i, ok := b.index[s]; ok {
 		return i
+	}
+	if len(b.sources) >= maxSources {
+		return maxSources - 1
 	}
 	i := int32(len(b.sources))
 	b.index[s] = i
@@ -121,7 +120,7 @@ func (b *Buffer) Append(now time.Time, entries []hosts.Entry, lost uint64) {
 		b.lost += lost
 		fresh = append(fresh, tailLine{line{
 			id: b.newID(), key: b.lastKey, time: noTime, kind: kindGap, source: -1,
-			count: uint32(min(lost, 1<<32-1)),
+			text: commas(int(min(lost, 1<<62))) + " lines skipped, nobody read them in time",
 		}, arrived})
 	}
 	for i := range entries {
@@ -223,7 +222,7 @@ func (b *Buffer) settleTail(now int64) {
 		n--
 	}
 	for i := range n {
-		b.push(b.tail[i].line)
+		b.push(&b.tail[i].line)
 	}
 	if n > 0 {
 		rest := copy(b.tail, b.tail[n:])
@@ -235,22 +234,12 @@ func (b *Buffer) settleTail(now int64) {
 	}
 }
 
-func (b *Buffer) push(l line) {
-	if k := len(b.chunks); k == 0 || len(b.chunks[k-1].lines) == chunkLines || b.chunks[k-1].bytes >= chunkBytes {
-		b.chunks = append(b.chunks, chunk{first: b.settled, lines: make([]line, 0, chunkLines)})
-	}
-	c := &b.chunks[len(b.chunks)-1]
-	c.lines = append(c.lines, l)
-	c.bytes += l.cost()
-	b.settled++
-}
-
 // trim drops the oldest chunks until the budget holds; the newest chunk and the tail always stay.
 func (b *Buffer) trim() {
 	n := 0
 	for b.bytes > b.budget && n < len(b.chunks)-1 {
 		b.bytes -= b.chunks[n].bytes
-		b.dropped += uint64(len(b.chunks[n].lines))
+		b.dropped += uint64(len(b.chunks[n].recs))
 		b.base = b.chunks[n+1].first
 		n++
 	}

@@ -5,12 +5,12 @@ import "sort"
 // deepCount returns how many of the sorted fresh lines belong above the tail. Only a source that
 // has just begun to answer brings such lines: its backlog, read a moment after that of the others.
 func (b *Buffer) deepCount(fresh []tailLine, arrived int64) int {
-	last := b.at(b.settled - 1)
-	if last == nil || b.settled-b.base > deepLines {
+	if b.settled == b.base || b.settled-b.base > deepLines {
 		return 0
 	}
+	last := b.keyAt(b.settled - 1)
 	n := 0
-	for n < len(fresh) && fresh[n].key < last.key {
+	for n < len(fresh) && fresh[n].key < last {
 		s := fresh[n].source
 		if s < 0 || arrived-b.sources[s].firstAt > int64(backlog) {
 			break
@@ -26,29 +26,31 @@ func (b *Buffer) insertDeep(fresh []tailLine) {
 	b.epoch++
 	// Keys of settled lines are in order but for lines of late clocks, so the search is a guess that
 	// is good enough: it decides a place to read from, and order within a source is kept by keys.
-	from := b.base + sort.Search(b.settled-b.base, func(i int) bool { return b.at(b.base+i).key > fresh[0].key })
+	from := b.base + sort.Search(b.settled-b.base, func(i int) bool { return b.keyAt(b.base+i) > fresh[0].key })
 	old := make([]line, 0, b.settled-from)
 	for pos := from; pos < b.settled; pos++ {
-		old = append(old, *b.at(pos))
+		l, _ := b.at(pos)
+		old = append(old, l)
 	}
 	b.cut(from)
 	for len(old) > 0 || len(fresh) > 0 {
 		if len(fresh) == 0 || len(old) > 0 && old[0].key <= fresh[0].key {
-			b.push(old[0])
+			b.push(&old[0])
 			old = old[1:]
 		} else {
-			b.push(fresh[0].line)
+			b.push(&fresh[0].line)
 			fresh = fresh[1:]
 		}
 	}
 }
 
-// cut takes back the settled lines from pos on, leaving the arrays that snapshots share alone.
+// cut takes back the settled lines from pos on, leaving what snapshots share alone.
 func (b *Buffer) cut(pos int) {
+	b.seal()
 	for len(b.chunks) > 0 {
 		k := len(b.chunks) - 1
 		c := &b.chunks[k]
-		if c.first+len(c.lines) <= pos {
+		if c.end() <= pos {
 			break
 		}
 		if c.first >= pos {
@@ -56,12 +58,7 @@ func (b *Buffer) cut(pos int) {
 			b.chunks = b.chunks[:k]
 			continue
 		}
-		kept := make([]line, pos-c.first, chunkLines)
-		copy(kept, c.lines)
-		c.lines, c.bytes = kept, 0
-		for i := range kept {
-			c.bytes += kept[i].cost()
-		}
+		*c = c.cut(pos)
 	}
 	b.settled = pos
 }
@@ -70,16 +67,16 @@ func (b *Buffer) cut(pos int) {
 // others are inserted above them and never up. It returns -1 when the line is gone.
 func (b *Buffer) locate(id uint64, hint int) int {
 	hint = max(hint, b.base)
-	if l := b.at(hint); l != nil && l.id == id {
+	if l, ok := b.at(hint); ok && l.id == id {
 		return hint
 	}
 	for ci := range b.chunks {
 		c := &b.chunks[ci]
-		if c.first+len(c.lines) <= hint {
+		if c.end() <= hint {
 			continue
 		}
-		for i := max(0, hint-c.first); i < len(c.lines); i++ {
-			if c.lines[i].id == id {
+		for i := max(0, hint-c.first); i < len(c.recs); i++ {
+			if c.recs[i].id == id {
 				return c.first + i
 			}
 		}

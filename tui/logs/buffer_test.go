@@ -22,13 +22,22 @@ func entry(src hosts.LogSource, at time.Time, text string) hosts.Entry {
 	return hosts.Entry{Time: at, Host: src.Host, Source: src, Level: hosts.LevelInfo, Text: text}
 }
 
+// lineAt is the line at a position, which a test knows to be there.
+func lineAt(b *Buffer, pos int) *line {
+	l, ok := b.at(pos)
+	if !ok {
+		panic(fmt.Sprintf("no line at %d", pos))
+	}
+	return &l
+}
+
 func texts(b *Buffer) []string {
 	var out []string
 	for pos := b.First(); pos < b.End(); pos++ {
-		l := b.at(pos)
+		l, _ := b.at(pos)
 		switch l.kind {
 		case kindGap:
-			out = append(out, fmt.Sprintf("<%d lost>", l.count))
+			out = append(out, "<"+strings.Fields(l.text)[0]+" lost>")
 		case kindRuler:
 			out = append(out, "--"+l.text)
 		default:
@@ -134,12 +143,14 @@ func TestBufferDropsOldestAndCounts(t *testing.T) {
 		t.Errorf("first position %d, dropped %d", b.First(), b.dropped)
 	}
 	for pos := b.First(); pos < b.End(); pos++ {
-		if want := fmt.Sprintf("line %d", pos); b.at(pos).text != want {
-			t.Fatalf("position %d holds %q", pos, b.at(pos).text)
+		if want := fmt.Sprintf("line %d", pos); lineAt(b, pos).text != want {
+			t.Fatalf("position %d holds %q", pos, lineAt(b, pos).text)
 		}
 	}
-	if b.at(b.First()-1) != nil || b.at(b.End()) != nil || b.at(-1) != nil {
-		t.Error("positions outside must be nil")
+	for _, pos := range []int{b.First() - 1, b.End(), -1} {
+		if _, ok := b.at(pos); ok {
+			t.Errorf("there is a line at %d", pos)
+		}
 	}
 }
 
@@ -159,7 +170,7 @@ func TestBufferBoundsOneLine(t *testing.T) {
 	t.Parallel()
 	b := NewBuffer(0)
 	b.Append(t0, []hosts.Entry{entry(srcA, t0, strings.Repeat("x", 3<<20))}, 0)
-	if n := len(b.at(0).text); n > maxText {
+	if n := len(lineAt(b, 0).text); n > maxText {
 		t.Errorf("%d bytes of one line kept", n)
 	}
 }
@@ -174,7 +185,7 @@ func TestBufferHostileTimes(t *testing.T) {
 	if b.Len() != 6 {
 		t.Errorf("len %d", b.Len())
 	}
-	if got := b.at(0).at(); !got.IsZero() {
+	if got := lineAt(b, 0).at(); !got.IsZero() {
 		t.Errorf("no time became %v", got)
 	}
 }
@@ -201,16 +212,16 @@ func TestBufferProperty(t *testing.T) {
 			shared := b.share(b.First(), b.settled)
 			var before []string
 			for _, c := range shared {
-				for i := range c.lines {
-					before = append(before, c.lines[i].text)
+				for i := range c.recs {
+					before = append(before, c.textOf(i))
 				}
 			}
 			b.Append(now, es, 0)
 			total += len(es)
 			k := 0
 			for _, c := range shared {
-				for i := range c.lines {
-					if c.lines[i].text != before[k] {
+				for i := range c.recs {
+					if c.textOf(i) != before[k] {
 						t.Fatalf("seed %d: a shared line changed", seed)
 					}
 					k++
@@ -222,7 +233,7 @@ func TestBufferProperty(t *testing.T) {
 		}
 		next := make([]int, len(srcs))
 		for pos := b.First(); pos < b.End(); pos++ {
-			l := b.at(pos)
+			l := lineAt(b, pos)
 			var i, n int
 			if _, err := fmt.Sscanf(l.text, "%d:%d", &i, &n); err != nil || next[i] != n {
 				t.Fatalf("seed %d: position %d holds %q, want number %d", seed, pos, l.text, next[i])

@@ -20,8 +20,8 @@ func (s *Screen) copyScreen() tea.Cmd {
 			continue
 		}
 		last = pl.pos
-		l := s.list.buf.at(pl.pos)
-		b.WriteString(s.plainLine(l))
+		l, _ := s.list.buf.at(pl.pos)
+		b.WriteString(s.plainLine(&l))
 		b.WriteByte('\n')
 		n++
 	}
@@ -34,7 +34,7 @@ func (s *Screen) copyScreen() tea.Cmd {
 func (s *Screen) plainLine(l *line) string {
 	switch l.kind {
 	case kindGap:
-		return "... " + commas(int(l.count)) + " lines skipped"
+		return "... " + ui.Clean(l.text)
 	case kindRuler:
 		return "--- " + ui.Clean(l.text)
 	}

@@ -221,10 +221,10 @@ func (s *Screen) noteIDs() {
 	if s.page.follow {
 		return
 	}
-	if l := s.list.buf.at(s.page.top); l != nil {
+	if l, ok := s.list.buf.at(s.page.top); ok {
 		s.page.topID = l.id
 	}
-	if l := s.list.buf.at(s.page.cursor); l != nil {
+	if l, ok := s.list.buf.at(s.page.cursor); ok {
 		s.page.cursID = l.id
 	}
 }

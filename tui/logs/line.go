@@ -5,17 +5,18 @@ import (
 )
 
 // line is one entry of the buffer, smaller than a hosts.Entry: host and source are an index into
-// the buffer's table of sources, because a million lines come from a handful of them.
+// the buffer's table of sources, because a million lines come from a handful of them. Settled lines are
+// kept smaller still, as records of a chunk.
 type line struct {
 	id     uint64 // grows in the order of arrival, never used twice, 0 is no line
 	key    int64  // what lines are ordered by, nanoseconds since 1970
 	time   int64  // the writer's time, nanoseconds since 1970; noTime when there is none
 	text   string
-	source int32  // index into Buffer.sources; -1 for a ruler and for a gap of unknown source
-	count  uint32 // lines lost, for a gap
-	level  uint8  // a hosts.Level
+	source int32 // index into Buffer.sources; -1 for a ruler and for a gap of unknown source
+	level  uint8 // a hosts.Level
 	kind   lineKind
 	stderr bool
+	late   bool // it came after lines of later times had been shown
 }
 
 // lineKind tells lines of a log from what the screen puts between them.
@@ -30,11 +31,14 @@ const (
 // noTime stands for the time of a line whose source tells none.
 const noTime = int64(-1 << 63)
 
-// lineOverhead is what a line costs beside its text: the struct, the chunk's share, the text's
-// allocation. It only has to be right enough for a budget.
-const lineOverhead = 80
-
-func (l *line) cost() int { return lineOverhead + len(l.text) }
+// cost is what a settled line takes in memory, in bytes.
+func (l *line) cost() int {
+	n := recordBytes + len(l.text)
+	if l.time != l.key && l.time != noTime {
+		n += 8
+	}
+	return n
+}
 
 // at returns the writer's time, zero when there is none.
 func (l *line) at() time.Time {

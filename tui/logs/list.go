@@ -45,8 +45,8 @@ func (l *list) before(pos int) int {
 func (l *list) end() int { return l.buf.End() }
 
 func (l *list) rows(pos int) int {
-	if ln := l.buf.at(pos); ln != nil {
-		return l.fit.line(ln).height()
+	if ln, ok := l.buf.at(pos); ok {
+		return l.fit.line(&ln).height()
 	}
 	return 1
 }

@@ -52,7 +52,7 @@ func (p *painter) row(b *strings.Builder, ln *line, row, w int, selected bool) {
 	pal := p.st.On(selected)
 	switch ln.kind {
 	case kindGap:
-		p.divider(b, pal, themes.Warn, p.st.Glyphs.Ellipsis+" "+commas(int(ln.count))+" lines skipped, nobody read them in time", w)
+		p.divider(b, pal, themes.Warn, p.st.Glyphs.Ellipsis+" "+ui.Clean(ln.text), w)
 		return
 	case kindRuler:
 		p.divider(b, pal, themes.Accent, ui.Clean(ln.text), w)

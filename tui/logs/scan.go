@@ -10,7 +10,7 @@ import (
 
 // sliceLines is how many settled lines one command looks at: a few milliseconds of work, so that a
 // keystroke cancels soon and the first results are on screen while the rest is looked for.
-const sliceLines = 64 * chunkLines
+const sliceLines = 1 << 16
 
 // scan keeps the positions of the lines a predicate accepts. It works from the newest line to the
 // oldest, because that is where the reader is, and then follows what is appended. All of it belongs
@@ -106,7 +106,7 @@ func (b *Buffer) share(from, to int) []chunk {
 	if from >= to {
 		return nil
 	}
-	i := sort.Search(len(b.chunks), func(i int) bool { return b.chunks[i].first > from }) - 1
+	i := b.chunkAt(from)
 	j := sort.Search(len(b.chunks), func(j int) bool { return b.chunks[j].first >= to })
 	return slices.Clone(b.chunks[max(i, 0):j])
 }
@@ -120,9 +120,9 @@ func runScan(ctx context.Context, job scanJob) tea.Cmd {
 				return scannedMsg{owner: job.owner, id: job.id, cut: true}
 			}
 			c := &job.chunks[ci]
-			first, last := max(0, job.from-c.first), min(len(c.lines), job.to-c.first)
+			first, last := max(0, job.from-c.first), min(len(c.recs), job.to-c.first)
 			for i := first; i < last; i++ {
-				if job.pred.accepts(&c.lines[i]) {
+				if l := c.line(i); job.pred.accepts(&l) {
 					msg.hits = append(msg.hits, c.first+i)
 				}
 			}
@@ -165,8 +165,8 @@ func (s *scan) take(m scannedMsg, b *Buffer) tea.Cmd {
 // the buffer's epoch changed.
 func (s *scan) follow(b *Buffer) {
 	for s.hi < b.settled {
-		l := b.at(s.hi)
-		if l == nil || l.id > s.seen {
+		l, ok := b.at(s.hi)
+		if !ok || l.id > s.seen {
 			break
 		}
 		if _, ok := slices.BinarySearch(s.tailIDs, l.id); ok {

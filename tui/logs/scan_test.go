@@ -27,7 +27,7 @@ func predicateOf(t testing.TB, s string) *predicate {
 func accepted(b *Buffer, p *predicate) []int {
 	var out []int
 	for pos := b.First(); pos < b.End(); pos++ {
-		if p.accepts(b.at(pos)) {
+		if p.accepts(lineAt(b, pos)) {
 			out = append(out, pos)
 		}
 	}
@@ -101,7 +101,7 @@ func TestScanFollowsTheBuffer(t *testing.T) {
 				}
 			}
 			for _, pos := range found(s) { // never a line that does not match
-				if l := b.at(pos); l == nil || !p.accepts(l) {
+				if l, ok := b.at(pos); !ok || !p.accepts(&l) {
 					t.Fatalf("seed %d step %d: position %d is no hit", seed, step, pos)
 				}
 			}

@@ -154,7 +154,8 @@ func (s *Screen) body(b *strings.Builder, h int) {
 	var scratch [32]byte
 	p.scratch = scratch[:0]
 	for _, pl := range w {
-		p.row(b, s.list.buf.at(pl.pos), pl.row, s.w, !s.page.follow && pl.pos == s.page.cursor)
+		ln, _ := s.list.buf.at(pl.pos)
+		p.row(b, &ln, pl.row, s.w, !s.page.follow && pl.pos == s.page.cursor)
 		b.WriteByte('\n')
 	}
 	for i := len(w); i < h; i++ {
