@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"midwatch/hosts"
 	"midwatch/hosts/redact"
 )
@@ -22,14 +24,14 @@ func (c *Client) Engine(ctx context.Context) (hosts.Engine, error) {
 	return parseEngine(doc)
 }
 
-// engineDoc joins the two answers into {"version": …, "info": …}.
+// engineDoc joins the two answers into {"version": …, "info": …}. They are asked for side by side: one after
+// the other, each could need a connection of its own, and be two round trips later.
 func (c *Client) engineDoc(ctx context.Context) ([]byte, error) {
-	v, err := c.fetch(ctx, "version", "/version", nil)
-	if err != nil {
-		return nil, err
-	}
-	i, err := c.fetch(ctx, "info", "/info", nil)
-	if err != nil {
+	var v, i []byte
+	g, both := errgroup.WithContext(ctx)
+	g.Go(func() (err error) { v, err = c.fetch(both, "version", "/version", nil); return err })
+	g.Go(func() (err error) { i, err = c.fetch(both, "info", "/info", nil); return err })
+	if err := g.Wait(); err != nil {
 		return nil, err
 	}
 	return c.redacted("read engine", fmt.Appendf(nil, `{"version":%s,"info":%s}`, v, i))
