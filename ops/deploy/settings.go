@@ -165,6 +165,8 @@ type File struct {
 	Absent   bool      `toml:"absent"`   // the file is removed
 	Validate []Text    `toml:"validate"` // argv, %s is the candidate
 	InPlace  bool      `toml:"in_place"` // bind-mounted: written into the same inode
+	// Was is the SHA-256 (hex) that the file must have before, or "absent"; another content is refused.
+	Was string `toml:"was"`
 }
 
 // Nginx places files, tests, reloads and confirms ("nginx").
@@ -291,9 +293,10 @@ type Poll struct {
 // Envoy puts a cluster into the control plane ("envoy").
 type Envoy struct {
 	URL            Text          `toml:"url"`
-	Get            Text          `toml:"get"`    // path, default /clusters
-	Post           Text          `toml:"post"`   // path, default /add-cluster
-	Upsert         Text          `toml:"upsert"` // file here with the cluster's JSON
+	Get            Text          `toml:"get"`     // path, default /clusters
+	Post           Text          `toml:"post"`    // path, default /add-cluster
+	Upsert         Text          `toml:"upsert"`  // file here with the cluster's JSON
+	Cluster        Text          `toml:"cluster"` // the JSON itself, instead of a file
 	ExpectEndpoint Text          `toml:"expect_endpoint"`
 	Probe          []Probe       `toml:"probe"`
 	Within         time.Duration `toml:"within"`
