@@ -31,6 +31,8 @@ engines=(h1 h2 h3)
 lights=(bastion inner cert)
 packages=systemd,systemd-sysv,dbus,openssh-server,nginx-light,docker.io,iptables,iproute2,procps,sudo,curl,ca-certificates,rsync,less,fuse3,sshfs
 suite=bookworm
+# Debian's own compose 2 is in the next suite; its binary needs no more of a system than bookworm has.
+composesuite=trixie
 
 say() { echo "lab: $*"; }
 die() { echo "lab: $*" >&2; exit 1; }
@@ -104,6 +106,26 @@ stale() {
 mirror() {
   apt-get indextargets --format '$(REPO_URI) $(CODENAME) $(COMPONENT)' 'Identifier: Packages' 2>/dev/null |
     awk -v s="$suite" '$2 == s && $3 == "main" {print $1; exit}'
+}
+
+# compose puts the compose plugin, from Debian, into the cache as $plugin; apt checks its signature. 1: it
+# cannot be had, and tests that need it skip.
+compose() {
+  local dir url opts
+  plugin="$cache/docker-compose-$composesuite"
+  [ -x "$plugin" ] && return 0
+  url=$(mirror)
+  command -v apt-get >/dev/null && [ -n "$url" ] || { say "WARNING: no compose plugin: apt has no mirror here"; return 1; }
+  dir=$(mktemp -d "$cache/compose.XXXXXX") && mkdir -p "$dir/lists/partial" "$dir/archives/partial" || return 1
+  echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $url $composesuite main" >"$dir/list"
+  opts=(-qq -o "Dir::State::lists=$dir/lists" -o "Dir::Cache=$dir" -o "Dir::Etc::sourcelist=$dir/list" -o Dir::Etc::sourceparts=-
+    -o APT::Sandbox::User=root -o Acquire::Languages=none)
+  if (cd "$dir" && timeout 300 apt-get "${opts[@]}" update && timeout 300 apt-get "${opts[@]}" download docker-compose &&
+    dpkg -x docker-compose_*.deb root) >"$state/compose.log" 2>&1; then
+    install -m 755 "$dir/root/usr/libexec/docker/cli-plugins/docker-compose" "$plugin.part" && mv "$plugin.part" "$plugin"
+  fi
+  rm -rf --one-file-system "$dir"
+  [ -x "$plugin" ] || { say "WARNING: no compose plugin, tests that need it will skip: $(tail -1 "$state/compose.log")"; return 1; }
 }
 
 base_tar() { # PATH: a Debian with the packages above, as a tarball
@@ -301,6 +323,15 @@ engine() {
   return 1
 }
 
+# plug NAME: the compose plugin works there, in a version that knows "!reset null". Prints the version.
+plug() {
+  local c="$tag-$1" dir=/usr/local/lib/docker/cli-plugins version
+  docker exec "$c" mkdir -p $dir && docker exec -i "$c" sh -c "cat >$dir/docker-compose && chmod 755 $dir/docker-compose" <"$plugin" || return 1
+  version=$(docker exec "$c" docker compose version --short) || return 1
+  [ "$(printf '%s\n' 2.24.4 "$version" | sort -V | head -1)" = 2.24.4 ] || return 1
+  printf %s "$version"
+}
+
 # fill NAME: the image of the test services and the containers every engine host has.
 fill() {
   local c="$tag-$1"
@@ -340,8 +371,9 @@ up() {
   stale
   mkdir -p "$state" && chmod 700 "$root" "$state" || die "no directory $state"
   rm -f "$state/cannot"
-  local t=$SECONDS h list=() have_engine privileged=no net image base
+  local t=$SECONDS h list=() have_engine have_compose privileged=no net image base plugin
   images
+  compose || plugin=
   networks
   say "network 10.$net.0.0/24, images after $((SECONDS - t)) s"
   keys
@@ -367,12 +399,15 @@ up() {
   fi
   say "hosts answer ssh after $((SECONDS - t)) s"
   for h in "${engines[@]}" "${lights[@]}"; do
-    have_engine=false
+    have_engine=false have_compose=
     case $h in h[0-9])
       if engine "$h" && fill "$h"; then have_engine=true; else say "WARNING: $h has no working Docker Engine; tests that need it will skip"; fi
+      if [ $have_engine = true ] && [ -n "$plugin" ]; then
+        have_compose=$(plug "$h") || { have_compose=; say "WARNING: $h: docker compose does not work; tests that need it will skip"; }
+      fi
       ;;
     esac
-    list+=("{\"name\":\"$h\",\"container\":\"$tag-$h\",\"address\":\"$(ip_of "$h")\",\"engine\":$have_engine}")
+    list+=("{\"name\":\"$h\",\"container\":\"$tag-$h\",\"address\":\"$(ip_of "$h")\",\"engine\":$have_engine,\"compose\":\"$have_compose\"}")
   done
   local IFS=,
   printf '{"id":"%s","tag":"%s","dir":"%s","hosts":[%s]}\n' "$id" "$tag" "$state" "${list[*]}" >"$state/lab.json.part"

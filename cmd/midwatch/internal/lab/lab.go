@@ -28,7 +28,8 @@ type Host struct {
 	Name      string `json:"name"`
 	Container string `json:"container"` // of the engine of this machine
 	Address   string `json:"address"`
-	Engine    bool   `json:"engine"` // has a Docker Engine that works
+	Engine    bool   `json:"engine"`  // has a Docker Engine that works
+	Compose   string `json:"compose"` // version of its compose plugin; "" has none
 }
 
 // Open reads what lab.sh left. It skips the test when there is no lab.
@@ -70,6 +71,17 @@ func (l *Lab) NeedEngine(t *testing.T, names ...string) {
 	for _, name := range names {
 		if !l.Host(t, name).Engine {
 			t.Skipf("%s has no working Docker Engine on this machine", name)
+		}
+	}
+}
+
+// NeedCompose skips the test unless all the named hosts have an engine and docker compose.
+func (l *Lab) NeedCompose(t *testing.T, names ...string) {
+	t.Helper()
+	l.NeedEngine(t, names...)
+	for _, name := range names {
+		if l.Host(t, name).Compose == "" {
+			t.Skipf("%s has no docker compose: lab.sh could not get the plugin, see its words", name)
 		}
 	}
 }
