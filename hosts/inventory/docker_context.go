@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"midwatch/hosts/config"
 )
 
 // DockerContext is where a context of the docker command leads.
@@ -43,7 +45,7 @@ func ReadContext(dir, name string) (DockerContext, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		meant := ""
 		if known := contextNames(dir); len(known) > 0 {
-			meant = "; known are " + list(known)
+			meant = "; known are " + config.List(known)
 		}
 		return DockerContext{}, fmt.Errorf("docker context %q: not defined in %s%s", name, dir, meant)
 	case err != nil:
@@ -82,7 +84,7 @@ func parseContext(data []byte) (DockerContext, error) {
 		return DockerContext{}, errors.New("has no docker endpoint")
 	}
 	scheme, rest, ok := strings.Cut(e.Host, "://")
-	if !ok || rest == "" || !slices.Contains([]string{"unix", "tcp", "ssh"}, scheme) || badByte(rest) >= 0 {
+	if !ok || rest == "" || !slices.Contains([]string{"unix", "tcp", "ssh"}, scheme) || config.BadByte(rest) >= 0 {
 		return DockerContext{}, fmt.Errorf("endpoint %q is none of unix://, tcp://, ssh://", e.Host)
 	}
 	return DockerContext{Host: e.Host, SkipTLSVerify: e.SkipTLSVerify}, nil
@@ -95,7 +97,7 @@ func contextNames(dir string) []string {
 	for _, f := range files {
 		data, err := os.ReadFile(f) //nolint:gosec // found below the user's own directory
 		var meta struct{ Name string }
-		if err == nil && json.Unmarshal(data, &meta) == nil && meta.Name != "" && badByte(meta.Name) < 0 {
+		if err == nil && json.Unmarshal(data, &meta) == nil && meta.Name != "" && config.BadByte(meta.Name) < 0 {
 			names = append(names, meta.Name)
 		}
 	}

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"midwatch/hosts/config"
 )
 
 // Imported is a host of an OpenSSH configuration.
@@ -103,7 +105,7 @@ func (r *sshConfigReader) include(pattern string, depth int) error {
 func (r *sshConfigReader) block(file string, line int, names []string) {
 	r.open = nil
 	for _, name := range names {
-		if strings.ContainsAny(name, "*?!%") || r.seen[name] || name == "" || badByte(name) >= 0 || !utf8.ValidString(name) {
+		if strings.ContainsAny(name, "*?!%") || r.seen[name] || name == "" || config.BadByte(name) >= 0 || !utf8.ValidString(name) {
 			continue
 		}
 		r.seen[name] = true
@@ -170,7 +172,7 @@ func Render(found []Imported, source string) []byte {
 			fmt.Fprintf(&b, "\n# Not taken over: Host %s, which %s.\n", oneLine(h.Alias), what)
 			continue
 		}
-		fmt.Fprintf(&b, "\n[hosts.%s]", bareOrQuoted(importName(h.Alias, names)))
+		fmt.Fprintf(&b, "\n[hosts.%s]", config.Key(importName(h.Alias, names)))
 		if about := h.about(); about != "" {
 			fmt.Fprintf(&b, "   # %s", oneLine(about))
 		}
@@ -193,7 +195,7 @@ func (h Imported) about() string {
 func importName(alias string, used map[string]bool) string {
 	b := []byte(alias)
 	for i, c := range b {
-		if !isBare(c) && c != '.' {
+		if !config.Bare(c) && c != '.' {
 			b[i] = '-'
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"midwatch/hosts/config"
 )
 
 func writeFiles(t *testing.T, files map[string]string) string {
@@ -191,7 +193,7 @@ func TestReadContext(t *testing.T) {
 func FuzzContext(f *testing.F) {
 	f.Add([]byte(`{"Endpoints":{"docker":{"Host":"ssh://u@h:22"}}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if c, err := parseContext(data); err == nil && (c.Host == "" || badByte(c.Host) >= 0) {
+		if c, err := parseContext(data); err == nil && (c.Host == "" || config.BadByte(c.Host) >= 0) {
 			t.Fatalf("%+v", c)
 		}
 	})

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"midwatch/hosts"
+	"midwatch/hosts/config"
 )
 
 // Parse reads the text of a hosts.toml called name (used in faults only). It never returns a nil
@@ -14,88 +15,98 @@ import (
 // anything.
 func Parse(name string, data []byte) (*Inventory, Faults) {
 	inv := &Inventory{File: name}
-	doc, text, faults := decode(name, data)
-	r := &reader{file: name, lines: indexLines(text), partial: len(faults) > 0, faults: faults}
-	if doc == nil && len(faults) > 0 {
-		return inv, faults.sorted()
+	r, root := config.Read(name, data, secretAdvice)
+	if root == nil {
+		return inv, r.Faults.Sorted()
 	}
-	root := r.table(layer{"", doc})
-	p := &parser{reader: r, inv: inv, groups: map[string]group{}}
+	r.Taken = taken
+	p := &parser{Reader: r, inv: inv, groups: map[string]group{}}
 
 	p.defaults = p.settingsLayer(root, "defaults")
-	for _, g := range root.named("groups") {
+	for _, g := range root.Named("groups") {
 		p.group(g)
 	}
 	p.checkGroups()
-	for _, h := range root.named("hosts") {
+	for _, h := range root.Named("hosts") {
 		p.host(h)
 	}
 	p.checkJumps()
-	for _, n := range root.named("probes") {
+	for _, n := range root.Named("probes") {
 		p.probe(n)
 	}
-	for _, n := range root.named("logs") {
+	for _, n := range root.Named("logs") {
 		p.log(n)
 	}
-	for _, n := range root.named("agents") {
+	for _, n := range root.Named("agents") {
 		p.agents(n)
 	}
-	for _, n := range root.named("edges") {
+	for _, n := range root.Named("edges") {
 		p.edge(n)
 	}
 	p.console(root)
-	root.done()
+	root.Done()
 	if len(inv.Hosts) == 0 {
-		r.missing("", "no hosts", "want at least one [hosts.NAME] with an address")
+		r.Missing("", "no hosts", "want at least one [hosts.NAME] with an address")
 	}
-	return inv, r.faults.sorted()
+	return inv, r.Faults.Sorted()
+}
+
+// taken are names that hosts, groups and all else here cannot have.
+var taken = map[string]string{Here: "it means this machine as the place a probe is made from"}
+
+// badName says why a name cannot be used, "" when it can.
+func badName(name string) string {
+	if why := taken[name]; why != "" {
+		return "is taken: " + why
+	}
+	return config.BadName(name)
 }
 
 // parser is the state of one Parse.
 type parser struct {
-	*reader
+	*config.Reader
 	inv      *Inventory
-	defaults []layer // none or one
+	defaults []config.Layer // none or one
 	groups   map[string]group
 	jumps    []jumpRef
 }
 
 // group is a group as written; its layer holds the settings only.
 type group struct {
-	layer
+	config.Layer
 	name    string
-	parents []item
+	parents []config.Item
 }
 
-func (p *parser) settingsLayer(root *table, key string) []layer {
-	t, ok := root.sub(key, "a table of settings")
+func (p *parser) settingsLayer(root *config.Table, key string) []config.Layer {
+	t, ok := root.Sub(key, "a table of settings")
 	if !ok {
 		return nil
 	}
 	var h Host
 	p.settings(t, &h)
-	t.done()
-	return t.layers
+	t.Done()
+	return t.Layers
 }
 
-func (p *parser) group(n named) {
-	t := p.table(n.layer)
-	g := group{layer: n.layer, name: n.name, parents: t.strs("parents", "production")}
+func (p *parser) group(n config.Named) {
+	t := p.Table(n.Layer)
+	g := group{Layer: n.Layer, name: n.Name, parents: t.Strs("parents", "production")}
 	var h Host
 	p.settings(t, &h)
-	t.done()
-	p.groups[n.name] = g
-	p.inv.Groups = append(p.inv.Groups, Group{Name: n.name, Parents: texts(g.parents), Line: p.line(n.at)})
+	t.Done()
+	p.groups[n.Name] = g
+	p.inv.Groups = append(p.inv.Groups, Group{Name: n.Name, Parents: config.Texts(g.parents), Line: p.Line(n.At)})
 }
 
 // checkGroups reports parents that do not exist and groups that contain themselves.
 func (p *parser) checkGroups() {
 	for _, g := range p.inv.Groups {
 		for _, parent := range p.groups[g.Name].parents {
-			if _, ok := p.groups[parent.text]; !ok {
+			if _, ok := p.groups[parent.Text]; !ok {
 				p.dangling(parent, "group", p.groupNames())
-			} else if p.reaches(parent.text, g.Name, map[string]bool{}) {
-				p.fault(parent.at, fmt.Sprintf("group %q contains itself through %q", g.Name, parent.text), "remove one of the parents")
+			} else if p.reaches(parent.Text, g.Name, map[string]bool{}) {
+				p.Fault(parent.At, fmt.Sprintf("group %q contains itself through %q", g.Name, parent.Text), "remove one of the parents")
 			}
 		}
 	}
@@ -110,7 +121,7 @@ func (p *parser) reaches(from, to string, seen map[string]bool) bool {
 		return false
 	}
 	seen[from] = true
-	return slices.ContainsFunc(p.groups[from].parents, func(parent item) bool { return p.reaches(parent.text, to, seen) })
+	return slices.ContainsFunc(p.groups[from].parents, func(parent config.Item) bool { return p.reaches(parent.Text, to, seen) })
 }
 
 func (p *parser) groupNames() []string {
@@ -130,15 +141,15 @@ func (p *parser) hostNames() []string {
 }
 
 // dangling reports a name that stands for nothing.
-func (p *parser) dangling(it item, kind string, known []string) {
+func (p *parser) dangling(it config.Item, kind string, known []string) {
 	meant := fmt.Sprintf("no %s is defined", kind)
 	if len(known) > 0 {
-		meant = "known are " + list(known)
+		meant = "known are " + config.List(known)
 	}
-	if n := nearest(it.text, known); n != "" {
+	if n := config.Nearest(it.Text, known); n != "" {
 		meant = fmt.Sprintf("did you mean %q?", n)
 	}
-	p.missing(it.at, fmt.Sprintf("%s names the %s %q, which is not defined", it.at, kind, it.text), meant)
+	p.Missing(it.At, fmt.Sprintf("%s names the %s %q, which is not defined", it.At, kind, it.Text), meant)
 }
 
 // ancestry lists a group and its parents, each once, nearest first.
@@ -149,93 +160,93 @@ func (p *parser) ancestry(name string, out []string) []string {
 	}
 	out = append(out, name)
 	for _, parent := range g.parents {
-		out = p.ancestry(parent.text, out)
+		out = p.ancestry(parent.Text, out)
 	}
 	return out
 }
 
-func (p *parser) host(n named) {
-	own := p.table(n.layer)
+func (p *parser) host(n config.Named) {
+	own := p.Table(n.Layer)
 	var member []string
-	for _, it := range own.strs("groups", "production") {
-		if _, ok := p.groups[it.text]; !ok {
+	for _, it := range own.Strs("groups", "production") {
+		if _, ok := p.groups[it.Text]; !ok {
 			p.dangling(it, "group", p.groupNames())
 		}
-		member = p.ancestry(it.text, member)
+		member = p.ancestry(it.Text, member)
 	}
-	layers := []layer{n.layer}
+	layers := []config.Layer{n.Layer}
 	for _, g := range member {
-		layers = append(layers, p.groups[g].layer)
+		layers = append(layers, p.groups[g].Layer)
 	}
-	t := p.table(append(layers, p.defaults...)...)
-	t.asked["groups"] = true
-	t.asked["parents"] = true
-	h := Host{Line: p.line(n.at)}
-	h.Name, h.Groups = n.name, member
-	h.Address = own.str("address", "192.168.68.113")
-	t.asked["address"] = true
+	t := p.Table(append(layers, p.defaults...)...)
+	t.Asked["groups"] = true
+	t.Asked["parents"] = true
+	h := Host{Line: p.Line(n.At)}
+	h.Name, h.Groups = n.Name, member
+	h.Address = own.Str("address", "192.168.68.113")
+	t.Asked["address"] = true
 	p.settings(t, &h)
-	t.done()
-	if !own.has("jump") && slices.ContainsFunc(h.SSH.Jump, func(j Jump) bool { return j.Dest == h.Name }) {
+	t.Done()
+	if !own.Has("jump") && slices.ContainsFunc(h.SSH.Jump, func(j Jump) bool { return j.Dest == h.Name }) {
 		// The bastion of a group is often in that group: it is where the way begins, so it is reached directly.
 		h.SSH.Jump, h.SSH.NoJump = nil, true
 	}
-	if own.has("parents") {
-		p.fault(n.at.at("parents"), "a host has no parents", "write groups = [...]")
+	if own.Has("parents") {
+		p.Fault(n.At.At("parents"), "a host has no parents", "write groups = [...]")
 	}
-	p.reachable(&h, n.layer)
+	p.reachable(&h, n.Layer)
 	p.inv.Hosts = append(p.inv.Hosts, h)
 }
 
 // reachable checks what the kind of a host needs.
-func (p *parser) reachable(h *Host, own layer) {
-	at := own.at
+func (p *parser) reachable(h *Host, own config.Layer) {
+	at := own.At
 	switch h.Kind {
 	case hosts.KindSSH:
-		if _, said := own.m["address"]; !said {
-			p.missing(at, fmt.Sprintf("host %q has no address", h.Name), `want address = "IP, name or ssh alias", or kind = "local"`)
+		if _, said := own.M["address"]; !said {
+			p.Missing(at, fmt.Sprintf("host %q has no address", h.Name), `want address = "IP, name or ssh alias", or kind = "local"`)
 		}
 		if h.Address != "" {
-			p.sshAddress(at.at("address"), h.Address)
+			p.sshAddress(at.At("address"), h.Address)
 		}
 	case hosts.KindLocal:
 		if h.Address != "" {
-			p.fault(at.at("address"), fmt.Sprintf("host %q is local and has an address", h.Name), "leave the address out")
+			p.Fault(at.At("address"), fmt.Sprintf("host %q is local and has an address", h.Name), "leave the address out")
 		}
 	case hosts.KindDocker:
 		if h.Docker.Address == "" && h.Docker.Context == "" {
-			p.missing(at, fmt.Sprintf("host %q is of kind docker and names no engine", h.Name), `want docker = { address = "tcp://HOST:2376", ca = …, cert = …, key = … } or { context = "NAME" }`)
+			p.Missing(at, fmt.Sprintf("host %q is of kind docker and names no engine", h.Name), `want docker = { address = "tcp://HOST:2376", ca = …, cert = …, key = … } or { context = "NAME" }`)
 		}
 	default:
 	}
 	if h.Sudo.Mode == SudoPassword && h.Sudo.Password.IsZero() {
-		p.missing(at.at("sudo"), fmt.Sprintf("host %q uses sudo with a password and says not where the password comes from", h.Name), "want sudo_password = { prompt = true }, { env = …}, { file = … } or { cmd = [...] }")
+		p.Missing(at.At("sudo"), fmt.Sprintf("host %q uses sudo with a password and says not where the password comes from", h.Name), "want sudo_password = { prompt = true }, { env = …}, { file = … } or { cmd = [...] }")
 	}
 }
 
-func (p *parser) console(root *table) {
-	t, ok := root.sub("console", "a table of settings")
+func (p *parser) console(root *config.Table) {
+	t, ok := root.Sub("console", "a table of settings")
 	c := Console{Lease: 15 * time.Minute}
 	if ok {
-		c.Theme = t.word("theme", "auto", "dark", "light")
+		c.Theme = t.Word("theme", "auto", "dark", "light")
 		c.Keys = keys(t)
-		c.Lease = t.duration("lease", time.Minute, 8*time.Hour, c.Lease)
-		t.done()
+		c.Lease = t.Duration("lease", time.Minute, 8*time.Hour, c.Lease)
+		t.Done()
 	}
 	p.inv.Console = c
 }
 
 // keys reads the keys of actions. Which actions there are, and which keys are taken, the console
 // knows: it checks the rest.
-func keys(t *table) map[string][]string {
-	sub, ok := t.sub("keys", `a table such as { "containers.restart" = "R" }`)
+func keys(t *config.Table) map[string][]string {
+	sub, ok := t.Sub("keys", `a table such as { "containers.restart" = "R" }`)
 	if !ok {
 		return nil
 	}
 	out := map[string][]string{}
-	for _, l := range sub.layers {
-		for _, id := range slices.Sorted(maps.Keys(l.m)) {
-			out[id] = append([]string{}, texts(sub.strs(id, "ctrl+r"))...)
+	for _, l := range sub.Layers {
+		for _, id := range slices.Sorted(maps.Keys(l.M)) {
+			out[id] = append([]string{}, config.Texts(sub.Strs(id, "ctrl+r"))...)
 		}
 	}
 	return out

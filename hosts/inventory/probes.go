@@ -10,39 +10,40 @@ import (
 	"time"
 
 	"midwatch/hosts"
+	"midwatch/hosts/config"
 )
 
-func (p *parser) probe(n named) {
-	t := p.table(n.layer)
+func (p *parser) probe(n config.Named) {
+	t := p.Table(n.Layer)
 	pr := Probe{
-		Name:            n.name,
-		Line:            p.line(n.at),
-		Service:         t.str("service", "ai_hub"),
-		Kind:            t.word("kind", "basic", "detailed", "ready", "live", "fleet"),
-		From:            t.str("from", Here),
+		Name:            n.Name,
+		Line:            p.Line(n.At),
+		Service:         t.Str("service", "ai_hub"),
+		Kind:            t.Word("kind", "basic", "detailed", "ready", "live", "fleet"),
+		From:            t.Str("from", Here),
 		URL:             p.url(t, "url", "https://ai.example.com/health"),
 		TCP:             p.endpoint(t, "tcp", "10.0.0.5:5432"),
 		TLS:             p.endpoint(t, "tls", "ai.example.com:443"),
-		Method:          t.word("method", http.MethodGet, http.MethodHead, http.MethodPost, http.MethodOptions),
-		Header:          t.strMap("headers", `Accept = "application/json"`),
-		Body:            t.str("body", "{}"),
-		HostHeader:      t.str("host_header", "ai.example.com"),
-		ServerName:      t.str("server_name", "ai.example.com"),
-		Resolve:         t.str("resolve", "10.0.0.5"),
-		ExpectBody:      t.str("expect_body", "healthy"),
-		Capacity:        t.str("capacity", "capacity.total"),
-		Interval:        t.duration("interval", time.Second, 24*time.Hour, 30*time.Second),
-		Timeout:         t.duration("timeout", 10*time.Millisecond, 10*time.Minute, 5*time.Second),
-		CertDays:        t.whole("cert_days", 0, 3650, 14, 14),
-		TolerateBadCert: t.flag("tolerate_bad_cert"),
-		FollowRedirects: t.flag("follow_redirects"),
+		Method:          t.Word("method", http.MethodGet, http.MethodHead, http.MethodPost, http.MethodOptions),
+		Header:          t.StrMap("headers", `Accept = "application/json"`),
+		Body:            t.Str("body", "{}"),
+		HostHeader:      t.Str("host_header", "ai.example.com"),
+		ServerName:      t.Str("server_name", "ai.example.com"),
+		Resolve:         t.Str("resolve", "10.0.0.5"),
+		ExpectBody:      t.Str("expect_body", "healthy"),
+		Capacity:        t.Str("capacity", "capacity.total"),
+		Interval:        t.Duration("interval", time.Second, 24*time.Hour, 30*time.Second),
+		Timeout:         t.Duration("timeout", 10*time.Millisecond, 10*time.Minute, 5*time.Second),
+		CertDays:        t.Whole("cert_days", 0, 3650, 14, 14),
+		TolerateBadCert: t.Flag("tolerate_bad_cert"),
+		FollowRedirects: t.Flag("follow_redirects"),
 	}
 	pr.ExpectStatus = p.status(t)
 	pr.ExpectJSON = p.expectJSON(t)
 	pr.SecretHeader = p.secretHeaders(t)
-	t.done()
+	t.Done()
 	if pr.Service == "" {
-		pr.Service = n.name
+		pr.Service = n.Name
 	}
 	if pr.Kind == "" {
 		pr.Kind = "basic"
@@ -53,42 +54,42 @@ func (p *parser) probe(n named) {
 	if pr.From == "" {
 		pr.From = Here
 	}
-	p.hostRef(item{pr.From, n.at.at("from")}, true)
+	p.hostRef(config.Item{Text: pr.From, At: n.At.At("from")}, true)
 	p.probeTarget(t, &pr)
 	p.inv.Probes = append(p.inv.Probes, pr)
 }
 
 // probeTarget checks that there is one target and that the other keys go with it.
-func (p *parser) probeTarget(t *table, pr *Probe) {
+func (p *parser) probeTarget(t *config.Table, pr *Probe) {
 	var targets []string
 	for _, k := range []string{"url", "tcp", "tls"} {
-		if t.has(k) {
+		if t.Has(k) {
 			targets = append(targets, k)
 		}
 	}
 	switch {
 	case len(targets) == 0:
-		p.missing(t.at(), fmt.Sprintf("probe %q asks nothing", pr.Name), "want one of url, tcp, tls")
+		p.Missing(t.At(), fmt.Sprintf("probe %q asks nothing", pr.Name), "want one of url, tcp, tls")
 		return
 	case len(targets) > 1:
-		p.fault(t.at(), fmt.Sprintf("probe %q has %s", pr.Name, list(targets)), "want one; endpoints of one service are probes with the same service")
+		p.Fault(t.At(), fmt.Sprintf("probe %q has %s", pr.Name, config.List(targets)), "want one; endpoints of one service are probes with the same service")
 		return
 	}
 	if targets[0] != "url" {
 		for _, k := range []string{"method", "headers", "secret_headers", "body", "host_header", "expect_status", "expect_json", "expect_body", "follow_redirects", "capacity"} {
-			if t.has(k) {
-				p.fault(t.at().at(k), fmt.Sprintf("%s goes with url only", t.at().at(k)), "remove it")
+			if t.Has(k) {
+				p.Fault(t.At().At(k), fmt.Sprintf("%s goes with url only", t.At().At(k)), "remove it")
 			}
 		}
 	}
 	if pr.Timeout > pr.Interval {
-		p.fault(t.at(), fmt.Sprintf("probe %q has a timeout of %s and an interval of %s", pr.Name, short(pr.Timeout), short(pr.Interval)), "want a timeout no longer than the interval")
+		p.Fault(t.At(), fmt.Sprintf("probe %q has a timeout of %s and an interval of %s", pr.Name, config.Short(pr.Timeout), config.Short(pr.Interval)), "want a timeout no longer than the interval")
 	}
 }
 
 // status reads 200, [200, 204], "2xx" or "200-399".
-func (p *parser) status(t *table) []StatusRange {
-	raw, at, ok := t.get("expect_status")
+func (p *parser) status(t *config.Table) []StatusRange {
+	raw, at, ok := t.Get("expect_status")
 	if !ok {
 		return []StatusRange{{200, 299}}
 	}
@@ -102,9 +103,9 @@ func (p *parser) status(t *table) []StatusRange {
 		if !ok {
 			where := at
 			if len(l) > 1 {
-				where = at.item(i)
+				where = at.Item(i)
 			}
-			p.fault(where, fmt.Sprintf("%s holds %s", at, quoteText(v)), `want a status such as 200, "2xx" or "200-399"`)
+			p.Fault(where, fmt.Sprintf("%s holds %s", at, quoteText(v)), `want a status such as 200, "2xx" or "200-399"`)
 			continue
 		}
 		out = append(out, r)
@@ -143,14 +144,14 @@ func statusRange(v any) (StatusRange, bool) {
 }
 
 // expectJSON reads a table of plain values; dotted keys reach into nested objects.
-func (p *parser) expectJSON(t *table) map[string]any {
-	raw, at, ok := t.get("expect_json")
+func (p *parser) expectJSON(t *config.Table) map[string]any {
+	raw, at, ok := t.Get("expect_json")
 	if !ok {
 		return nil
 	}
 	m, ok := raw.(map[string]any)
 	if !ok {
-		p.wrongType(at, raw, `a table such as { status = "healthy" }`)
+		p.WrongType(at, raw, `a table such as { status = "healthy" }`)
 		return nil
 	}
 	out := map[string]any{}
@@ -158,136 +159,136 @@ func (p *parser) expectJSON(t *table) map[string]any {
 	return out
 }
 
-func (p *parser) flatten(at path, prefix string, m, out map[string]any) {
+func (p *parser) flatten(at config.Path, prefix string, m, out map[string]any) {
 	for _, k := range slices.Sorted(maps.Keys(m)) {
 		switch v := m[k].(type) {
 		case map[string]any:
-			p.flatten(at.at(k), prefix+k+".", v, out)
+			p.flatten(at.At(k), prefix+k+".", v, out)
 		case string, int64, float64, bool:
 			out[prefix+k] = v
 		default:
-			p.wrongType(at.at(k), v, "text, a number, true or false")
+			p.WrongType(at.At(k), v, "text, a number, true or false")
 		}
 	}
 }
 
-func (p *parser) secretHeaders(t *table) map[string]Secret {
-	raw, at, ok := t.get("secret_headers")
+func (p *parser) secretHeaders(t *config.Table) map[string]Secret {
+	raw, at, ok := t.Get("secret_headers")
 	if !ok {
 		return nil
 	}
 	m, ok := raw.(map[string]any)
 	if !ok {
-		p.wrongType(at, raw, `a table such as { Authorization = { env = "TOKEN" } }`)
+		p.WrongType(at, raw, `a table such as { Authorization = { env = "TOKEN" } }`)
 		return nil
 	}
 	out := map[string]Secret{}
 	for _, k := range slices.Sorted(maps.Keys(m)) {
-		out[k] = p.secretValue(at.at(k), m[k])
+		out[k] = p.secretValue(at.At(k), m[k])
 	}
 	return out
 }
 
-func (p *parser) log(n named) {
-	t := p.table(n.layer)
-	l := Log{Name: n.name, Grep: t.str("grep", "ERROR"), Line: p.line(n.at)}
-	for _, s := range t.each("sources", `tables such as { host = "web1", unit = "nginx.service" }`) {
+func (p *parser) log(n config.Named) {
+	t := p.Table(n.Layer)
+	l := Log{Name: n.Name, Grep: t.Str("grep", "ERROR"), Line: p.Line(n.At)}
+	for _, s := range t.Each("sources", `tables such as { host = "web1", unit = "nginx.service" }`) {
 		l.Sources = append(l.Sources, p.logSource(s))
 	}
-	t.done()
-	if len(l.Sources) == 0 && !t.has("sources") {
-		p.missing(n.at, fmt.Sprintf("log %q has no sources", n.name), `want sources = [{ host = "web1", unit = "nginx.service" }]`)
+	t.Done()
+	if len(l.Sources) == 0 && !t.Has("sources") {
+		p.Missing(n.At, fmt.Sprintf("log %q has no sources", n.Name), `want sources = [{ host = "web1", unit = "nginx.service" }]`)
 	}
 	p.inv.Logs = append(p.inv.Logs, l)
 }
 
-func (p *parser) logSource(s *table) LogSource {
-	src := LogSource{Line: p.line(s.at())}
-	for _, it := range s.strs("host", "web1") {
+func (p *parser) logSource(s *config.Table) LogSource {
+	src := LogSource{Line: p.Line(s.At())}
+	for _, it := range s.Strs("host", "web1") {
 		p.hostRef(it, false)
-		src.Hosts = append(src.Hosts, it.text)
+		src.Hosts = append(src.Hosts, it.Text)
 	}
-	for _, it := range s.strs("group", "edge") {
-		if _, ok := p.groups[it.text]; !ok {
+	for _, it := range s.Strs("group", "edge") {
+		if _, ok := p.groups[it.Text]; !ok {
 			p.dangling(it, "group", p.groupNames())
 			continue
 		}
-		src.Hosts = append(src.Hosts, p.members(it.text)...)
+		src.Hosts = append(src.Hosts, p.members(it.Text)...)
 	}
 	var kinds []string
 	for _, k := range []struct {
 		key, example string
 		kind         hosts.LogKind
 	}{{"container", "ai_hub_service", hosts.LogContainer}, {"unit", "powernode-worker@*.service", hosts.LogUnit}, {"file", "/var/log/nginx/error.log", hosts.LogFile}} {
-		if v := s.str(k.key, k.example); v != "" {
+		if v := s.Str(k.key, k.example); v != "" {
 			kinds = append(kinds, k.key)
 			src.Kind, src.Name = k.kind, v
 		}
 	}
-	if s.flag("journal") {
+	if s.Flag("journal") {
 		kinds = append(kinds, "journal")
 		src.Kind, src.Name = hosts.LogJournal, ""
 	}
 	switch {
 	case len(kinds) != 1:
-		p.missing(s.at(), fmt.Sprintf("%s names %d sources", s.at(), len(kinds)), "want exactly one of container, unit, file, journal = true")
+		p.Missing(s.At(), fmt.Sprintf("%s names %d sources", s.At(), len(kinds)), "want exactly one of container, unit, file, journal = true")
 	case src.Kind == hosts.LogUnit:
-		p.unitName(item{src.Name, s.at().at("unit")})
+		p.unitName(config.Item{Text: src.Name, At: s.At().At("unit")})
 	case src.Kind == hosts.LogFile:
 		p.path(s, "file", "/var/log/nginx/error.log")
 	}
-	s.done()
+	s.Done()
 	return src
 }
 
-func (p *parser) agents(n named) {
-	t := p.table(n.layer)
+func (p *parser) agents(n config.Named) {
+	t := p.Table(n.Layer)
 	a := Agents{
-		Name: n.name, Line: p.line(n.at),
-		From:        t.str("from", Here),
+		Name: n.Name, Line: p.Line(n.At),
+		From:        t.Str("from", Here),
 		URL:         p.url(t, "url", "https://ai.example.com/api/v1/agent/version"),
-		Header:      t.str("header", "X-Agent-Key"),
+		Header:      t.Str("header", "X-Agent-Key"),
 		Key:         p.secret(t, "key"),
 		VersionFile: p.path(t, "version_file", "/opt/agent_node/VERSION"),
 	}
-	for _, it := range t.strs("nodes", "mac-mini-1") {
+	for _, it := range t.Strs("nodes", "mac-mini-1") {
 		p.hostRef(it, false)
-		a.Nodes = append(a.Nodes, it.text)
+		a.Nodes = append(a.Nodes, it.Text)
 	}
-	t.done()
+	t.Done()
 	if a.From == "" {
 		a.From = Here
 	}
-	p.hostRef(item{a.From, n.at.at("from")}, true)
-	if !t.has("url") {
-		p.missing(n.at, fmt.Sprintf("agents %q have no url", n.name), "want the URL that says which version they should have")
+	p.hostRef(config.Item{Text: a.From, At: n.At.At("from")}, true)
+	if !t.Has("url") {
+		p.Missing(n.At, fmt.Sprintf("agents %q have no url", n.Name), "want the URL that says which version they should have")
 	}
 	if !a.Key.IsZero() && a.Header == "" {
-		p.missing(n.at, fmt.Sprintf("agents %q have a key and no header to send it in", n.name), `want header = "X-Agent-Key"`)
+		p.Missing(n.At, fmt.Sprintf("agents %q have a key and no header to send it in", n.Name), `want header = "X-Agent-Key"`)
 	}
 	p.inv.Agents = append(p.inv.Agents, a)
 }
 
-func (p *parser) edge(n named) {
-	t := p.table(n.layer)
+func (p *parser) edge(n config.Named) {
+	t := p.Table(n.Layer)
 	e := Edge{
-		Name: n.name, Line: p.line(n.at),
-		Public: t.str("public", "ai.example.com"),
-		Port:   t.whole("port", 1, 65535, 443, 443),
-		Host:   t.str("host", "edge"),
-		To:     t.whole("to", 1, 65535, 443, 10001),
+		Name: n.Name, Line: p.Line(n.At),
+		Public: t.Str("public", "ai.example.com"),
+		Port:   t.Whole("port", 1, 65535, 443, 443),
+		Host:   t.Str("host", "edge"),
+		To:     t.Whole("to", 1, 65535, 443, 10001),
 	}
-	if !t.has("to") {
+	if !t.Has("to") {
 		e.To = e.Port
 	}
-	if !t.has("public") {
-		p.missing(n.at, fmt.Sprintf("edge %q has no public name", n.name), `want public = "ai.example.com"`)
+	if !t.Has("public") {
+		p.Missing(n.At, fmt.Sprintf("edge %q has no public name", n.Name), `want public = "ai.example.com"`)
 	}
-	if !t.has("host") {
-		p.missing(n.at, fmt.Sprintf("edge %q leads to no host", n.name), "want the host that takes the traffic")
+	if !t.Has("host") {
+		p.Missing(n.At, fmt.Sprintf("edge %q leads to no host", n.Name), "want the host that takes the traffic")
 	} else {
-		p.hostRef(item{e.Host, n.at.at("host")}, false)
+		p.hostRef(config.Item{Text: e.Host, At: n.At.At("host")}, false)
 	}
-	t.done()
+	t.Done()
 	p.inv.Edges = append(p.inv.Edges, e)
 }

@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"midwatch/hosts/config"
 )
 
 // jumpRef is a jump list as it was written, kept until all hosts are known.
-type jumpRef struct{ items []item }
+type jumpRef struct{ items []config.Item }
 
 // checkJumps tells hosts of the inventory from ssh destinations and refuses ways that lead back.
 func (p *parser) checkJumps() {
@@ -22,11 +24,11 @@ func (p *parser) checkJumps() {
 	}
 	for _, ref := range p.jumps {
 		for _, it := range ref.items {
-			if slices.Contains(names, it.text) {
+			if slices.Contains(names, it.Text) {
 				continue
 			}
-			if n := nearest(it.text, names); n != "" && !strings.ContainsAny(it.text, "@:.") {
-				p.missing(it.at, fmt.Sprintf("%s names %q, which is no host here", it.at, it.text), fmt.Sprintf("did you mean %q? an ssh destination is written user@host", n))
+			if n := config.Nearest(it.Text, names); n != "" && !strings.ContainsAny(it.Text, "@:.") {
+				p.Missing(it.At, fmt.Sprintf("%s names %q, which is no host here", it.At, it.Text), fmt.Sprintf("did you mean %q? an ssh destination is written user@host", n))
 				continue
 			}
 			p.jumpDest(it)
@@ -35,8 +37,8 @@ func (p *parser) checkJumps() {
 	for i := range p.inv.Hosts {
 		h := &p.inv.Hosts[i]
 		if way := p.wayBack(h.Name, nil); way != nil {
-			p.faults = append(p.faults, Fault{
-				File: p.file, Line: h.Line,
+			p.Faults = append(p.Faults, Fault{
+				File: p.File, Line: h.Line,
 				What: fmt.Sprintf("the way to %q leads through itself: %s", h.Name, strings.Join(way, " → ")), Meant: "remove one of the jumps",
 			})
 		}
@@ -68,26 +70,26 @@ func (p *parser) wayBack(name string, way []string) []string {
 }
 
 // jumpDest checks [user@]host[:port].
-func (p *parser) jumpDest(it item) {
-	_, rest, hasUser := strings.Cut(it.text, "@")
+func (p *parser) jumpDest(it config.Item) {
+	_, rest, hasUser := strings.Cut(it.Text, "@")
 	if !hasUser {
-		rest = it.text
+		rest = it.Text
 	}
-	if strings.HasPrefix(it.text, "-") || rest == "" || strings.ContainsAny(it.text, " \t/'\"`$;&|<>(){}\\,") {
-		p.fault(it.at, fmt.Sprintf("%s is %q", it.at, it.text), `want the name of a host here, or [user@]host[:port]`)
+	if strings.HasPrefix(it.Text, "-") || rest == "" || strings.ContainsAny(it.Text, " \t/'\"`$;&|<>(){}\\,") {
+		p.Fault(it.At, fmt.Sprintf("%s is %q", it.At, it.Text), `want the name of a host here, or [user@]host[:port]`)
 		return
 	}
 	if host, port, ok := strings.Cut(rest, ":"); ok && !strings.Contains(port, ":") && (host == "" || !validPort(port)) {
-		p.fault(it.at, fmt.Sprintf("%s is %q", it.at, it.text), "want a port from 1 to 65535 behind the colon")
+		p.Fault(it.At, fmt.Sprintf("%s is %q", it.At, it.Text), "want a port from 1 to 65535 behind the colon")
 	}
 }
 
 // hostRef checks that a name stands for a host, or for this machine where that is allowed.
-func (p *parser) hostRef(it item, here bool) {
-	if it.text == Here && here {
+func (p *parser) hostRef(it config.Item, here bool) {
+	if it.Text == Here && here {
 		return
 	}
-	if names := p.hostNames(); !slices.Contains(names, it.text) {
+	if names := p.hostNames(); !slices.Contains(names, it.Text) {
 		if here {
 			names = append(names, Here)
 		}

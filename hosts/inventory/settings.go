@@ -5,11 +5,12 @@ import (
 	"time"
 
 	"midwatch/hosts"
+	"midwatch/hosts/config"
 )
 
 // settings reads every key that a host may inherit.
-func (p *parser) settings(t *table, h *Host) {
-	switch t.word("kind", "ssh", "local", "docker") {
+func (p *parser) settings(t *config.Table, h *Host) {
+	switch t.Word("kind", "ssh", "local", "docker") {
 	case "local":
 		h.Kind = hosts.KindLocal
 	case "docker":
@@ -17,14 +18,14 @@ func (p *parser) settings(t *table, h *Host) {
 	default:
 		h.Kind = hosts.KindSSH
 	}
-	h.User = t.str("user", "ops")
-	h.Labels = t.strMap("labels", `role = "edge"`)
-	h.Environment = t.str("environment", "production")
+	h.User = t.Str("user", "ops")
+	h.Labels = t.StrMap("labels", `role = "edge"`)
+	h.Environment = t.Str("environment", "production")
 	h.Production = h.Environment == "production"
-	if t.has("production") {
-		h.Production = t.flag("production")
+	if t.Has("production") {
+		h.Production = t.Flag("production")
 	}
-	h.Maintenance = t.str("maintenance", "disk is being replaced, back on Friday")
+	h.Maintenance = t.Str("maintenance", "disk is being replaced, back on Friday")
 	h.Timeouts, h.Intervals = timeouts(t), intervals(t)
 	h.Refresh = h.Intervals.Refresh
 	p.ssh(t, &h.SSH)
@@ -38,53 +39,53 @@ func (p *parser) settings(t *table, h *Host) {
 	p.dokploy(t, h)
 }
 
-func timeouts(t *table) Timeouts {
-	sub, _ := t.sub("timeouts", `a table such as { connect = "10s" }`)
+func timeouts(t *config.Table) Timeouts {
+	sub, _ := t.Sub("timeouts", `a table such as { connect = "10s" }`)
 	out := Timeouts{
-		Connect:   sub.duration("connect", 100*time.Millisecond, 5*time.Minute, 10*time.Second),
-		Command:   sub.duration("command", 100*time.Millisecond, 10*time.Minute, 10*time.Second),
-		Keepalive: sub.duration("keepalive", 100*time.Millisecond, 5*time.Minute, 8*time.Second),
+		Connect:   sub.Duration("connect", 100*time.Millisecond, 5*time.Minute, 10*time.Second),
+		Command:   sub.Duration("command", 100*time.Millisecond, 10*time.Minute, 10*time.Second),
+		Keepalive: sub.Duration("keepalive", 100*time.Millisecond, 5*time.Minute, 8*time.Second),
 	}
-	sub.done()
+	sub.Done()
 	return out
 }
 
-func intervals(t *table) Intervals {
-	sub, _ := t.sub("intervals", `a table such as { refresh = "5s" }`)
+func intervals(t *config.Table) Intervals {
+	sub, _ := t.Sub("intervals", `a table such as { refresh = "5s" }`)
 	out := Intervals{
-		Refresh:   sub.duration("refresh", 500*time.Millisecond, 24*time.Hour, 5*time.Second),
-		Slow:      sub.duration("slow", time.Second, 24*time.Hour, time.Minute),
-		Stats:     sub.duration("stats", 500*time.Millisecond, time.Hour, 2*time.Second),
-		Keepalive: sub.duration("keepalive", 500*time.Millisecond, time.Hour, 5*time.Second),
+		Refresh:   sub.Duration("refresh", 500*time.Millisecond, 24*time.Hour, 5*time.Second),
+		Slow:      sub.Duration("slow", time.Second, 24*time.Hour, time.Minute),
+		Stats:     sub.Duration("stats", 500*time.Millisecond, time.Hour, 2*time.Second),
+		Keepalive: sub.Duration("keepalive", 500*time.Millisecond, time.Hour, 5*time.Second),
 	}
-	sub.done()
+	sub.Done()
 	return out
 }
 
-func (p *parser) ssh(t *table, s *SSH) {
-	s.Port = t.whole("port", 1, 65535, 0, 22)
-	if t.has("jump") {
-		items := t.strs("jump", "bastion")
+func (p *parser) ssh(t *config.Table, s *SSH) {
+	s.Port = t.Whole("port", 1, 65535, 0, 22)
+	if t.Has("jump") {
+		items := t.Strs("jump", "bastion")
 		s.NoJump = len(items) == 0
 		for _, it := range items {
-			s.Jump = append(s.Jump, Jump{Dest: it.text})
+			s.Jump = append(s.Jump, Jump{Dest: it.Text})
 		}
 		// Whether a jump is a host of ours is known when all hosts were read.
 		p.jumps = append(p.jumps, jumpRef{items})
 	}
-	s.IdentityFiles = texts(t.strs("identity_files", "~/.ssh/id_ed25519"))
-	s.Certificates = texts(t.strs("certificates", "~/.ssh/id_ed25519-cert.pub"))
-	s.KnownHosts = texts(t.strs("known_hosts", "~/.ssh/known_hosts"))
-	s.Config = t.str("ssh_config", "~/.ssh/config")
-	s.Agent = t.str("agent", "~/.ssh/agent.sock")
+	s.IdentityFiles = config.Texts(t.Strs("identity_files", "~/.ssh/id_ed25519"))
+	s.Certificates = config.Texts(t.Strs("certificates", "~/.ssh/id_ed25519-cert.pub"))
+	s.KnownHosts = config.Texts(t.Strs("known_hosts", "~/.ssh/known_hosts"))
+	s.Config = t.Str("ssh_config", "~/.ssh/config")
+	s.Agent = t.Str("agent", "~/.ssh/agent.sock")
 	s.Password = p.secret(t, "password")
 	s.Passphrase = p.secret(t, "passphrase")
-	s.InsecureHostKey = t.flag("insecure_host_key")
-	s.MaxSessions = t.whole("max_sessions", 1, 1000, 10, 10)
+	s.InsecureHostKey = t.Flag("insecure_host_key")
+	s.MaxSessions = t.Whole("max_sessions", 1, 1000, 10, 10)
 }
 
-func (p *parser) sudo(t *table, s *Sudo) {
-	switch t.word("sudo", "none", "nopasswd", "password", "root") {
+func (p *parser) sudo(t *config.Table, s *Sudo) {
+	switch t.Word("sudo", "none", "nopasswd", "password", "root") {
 	case "nopasswd":
 		s.Mode = SudoNoPasswd
 	case "password":
@@ -96,63 +97,63 @@ func (p *parser) sudo(t *table, s *Sudo) {
 	s.Password = p.secret(t, "sudo_password")
 }
 
-func (p *parser) systemd(t *table, s *Systemd) {
-	sub, _ := t.sub("systemd", `a table such as { targets = ["powernode.target"] }`)
-	for _, it := range sub.strs("targets", "powernode.target") {
+func (p *parser) systemd(t *config.Table, s *Systemd) {
+	sub, _ := t.Sub("systemd", `a table such as { targets = ["powernode.target"] }`)
+	for _, it := range sub.Strs("targets", "powernode.target") {
 		p.unitName(it)
-		s.Targets = append(s.Targets, it.text)
+		s.Targets = append(s.Targets, it.Text)
 	}
-	for _, u := range sub.each("units", `tables such as { match = "powernode-worker@*.service", check_after = "30s" }`) {
+	for _, u := range sub.Each("units", `tables such as { match = "powernode-worker@*.service", check_after = "30s" }`) {
 		rule := UnitRule{
-			Match:      u.str("match", "powernode-worker@*.service"),
-			Expected:   u.whole("expected", 1, 10000, 0, 4),
-			Restart:    u.word("restart", "restart", "stop-start", "reload"),
-			ReloadWith: u.word("reload_with", "SIGHUP", "SIGUSR1", "SIGUSR2"),
-			CheckAfter: u.duration("check_after", 0, time.Hour, 0),
-			DrainMax:   u.duration("drain_max", 0, 24*time.Hour, 0),
-			Cooldown:   u.duration("cooldown", 0, 24*time.Hour, 0),
-			EnvFile:    u.str("env_file", "/etc/powernode/worker-%i.conf"),
+			Match:      u.Str("match", "powernode-worker@*.service"),
+			Expected:   u.Whole("expected", 1, 10000, 0, 4),
+			Restart:    u.Word("restart", "restart", "stop-start", "reload"),
+			ReloadWith: u.Word("reload_with", "SIGHUP", "SIGUSR1", "SIGUSR2"),
+			CheckAfter: u.Duration("check_after", 0, time.Hour, 0),
+			DrainMax:   u.Duration("drain_max", 0, 24*time.Hour, 0),
+			Cooldown:   u.Duration("cooldown", 0, 24*time.Hour, 0),
+			EnvFile:    u.Str("env_file", "/etc/powernode/worker-%i.conf"),
 			Ports:      p.ports(u, "ports"),
-			Line:       p.line(u.at()),
+			Line:       p.Line(u.At()),
 		}
-		if !u.has("match") {
-			p.missing(u.at(), u.at().String()+" has no match", `want match = "powernode-worker@*.service"`)
+		if !u.Has("match") {
+			p.Missing(u.At(), u.At().String()+" has no match", `want match = "powernode-worker@*.service"`)
 		}
 		if rule.Match != "" {
-			p.unitName(item{rule.Match, u.at().at("match")})
+			p.unitName(config.Item{Text: rule.Match, At: u.At().At("match")})
 		}
-		u.done()
+		u.Done()
 		s.Units = append(s.Units, rule)
 	}
-	sub.done()
+	sub.Done()
 }
 
-func (p *parser) workers(t *table, h *Host) {
-	for _, u := range t.each("workers", `a table such as { unit = "cxbcore@*.service", upstream = "cxb", expected = 4 }`) {
+func (p *parser) workers(t *config.Table, h *Host) {
+	for _, u := range t.Each("workers", `a table such as { unit = "cxbcore@*.service", upstream = "cxb", expected = 4 }`) {
 		w := Workers{
-			Unit:     u.str("unit", "cxbcore@*.service"),
-			Upstream: u.str("upstream", "cxb_workers"),
-			Expected: u.whole("expected", 0, 10000, 0, 4),
-			CountEnv: u.str("count_env", "CXBCORE_WORKERS"),
-			MaxConns: u.whole("max_conns", 0, 1_000_000, 0, 1),
+			Unit:     u.Str("unit", "cxbcore@*.service"),
+			Upstream: u.Str("upstream", "cxb_workers"),
+			Expected: u.Whole("expected", 0, 10000, 0, 4),
+			CountEnv: u.Str("count_env", "CXBCORE_WORKERS"),
+			MaxConns: u.Whole("max_conns", 0, 1_000_000, 0, 1),
 			Outboxes: p.paths(u, "outboxes", "/var/lib/cxbcore/outbox"),
-			Line:     p.line(u.at()),
+			Line:     p.Line(u.At()),
 		}
 		if w.Unit == "" && w.Upstream == "" {
-			p.missing(u.at(), u.at().String()+" names neither a unit nor an upstream", `want unit = "…" or upstream = "…"`)
+			p.Missing(u.At(), u.At().String()+" names neither a unit nor an upstream", `want unit = "…" or upstream = "…"`)
 		}
 		if w.Unit != "" {
-			p.unitName(item{w.Unit, u.at().at("unit")})
+			p.unitName(config.Item{Text: w.Unit, At: u.At().At("unit")})
 		}
-		u.done()
+		u.Done()
 		h.Workers = append(h.Workers, w)
 	}
 }
 
 // secret reads where a secret comes from. A secret in plain text is refused whatever it looks like:
 // inventories are copied, shown and committed.
-func (p *parser) secret(t *table, key string) Secret {
-	raw, at, ok := t.get(key)
+func (p *parser) secret(t *config.Table, key string) Secret {
+	raw, at, ok := t.Get(key)
 	if !ok {
 		return Secret{}
 	}
@@ -161,26 +162,26 @@ func (p *parser) secret(t *table, key string) Secret {
 
 const secretAdvice = `want { env = "NAME" }, { file = "~/path with mode 0600" }, { cmd = ["bws", "secret", "get", "ID"] } or { prompt = true }`
 
-func (p *parser) secretValue(at path, raw any) Secret {
+func (p *parser) secretValue(at config.Path, raw any) Secret {
 	m, ok := raw.(map[string]any)
 	if !ok {
-		what := fmt.Sprintf("%s is %s", at, typeName(raw))
+		what := fmt.Sprintf("%s is %s", at, config.TypeName(raw))
 		if _, isText := raw.(string); isText {
 			what = fmt.Sprintf("%s is a secret in plain text, which is refused", at)
 		}
-		p.fault(at, what, secretAdvice)
+		p.Fault(at, what, secretAdvice)
 		return Secret{}
 	}
-	t := p.table(layer{at, m})
+	t := p.Table(config.Layer{At: at, M: m})
 	s := Secret{
-		Env:    t.str("env", "SUDO_PASSWORD"),
-		File:   t.str("file", "~/.config/midwatch/sudo"),
-		Cmd:    texts(t.strs("cmd", "bws")),
-		Prompt: t.flag("prompt"),
-		Agent:  t.flag("agent"),
-		Field:  t.str("field", "value"),
+		Env:    t.Str("env", "SUDO_PASSWORD"),
+		File:   t.Str("file", "~/.config/midwatch/sudo"),
+		Cmd:    config.Texts(t.Strs("cmd", "bws")),
+		Prompt: t.Flag("prompt"),
+		Agent:  t.Flag("agent"),
+		Field:  t.Str("field", "value"),
 	}
-	t.done()
+	t.Done()
 	sources := 0
 	for _, set := range []bool{s.Env != "", s.File != "", len(s.Cmd) > 0, s.Prompt, s.Agent} {
 		if set {
@@ -189,9 +190,9 @@ func (p *parser) secretValue(at path, raw any) Secret {
 	}
 	switch {
 	case sources != 1:
-		p.fault(at, fmt.Sprintf("%s names %d sources", at, sources), "want exactly one of env, file, cmd, prompt, agent")
+		p.Fault(at, fmt.Sprintf("%s names %d sources", at, sources), "want exactly one of env, file, cmd, prompt, agent")
 	case s.Field != "" && len(s.Cmd) == 0:
-		p.fault(at, at.String()+".field goes with cmd only", "remove field, or use cmd")
+		p.Fault(at, at.String()+".field goes with cmd only", "remove field, or use cmd")
 	}
 	return s
 }

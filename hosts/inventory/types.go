@@ -6,11 +6,18 @@ import (
 	"time"
 
 	"midwatch/hosts"
+	"midwatch/hosts/config"
 )
 
 // Here is the name that stands for the machine midwatch runs on, as the place a probe or an API call
 // is made from.
 const Here = "here"
+
+// Fault is one thing wrong in an inventory, and Faults all of it.
+type (
+	Fault  = config.Fault
+	Faults = config.Faults
+)
 
 // Inventory is what hosts.toml says, with inheritance applied.
 type Inventory struct {
@@ -52,10 +59,10 @@ func (inv *Inventory) Names(words ...string) ([]string, error) {
 		if slices.ContainsFunc(inv.Hosts, func(h Host) bool { return means(h, w) }) || slices.Contains(known, w) {
 			continue
 		}
-		if n := nearest(w, known); n != "" {
+		if n := config.Nearest(w, known); n != "" {
 			return nil, fmt.Errorf("no host or group %q, did you mean %q?", w, n)
 		}
-		return nil, fmt.Errorf("no host or group %q, known are %s", w, list(known))
+		return nil, fmt.Errorf("no host or group %q, known are %s", w, config.List(known))
 	}
 	return out, nil
 }

@@ -1,8 +1,8 @@
-package inventory
+package config
 
-// nearest returns the candidate closest to word, or "" when none is close enough to be what was
+// Nearest returns the candidate closest to word, or "" when none is close enough to be what was
 // meant: a third of its letters may differ, and one in short words.
-func nearest(word string, candidates []string) string {
+func Nearest(word string, candidates []string) string {
 	best, bestDist := "", max(1, len(word)/3)+1
 	for _, c := range candidates {
 		if d := distance(word, c, bestDist); d < bestDist {

@@ -1,27 +1,30 @@
-package inventory
+package config
 
 import (
 	"strconv"
 	"strings"
 )
 
-// path names a place in a TOML document: its keys and list indexes, each followed by a separator
+// Path names a place in a TOML document: its keys and list indexes, each followed by a separator
 // that no key can hold unescaped.
-type path string
+type Path string
 
 const pathSep = "\x1f"
 
-func (p path) at(key string) path { return p + path(key+pathSep) }
-func (p path) item(i int) path    { return p.at("#" + strconv.Itoa(i)) }
+// At is the place of a key in the table p.
+func (p Path) At(key string) Path { return p + Path(key+pathSep) }
 
-// parent is the place that holds p; the parent of the root is the root.
-func (p path) parent() path {
+// Item is the place of an element of the list p, from 0.
+func (p Path) Item(i int) Path { return p.At("#" + strconv.Itoa(i)) }
+
+// Parent is the place that holds p; the parent of the root is the root.
+func (p Path) Parent() Path {
 	s := strings.TrimSuffix(string(p), pathSep)
 	return p[:strings.LastIndex(s, pathSep)+1]
 }
 
 // String is the path as a person writes it: hosts.web1.docker, probes[2].url.
-func (p path) String() string {
+func (p Path) String() string {
 	var b strings.Builder
 	for part := range strings.SplitSeq(strings.TrimSuffix(string(p), pathSep), pathSep) {
 		switch {
@@ -31,16 +34,16 @@ func (p path) String() string {
 			if b.Len() > 0 {
 				b.WriteByte('.')
 			}
-			b.WriteString(bareOrQuoted(part))
+			b.WriteString(Key(part))
 		}
 	}
 	return b.String()
 }
 
-// bareOrQuoted quotes a key that TOML would not take bare, so that nothing in it reaches a terminal.
-func bareOrQuoted(key string) string {
+// Key quotes a key that TOML would not take bare, so that nothing in it reaches a terminal.
+func Key(key string) string {
 	for i := range len(key) {
-		if !isBare(key[i]) {
+		if !Bare(key[i]) {
 			return strconv.Quote(key)
 		}
 	}
@@ -50,16 +53,17 @@ func bareOrQuoted(key string) string {
 	return key
 }
 
-func isBare(c byte) bool {
+// Bare reports a byte that a TOML key may hold without quotes.
+func Bare(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_'
 }
 
-// indexLines maps every table, key and list item of a TOML document to the line it starts on, which
+// Lines maps every table, key and list item of a TOML document to the line it starts on, which
 // the TOML library does not tell. It expects a document that library accepted; on any other it
 // returns what it understood.
-func indexLines(data []byte) map[path]int {
-	s := &lineScanner{src: data, line: 1, lines: map[path]int{}, arrays: map[path]int{}}
-	var table path
+func Lines(data []byte) map[Path]int {
+	s := &lineScanner{src: data, line: 1, lines: map[Path]int{}, arrays: map[Path]int{}}
+	var table Path
 	for {
 		s.blank(true)
 		switch {
@@ -79,8 +83,8 @@ type lineScanner struct {
 	pos    int
 	line   int
 	depth  int
-	lines  map[path]int
-	arrays map[path]int // how many [[x]] were seen
+	lines  map[Path]int
+	arrays map[Path]int // how many [[x]] were seen
 }
 
 func (s *lineScanner) eof() bool { return s.pos >= len(s.src) }
@@ -92,7 +96,7 @@ func (s *lineScanner) next() {
 	s.pos++
 }
 
-func (s *lineScanner) note(p path, line int) {
+func (s *lineScanner) note(p Path, line int) {
 	if _, ok := s.lines[p]; !ok {
 		s.lines[p] = line
 	}
@@ -133,21 +137,21 @@ func (s *lineScanner) accept(c byte) bool {
 }
 
 // header reads [a.b] or [[a.b]] and returns the path that the keys below it belong to.
-func (s *lineScanner) header() path {
+func (s *lineScanner) header() Path {
 	line := s.line
 	s.next()
 	list := s.accept('[')
 	keys := s.keys()
-	p := path("")
+	p := Path("")
 	for i, k := range keys {
-		p = p.at(k)
+		p = p.At(k)
 		s.note(p, line)
 		if list && i == len(keys)-1 {
-			p = p.item(s.arrays[p])
-			s.arrays[p.parent()]++
+			p = p.Item(s.arrays[p])
+			s.arrays[p.Parent()]++
 			s.note(p, line)
 		} else if n := s.arrays[p]; n > 0 {
-			p = p.item(n - 1)
+			p = p.Item(n - 1)
 		}
 	}
 	// A table that an inner header opened first ([a.b] before [a]) belongs to its own header.
@@ -156,11 +160,11 @@ func (s *lineScanner) header() path {
 }
 
 // pair reads one "key = value".
-func (s *lineScanner) pair(table path) {
+func (s *lineScanner) pair(table Path) {
 	line := s.line
 	keys := s.keys()
 	for _, k := range keys {
-		table = table.at(k)
+		table = table.At(k)
 		s.note(table, line)
 	}
 	if len(keys) == 0 || !s.accept('=') {
@@ -183,9 +187,9 @@ func (s *lineScanner) keys() []string {
 			start := s.pos
 			s.text()
 			keys = append(keys, unquote(string(s.src[start:s.pos])))
-		case isBare(c) || c >= 0x80:
+		case Bare(c) || c >= 0x80:
 			start := s.pos
-			for !s.eof() && (isBare(s.src[s.pos]) || s.src[s.pos] >= 0x80) {
+			for !s.eof() && (Bare(s.src[s.pos]) || s.src[s.pos] >= 0x80) {
 				s.next()
 			}
 			keys = append(keys, string(s.src[start:s.pos]))
@@ -202,7 +206,7 @@ func (s *lineScanner) keys() []string {
 // maxDepth bounds the recursion on nested lists; the TOML library is deeper than any inventory.
 const maxDepth = 100
 
-func (s *lineScanner) value(p path) {
+func (s *lineScanner) value(p Path) {
 	if s.eof() || s.depth > maxDepth {
 		return
 	}
@@ -218,8 +222,8 @@ func (s *lineScanner) value(p path) {
 			if s.eof() || s.accept(']') {
 				return
 			}
-			s.note(p.item(i), s.line)
-			s.value(p.item(i))
+			s.note(p.Item(i), s.line)
+			s.value(p.Item(i))
 			s.blank(true)
 			if !s.accept(',') {
 				s.accept(']')

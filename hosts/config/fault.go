@@ -1,4 +1,4 @@
-package inventory
+package config
 
 import (
 	"fmt"
@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Fault is one thing wrong in an inventory.
+// Fault is one thing wrong in a file.
 type Fault struct {
 	File  string `json:"file"`
 	Line  int    `json:"line"`            // from 1; 0 when it concerns the whole file
@@ -27,7 +27,7 @@ func (f Fault) String() string {
 	return s
 }
 
-// Faults is all that is wrong in an inventory, in the order of its lines.
+// Faults is all that is wrong in a file, in the order of its lines.
 type Faults []Fault
 
 // Error gives one fault per line.
@@ -39,8 +39,8 @@ func (fs Faults) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// sorted orders by line and drops repeats: a key in a group is looked at once for every host in it.
-func (fs Faults) sorted() Faults {
+// Sorted orders by line and drops repeats: a key in a group is looked at once for every host in it.
+func (fs Faults) Sorted() Faults {
 	slices.SortStableFunc(fs, func(a, b Fault) int { return a.Line - b.Line })
 	seen := make(map[Fault]bool, len(fs))
 	return slices.DeleteFunc(fs, func(f Fault) bool {

@@ -1,4 +1,4 @@
-package inventory
+package config
 
 import (
 	"bytes"
@@ -15,10 +15,11 @@ import (
 // consequences of the first.
 const maxSyntax = 10
 
-// decode parses TOML. The library stops at the first fault; to report the others too, the line it
+// Decode parses TOML. The library stops at the first fault; to report the others too, the line it
 // named is left out (a repeated table with all its lines) and the rest is parsed again. The text
-// that was finally accepted is returned with the same line numbers as data.
-func decode(file string, data []byte) (map[string]any, []byte, Faults) {
+// that was finally accepted is returned with the same line numbers as data. advice is said where the fault
+// is on a line that may hold a secret.
+func Decode(file string, data []byte, advice string) (map[string]any, []byte, Faults) {
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
 	var faults Faults
 	for {
@@ -27,7 +28,7 @@ func decode(file string, data []byte) (map[string]any, []byte, Faults) {
 		if err == nil {
 			return doc, data, faults
 		}
-		f, line := syntaxFault(file, data, err)
+		f, line := syntaxFault(file, data, err, advice)
 		if n := len(faults); n >= maxSyntax || n > 0 && line <= faults[n-1].Line && !repeated(f) {
 			// No progress: leaving more out would only invent faults.
 			if n < maxSyntax {
@@ -46,7 +47,7 @@ func decode(file string, data []byte) (map[string]any, []byte, Faults) {
 
 func repeated(f Fault) bool { return strings.HasSuffix(f.What, "is defined twice") }
 
-func syntaxFault(file string, data []byte, err error) (Fault, int) {
+func syntaxFault(file string, data []byte, err error, advice string) (Fault, int) {
 	f := Fault{File: file, What: firstLine(err.Error()), Meant: "want TOML, see https://toml.io"}
 	var pe toml.ParseError
 	if !errors.As(err, &pe) {
@@ -60,7 +61,7 @@ func syntaxFault(file string, data []byte, err error) (Fault, int) {
 	f.Meant = "at: " + excerpt(data, f.Line)
 	if secretLine(data, f.Line) {
 		// Both texts quote the value, and this one may be a secret that somebody wrote in plain.
-		f.What, f.Meant = "not TOML, on a line that names a secret", secretAdvice
+		f.What, f.Meant = "not TOML, on a line that names a secret", advice
 	}
 	// "Key 'hosts.a' has already been defined." is said of keys and of tables.
 	if _, after, ok := strings.Cut(pe.Message, "Key '"); ok && strings.Contains(pe.Message, "already") {
