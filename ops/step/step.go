@@ -18,7 +18,8 @@ type Kind interface {
 	Class(settings any) Class
 	// Plan reads what the step would change and what undoing it would do.
 	Plan(ctx context.Context, e *Env) (Change, error)
-	// Record reads what undoing needs. A record of a step that changes nothing has Nothing set.
+	// Record reads what undoing needs. A record of a step that changes nothing has Nothing set: Act then has
+	// no effect, called or not, and Verify still decides.
 	Record(ctx context.Context, e *Env) (Undo, error)
 	// Act has the effect. It may be called again after a crash, with the same record.
 	Act(ctx context.Context, e *Env, u Undo) error
@@ -47,6 +48,7 @@ const (
 // Env is what a kind works with: one step on one host.
 type Env struct {
 	Run, Step string // the step's id; within a group "group.step"
+	Try       int    // attempt of the step on this host, from 1; another attempt has jobs of other names
 	Settings  any    // pointer to the settings, expanded
 	Host      string // "" on the operator's machine
 	Vars      func(name string) string
@@ -80,6 +82,8 @@ type Env struct {
 	Undoing bool
 	// Budget counts restarts of a unit in this run: it returns false when one more is too many.
 	Budget func(unit string, limit int) bool
+	// Runs are the runs whose records lie on the host; nil when nobody can tell.
+	Runs Runs
 }
 
 // Output is one thing a step says.
@@ -188,6 +192,19 @@ type Jobs interface {
 	Find(ctx context.Context, name string) (Progress, int, error)
 	// Stop ends a job and returns when it is seen to have ended.
 	Stop(ctx context.Context, name string) error
+	// Log returns the last limit bytes of what a job has printed so far, both streams as they came. It takes
+	// no lines away from Run, so that a verdict can be made again after a crash.
+	Log(ctx context.Context, name string, limit int64) ([]byte, error)
+}
+
+// Runs are the runs whose records lie on a host.
+type Runs interface {
+	// Open returns the ids of those that have no end yet or hold the lock.
+	Open(ctx context.Context) ([]string, error)
+	// Ended returns the ids of those of the same deploy that have ended, newest first.
+	Ended(ctx context.Context) ([]string, error)
+	// Remove deletes what one that has ended keeps on the host: records, blobs, logs of jobs.
+	Remove(ctx context.Context, run string) error
 }
 
 // Job is a program to run detached.
