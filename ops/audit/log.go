@@ -52,32 +52,39 @@ func syncDir(dir string) error {
 
 // Append writes a record behind the last one and returns when it is on the disk.
 func (l *Log) Append(r Record) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if err := l.append(r); err != nil {
-		return fmt.Errorf("audit log %s: %w", l.path, err)
-	}
-	return nil
+	_, err := l.AppendLine(r)
+	return err
 }
 
-func (l *Log) append(r Record) (err error) {
+// AppendLine is Append; it returns the line as it was written, line end included, to be kept elsewhere too.
+func (l *Log) AppendLine(r Record) ([]byte, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	line, err := l.append(r)
+	if err != nil {
+		return nil, fmt.Errorf("audit log %s: %w", l.path, err)
+	}
+	return line, nil
+}
+
+func (l *Log) append(r Record) (line []byte, err error) {
 	if l.file == nil {
-		return os.ErrClosed
+		return nil, os.ErrClosed
 	}
 	fd := int(l.file.Fd()) //nolint:gosec // a descriptor fits an int
 	if err := flock(fd, syscall.LOCK_EX); err != nil {
-		return fmt.Errorf("lock: %w", err)
+		return nil, fmt.Errorf("lock: %w", err)
 	}
 	defer func() { err = errors.Join(err, flock(fd, syscall.LOCK_UN)) }()
 	last, torn, err := tailOf(l.file)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	r.Seq, r.Prev, r.Torn = 1, "", ""
 	if last != nil {
 		r.Seq, r.Prev = last.Seq+1, last.Hash
 	}
-	for _, s := range []*string{&r.Reason, &r.Object, &r.Before, &r.After, &r.Result, &r.Error, &r.Who, &r.From} {
+	for _, s := range []*string{&r.Reason, &r.Object, &r.Before, &r.After, &r.Result, &r.Error, &r.Who, &r.From, &r.Run, &r.Plan} {
 		*s = oneLine(*s)
 	}
 	var lead []byte
@@ -89,14 +96,14 @@ func (l *Log) append(r Record) (err error) {
 			r.Torn = hashOf(torn)
 		}
 	}
-	line, err := seal(&r)
+	line, err = seal(&r)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if _, err := l.file.Write(append(lead, line...)); err != nil {
-		return err
+		return nil, err
 	}
-	return l.file.Sync()
+	return line, l.file.Sync()
 }
 
 func flock(fd, how int) error {

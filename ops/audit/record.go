@@ -30,6 +30,8 @@ type Record struct {
 	Verb   string    `json:"verb,omitempty"`
 	Host   string    `json:"host,omitempty"`
 	Object string    `json:"object,omitempty"`
+	Run    string    `json:"run,omitempty"`    // the run it belongs to
+	Plan   string    `json:"plan,omitempty"`   // fingerprint of the plan that was consented to
 	Before string    `json:"before,omitempty"` // the object's state
 	After  string    `json:"after,omitempty"`
 	Result string    `json:"result,omitempty"`
