@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"midwatch/hosts/logline"
@@ -17,6 +18,8 @@ type fieldTest struct {
 	num   float64
 	seek  Matcher // what the text of every line that can hold has; nil when nothing is promised
 	find  Matcher // for ~
+	// member is the name as it ends in front of the colon of an object, for an order.
+	member fold
 }
 
 // fieldOps are the comparisons, the longer ones first.
@@ -76,6 +79,7 @@ func newFieldTest(name, op, value string) (*fieldTest, error) {
 			return nil, fmt.Errorf("%s%s%s: a number or a duration such as 1.5s stands behind %s", name, op, value, op)
 		}
 		t.num = n
+		t.member = newFold(name[strings.LastIndexByte(name, '.')+1:] + `"`)
 	}
 	return t, nil
 }
@@ -102,26 +106,64 @@ func (t *fieldTest) Match(text string) bool {
 	if t.op == "=" {
 		return t.equals(text)
 	}
-	r := logline.Parse(text)
-	return t.any(&r, func(v string) bool {
+	if t.op != "~" && !t.mayHold(text) {
+		return false
+	}
+	r := records.Get().(*logline.Record)
+	defer records.Put(r)
+	logline.ParseInto(r, text)
+	return t.any(r, func(v string) bool {
 		if t.op == "~" {
 			return t.find.Match(v)
 		}
 		n, ok := number(v)
-		if !ok {
-			return false
-		}
-		switch t.op {
-		case ">=":
-			return n >= t.num
-		case "<=":
-			return n <= t.num
-		case ">":
-			return n > t.num
-		default:
-			return n < t.num
-		}
+		return ok && t.ordered(n)
 	})
+}
+
+// records are those that lines are read into, one for each goroutine that reads.
+var records = sync.Pool{New: func() any { return new(logline.Record) }}
+
+// ordered reports that a number stands on the right side of the one in the condition.
+func (t *fieldTest) ordered(n float64) bool {
+	switch t.op {
+	case ">=":
+		return n >= t.num
+	case "<=":
+		return n <= t.num
+	case ">":
+		return n > t.num
+	default:
+		return n < t.num
+	}
+}
+
+// mayHold looks at an object before it is read, which takes longer than everything else about it: is there
+// a member of the name, and can the number behind it be on the right side? What it cannot tell, it lets
+// through. Other formats are read at once.
+func (t *fieldTest) mayHold(text string) bool {
+	if !strings.HasPrefix(text, "{") || isMessageName(t.name) {
+		return true
+	}
+	may := false
+	t.member.Seek(text, func(_, to int) int {
+		v := strings.TrimLeft(text[to:], " \t")
+		if !strings.HasPrefix(v, ":") {
+			return to // a value that reads like the name
+		}
+		v = strings.TrimLeft(v[1:], " \t")
+		if end := strings.IndexAny(v, ",} "); end > 0 && v[0] >= '0' && v[0] <= '9' || v != "" && v[0] == '-' {
+			n, err := strconv.ParseFloat(v[:max(end, 0)], 64)
+			may = may || err != nil || t.ordered(n)
+		} else {
+			may = true
+		}
+		if may {
+			return len(text)
+		}
+		return to
+	})
+	return may
 }
 
 // equals also accepts the condition as it stands in the text: what midwatch does not read as a field
@@ -130,8 +172,10 @@ func (t *fieldTest) equals(text string) bool {
 	if t.seek != nil && !t.seek.Match(text) {
 		return false
 	}
-	r := logline.Parse(text)
-	return t.any(&r, func(v string) bool { return strings.EqualFold(v, t.value) }) ||
+	r := records.Get().(*logline.Record)
+	defer records.Put(r)
+	logline.ParseInto(r, text)
+	return t.any(r, func(v string) bool { return strings.EqualFold(v, t.value) }) ||
 		t.value != "" && standsAlone(text, t.name+"="+t.value)
 }
 

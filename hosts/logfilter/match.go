@@ -18,12 +18,14 @@ type Matcher interface {
 // fold finds a text without regard to ASCII case.
 type fold struct {
 	low    string
-	lo, up byte // the first byte in both cases
+	rare   int  // index of the byte that is looked for
+	lo, up byte // that byte in both cases
 }
 
 func newFold(s string) fold {
 	low := strings.ToLower(s)
-	f := fold{low: low, lo: low[0], up: low[0]}
+	f := fold{low: low, rare: rarest(low)}
+	f.lo, f.up = low[f.rare], low[f.rare]
 	if f.lo >= 'a' && f.lo <= 'z' {
 		f.up = f.lo - 'a' + 'A'
 	}
@@ -32,37 +34,14 @@ func newFold(s string) fold {
 
 func (f fold) Match(text string) bool { return f.index(text) >= 0 }
 
-// index returns where the text is first found, -1 when it is not. It looks for the first byte in
-// either case with IndexByte, which is what makes a scan of a million lines short.
+// index returns where the text is first found, -1 when it is not.
 func (f fold) index(text string) int {
-	n := len(f.low)
-	if len(text) < n {
-		return -1
-	}
-	last := len(text) - n + 1
-	a, b := -2, -2 // next place of either case; -2: not looked for yet
-	for i := 0; i < last; {
-		if a != -1 && a < i {
-			a = indexFrom(text[:last], f.lo, i)
-		}
-		if f.up == f.lo {
-			b = -1
-		} else if b != -1 && b < i {
-			b = indexFrom(text[:last], f.up, i)
-		}
-		j := a
-		if j < 0 || b >= 0 && b < j {
-			j = b
-		}
-		if j < 0 {
-			return -1
-		}
-		if equalFold(text[j:j+n], f.low) {
-			return j
-		}
-		i = j + 1
-	}
-	return -1
+	at := -1
+	f.Seek(text, func(from, _ int) int {
+		at = from
+		return len(text)
+	})
+	return at
 }
 
 func indexFrom(s string, c byte, from int) int {

@@ -42,20 +42,41 @@ func needed(tree *syntax.Regexp) Matcher {
 	return exact(best)
 }
 
-// longest returns the longest literal that the expression cannot match without.
+// longest returns the longest literal that the expression cannot match without. Literals that follow one
+// another are one, through groups as well: took (9[0-9]) cannot match without "took 9".
 func longest(tree *syntax.Regexp) (text []rune, fold bool) {
-	switch tree.Op {
-	case syntax.OpLiteral:
-		return tree.Rune, tree.Flags&syntax.FoldCase != 0
-	case syntax.OpCapture, syntax.OpPlus:
-		return longest(tree.Sub[0])
-	case syntax.OpConcat:
-		for _, sub := range tree.Sub {
-			if t, f := longest(sub); len(t) > len(text) {
-				text, fold = t, f
+	var run []rune
+	var runFold bool
+	end := func() {
+		if len(run) > len(text) {
+			text, fold = run, runFold
+		}
+		run, runFold = nil, false
+	}
+	var walk func(t *syntax.Regexp)
+	walk = func(t *syntax.Regexp) {
+		switch t.Op {
+		case syntax.OpLiteral:
+			run = append(run[:len(run):len(run)], t.Rune...)
+			runFold = runFold || t.Flags&syntax.FoldCase != 0 // finds more, misses nothing
+		case syntax.OpCapture:
+			walk(t.Sub[0])
+		case syntax.OpPlus: // once at least, but what is before and behind it is not next to both ends
+			end()
+			walk(t.Sub[0])
+			end()
+		case syntax.OpConcat:
+			for _, sub := range t.Sub {
+				walk(sub)
 			}
+		case syntax.OpEmptyMatch, syntax.OpBeginText, syntax.OpEndText, syntax.OpBeginLine, syntax.OpEndLine,
+			syntax.OpWordBoundary, syntax.OpNoWordBoundary:
+		default:
+			end()
 		}
 	}
+	walk(tree)
+	end()
 	return text, fold
 }
 

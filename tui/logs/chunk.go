@@ -44,26 +44,30 @@ type chunk struct {
 	recs  []record
 	times []int64 // the writers' times, where they are not what the lines are ordered by; else nil
 	text  string  // of all lines, one after the other
+	mixed bool    // there are gaps, notes or rulers among the lines
 	bytes int
 }
 
 // end is the position after its last line.
 func (c *chunk) end() int { return c.first + len(c.recs) }
 
-// textOf is the text of the line with an index.
-func (c *chunk) textOf(i int) string {
+// begin is where the text of the line with an index begins.
+func (c *chunk) begin(i int) uint32 {
 	if i == 0 {
-		return c.text[:c.recs[0].end]
+		return 0
 	}
-	return c.text[c.recs[i-1].end:c.recs[i].end]
+	return c.recs[i-1].end
 }
+
+// textOf is the text of the line with an index.
+func (c *chunk) textOf(i int) string { return c.text[c.begin(i):c.recs[i].end] }
 
 // line is the line with an index. Its text is that of the chunk: keeping the line keeps the chunk.
 func (c *chunk) line(i int) line {
 	r := &c.recs[i]
 	l := line{
-		id: r.id, key: r.key, time: r.key, text: c.textOf(i), source: int32(r.from) - 1,
-		level: uint8(r.bits & bitsLevel), kind: lineKind(r.bits >> bitsKind & 3), stderr: r.bits&bitsStderr != 0, late: r.bits&bitsLate != 0,
+		id: r.id, key: r.key, time: r.key, text: c.textOf(i), source: r.source(),
+		level: uint8(r.level()), kind: r.kind(), stderr: r.bits&bitsStderr != 0, late: r.bits&bitsLate != 0,
 	}
 	switch {
 	case r.bits&bitsNoTime != 0:
@@ -73,6 +77,10 @@ func (c *chunk) line(i int) line {
 	}
 	return l
 }
+
+func (r *record) source() int32      { return int32(r.from) - 1 }
+func (r *record) level() hosts.Level { return hosts.Level(r.bits & bitsLevel) }
+func (r *record) kind() lineKind     { return lineKind(r.bits >> bitsKind & 3) }
 
 // recordOf is a line whose text ends at end.
 func recordOf(l *line, end int) record {
@@ -92,6 +100,7 @@ func recordOf(l *line, end int) record {
 // put appends a line whose text has been added to that of the chunk already.
 func (c *chunk) put(l *line, text string) {
 	c.text = text
+	c.mixed = c.mixed || l.kind != kindText
 	c.recs = append(c.recs, recordOf(l, len(text)))
 	c.bytes += l.cost()
 	if c.times == nil && l.time != l.key && l.time != noTime {
@@ -121,7 +130,7 @@ func (c *chunk) fit(textCap int) {
 // cut is the chunk's beginning up to a position, with memory of its own.
 func (c *chunk) cut(pos int) chunk {
 	n := pos - c.first
-	out := chunk{first: c.first, recs: slices.Clone(c.recs[:n]), text: strings.Clone(c.text[:c.recs[n-1].end])}
+	out := chunk{first: c.first, mixed: c.mixed, recs: slices.Clone(c.recs[:n]), text: strings.Clone(c.text[:c.recs[n-1].end])}
 	if c.times != nil {
 		out.times = slices.Clone(c.times[:n])
 	}
@@ -131,9 +140,6 @@ func (c *chunk) cut(pos int) chunk {
 	}
 	return out
 }
-
-// level of the line with an index.
-func (c *chunk) level(i int) hosts.Level { return hosts.Level(c.recs[i].bits & bitsLevel) }
 
 // chunkAt returns the index of the chunk that holds a settled position.
 func (b *Buffer) chunkAt(pos int) int {

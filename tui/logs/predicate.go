@@ -1,6 +1,8 @@
 package logs
 
 import (
+	"slices"
+	"sort"
 	"strings"
 
 	"midwatch/hosts"
@@ -14,41 +16,45 @@ type predicate struct {
 	min    hosts.Level // the level threshold of the screen; LevelNone for none
 	hidden []bool      // by index of source; sources that came later are shown
 	strict bool        // accept lines of a log only, as a search does
+	from   int64       // with to: lines whose key is not below it
+	to     int64       // and is below it; 0 for every line
 	// hostOf and nameOf are lower-case names by index of source, only filled when a term needs them.
 	hostOf, nameOf []string
+
+	lead int              // index of the term that lines are looked for by, and
+	seek logfilter.Seeker // what looks; nil where every line has to be asked about
 }
 
 // empty reports that every line is accepted.
 func (p *predicate) empty() bool {
-	if p == nil || len(p.terms) == 0 && p.min == hosts.LevelNone {
-		if p != nil {
-			for _, h := range p.hidden {
-				if h {
-					return false
-				}
-			}
-		}
-		return true
-	}
-	return false
+	return p == nil || len(p.terms) == 0 && p.min == hosts.LevelNone && p.to == 0 && !slices.Contains(p.hidden, true)
 }
 
-// accepts decides about one line. A filter accepts every gap and ruler: a filtered log that hides
+// accepts decides about one line. A filter accepts every gap, note and ruler: a filtered log that hides
 // its losses would lie.
 func (p *predicate) accepts(l *line) bool {
-	if l.kind != kindText {
+	return p.acceptsHead(l.kind, l.source, hosts.Level(l.level), l.key) && (l.kind != kindText || p.acceptsText(l, -1))
+}
+
+// acceptsHead decides by what is known of a line without its text.
+func (p *predicate) acceptsHead(kind lineKind, source int32, level hosts.Level, key int64) bool {
+	switch {
+	case p.to != 0 && (key < p.from || key >= p.to):
+		return false
+	case kind != kindText:
 		return !p.strict
-	}
-	if l.source >= 0 && int(l.source) < len(p.hidden) && p.hidden[l.source] {
+	case source >= 0 && int(source) < len(p.hidden) && p.hidden[source]:
 		return false
 	}
 	// A line without a level is kept by no threshold above none: most of them are noise beside an
 	// error, and the threshold is one key away.
-	if p.min > hosts.LevelNone && hosts.Level(l.level) < p.min {
-		return false
-	}
+	return p.min == hosts.LevelNone || level >= p.min
+}
+
+// acceptsText decides by the terms; the one with index known is known to hold.
+func (p *predicate) acceptsText(l *line, known int) bool {
 	for i := range p.terms {
-		if p.holds(&p.terms[i], l) == p.terms[i].Not {
+		if i != known && p.holds(&p.terms[i], l) == p.terms[i].Not {
 			return false
 		}
 	}
@@ -70,6 +76,77 @@ func (p *predicate) holds(t *logfilter.Term, l *line) bool {
 	default:
 		return hosts.Level(l.level) >= t.Min
 	}
+}
+
+// prepare puts the terms in the order of what they cost and finds the one to look for lines by. It is
+// called once, when the predicate is complete.
+func (p *predicate) prepare() {
+	cost := func(t *logfilter.Term) int {
+		switch {
+		case t.Text == nil:
+			return 0
+		case t.Not:
+			return 2
+		}
+		if s, ok := logfilter.SeekerOf(t.Text); !ok {
+			return 3
+		} else if !s.Enough() {
+			return 2
+		}
+		return 1
+	}
+	slices.SortStableFunc(p.terms, func(a, b logfilter.Term) int { return cost(&a) - cost(&b) })
+	p.lead = -1
+	for i := range p.terms {
+		if t := &p.terms[i]; t.Text != nil && !t.Not {
+			if s, ok := logfilter.SeekerOf(t.Text); ok {
+				p.lead, p.seek = i, s
+				return
+			}
+		}
+	}
+}
+
+// find appends the positions of the lines of a chunk with an index in [from, to) that are accepted.
+func (p *predicate) find(hits []int, c *chunk, from, to int) []int {
+	if p.seek == nil || c.mixed && !p.strict {
+		for i := from; i < to; i++ {
+			r := &c.recs[i]
+			if !p.acceptsHead(r.kind(), r.source(), r.level(), r.key) {
+				continue
+			}
+			if r.kind() == kindText && len(p.terms) > 0 {
+				if l := c.line(i); !p.acceptsText(&l, -1) {
+					continue
+				}
+			}
+			hits = append(hits, c.first+i)
+		}
+		return hits
+	}
+	if from >= to {
+		return hits
+	}
+	known := -1
+	if p.seek.Enough() {
+		known = p.lead
+	}
+	begin, end := int(c.begin(from)), int(c.recs[to-1].end)
+	i := from
+	p.seek.Seek(c.text[begin:end], func(a, b int) int {
+		i += sort.Search(to-i, func(k int) bool { return int(c.recs[i+k].end) > begin+a })
+		r := &c.recs[i]
+		if begin+b > int(r.end) {
+			return a + 1 // it lies across two lines
+		}
+		if p.acceptsHead(r.kind(), r.source(), r.level(), r.key) {
+			if l := c.line(i); l.kind != kindText || p.acceptsText(&l, known) {
+				hits = append(hits, c.first+i)
+			}
+		}
+		return int(r.end) - begin
+	})
+	return hits
 }
 
 func at(names []string, i int32) string {

@@ -46,6 +46,7 @@ func (s *Screen) predicate(extra logfilter.Filter) *predicate {
 			p.nameOf = append(p.nameOf, strings.ToLower(src.Name))
 		}
 	}
+	p.prepare()
 	return p
 }
 

@@ -2,15 +2,20 @@ package logs
 
 import (
 	"context"
+	"runtime"
 	"slices"
 	"sort"
+	"sync"
 
 	tea "github.com/charmbracelet/bubbletea"
 )
 
-// sliceLines is how many settled lines one command looks at: a few milliseconds of work, so that a
-// keystroke cancels soon and the first results are on screen while the rest is looked for.
-const sliceLines = 1 << 16
+// How many settled lines one command looks at: the first ones few, so that something is on screen while
+// the rest is looked for. A keystroke cancels between two chunks, however many there are.
+const (
+	firstLines = 1 << 16
+	sliceLines = 1 << 18
+)
 
 // scan keeps the positions of the lines a predicate accepts. It works from the newest line to the
 // oldest, because that is where the reader is, and then follows what is appended. All of it belongs
@@ -91,7 +96,11 @@ func (s *scan) next(b *Buffer) tea.Cmd {
 			}
 		}
 	case s.lo > b.base:
-		job.from, job.to, job.back = max(b.base, s.lo-sliceLines), s.lo, true
+		n := sliceLines
+		if !s.started {
+			n = firstLines
+		}
+		job.from, job.to, job.back = max(b.base, s.lo-n), s.lo, true
 	default:
 		s.started = true
 		return nil
@@ -115,18 +124,20 @@ func (b *Buffer) share(from, to int) []chunk {
 func runScan(ctx context.Context, job scanJob) tea.Cmd {
 	return func() tea.Msg {
 		msg := scannedMsg{owner: job.owner, id: job.id, from: job.from, to: job.to, back: job.back, tail: job.tail != nil}
-		for ci := range job.chunks {
-			if ctx.Err() != nil {
-				return scannedMsg{owner: job.owner, id: job.id, cut: true}
-			}
-			c := &job.chunks[ci]
-			first, last := max(0, job.from-c.first), min(len(c.recs), job.to-c.first)
-			for i := first; i < last; i++ {
-				if l := c.line(i); job.pred.accepts(&l) {
-					msg.hits = append(msg.hits, c.first+i)
+		parts := inParallel(job.chunks, func(chunks []chunk) (hits []int) {
+			for ci := range chunks {
+				if ctx.Err() != nil {
+					return nil
 				}
+				c := &chunks[ci]
+				hits = job.pred.find(hits, c, max(0, job.from-c.first), min(len(c.recs), job.to-c.first))
 			}
+			return hits
+		})
+		if ctx.Err() != nil {
+			return scannedMsg{owner: job.owner, id: job.id, cut: true}
 		}
+		msg.hits = slices.Concat(parts...)
 		for i := range job.tail {
 			msg.seen = max(msg.seen, job.tail[i].id)
 			if job.pred.accepts(&job.tail[i]) {
@@ -136,6 +147,35 @@ func runScan(ctx context.Context, job scanJob) tea.Cmd {
 		slices.Sort(msg.tailIDs)
 		return msg
 	}
+}
+
+// serialChunks is how many chunks are not worth a second goroutine.
+const serialChunks = 32
+
+// inParallel gives each processor a run of the chunks and returns what came of them, in order. It returns
+// when all are done; a panic in one of them is its caller's.
+func inParallel[T any](chunks []chunk, work func([]chunk) T) []T {
+	n := max(1, min(runtime.GOMAXPROCS(0), len(chunks)/serialChunks))
+	out := make([]T, n)
+	if n == 1 {
+		out[0] = work(chunks)
+		return out
+	}
+	var wg sync.WaitGroup
+	failed := make([]any, n)
+	for i := range n {
+		wg.Go(func() {
+			defer func() { failed[i] = recover() }()
+			out[i] = work(chunks[len(chunks)*i/n : len(chunks)*(i+1)/n])
+		})
+	}
+	wg.Wait()
+	for _, f := range failed {
+		if f != nil {
+			panic(f)
+		}
+	}
+	return out
 }
 
 // take adds the results of a job; the caller has checked the id. It returns the next command.

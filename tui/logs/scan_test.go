@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -20,7 +21,9 @@ func predicateOf(t testing.TB, s string) *predicate {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &predicate{terms: terms}
+	p := &predicate{terms: terms}
+	p.prepare()
+	return p
 }
 
 // accepted is what a scan must find, the slow way.
@@ -234,6 +237,51 @@ func TestGapsAndRulersPassEveryFilter(t *testing.T) {
 	p.min = hosts.LevelError
 	if got := len(accepted(b, p)); got != 2 {
 		t.Errorf("%d lines pass, want the gap and the ruler", got)
+	}
+}
+
+// Looking for lines in the text of a whole chunk finds what asking about each of them finds.
+func TestFindIsAccepts(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewSource(7))
+	words := []string{"a", "b", "ab", "Ab", "error", "", "took 912ms", " level=info status=502"}
+	b := NewBuffer(0)
+	now := t0
+	for range 300 {
+		var es []hosts.Entry
+		for range rng.Intn(60) {
+			now = now.Add(time.Second)
+			var text strings.Builder
+			for range rng.Intn(4) {
+				text.WriteString(words[rng.Intn(len(words))])
+			}
+			es = append(es, hosts.Entry{Time: now, Source: srcA, Level: hosts.Level(rng.Intn(8)), Text: text.String()})
+		}
+		lost := uint64(0)
+		if rng.Intn(150) == 0 {
+			lost = 3
+		}
+		b.Append(now.Add(time.Hour), es, lost)
+	}
+	for _, f := range []string{"ab", "Ab", "ba", "b", "!ab", `/a.?b/`, `/took 9\d\dms/`, "status>=500", "status=502", ">=warn", ">=warn ab", "ab !error", "error ab"} {
+		for _, strict := range []bool{false, true} {
+			p := predicateOf(t, f)
+			p.strict = strict
+			p.from, p.to = lineAt(b, 100).key, lineAt(b, b.End()-100).key
+			var got, want []int
+			for i := range b.chunks {
+				c := &b.chunks[i]
+				got = p.find(got, c, 3, len(c.recs))
+				for k := 3; k < len(c.recs); k++ {
+					if l := c.line(k); p.accepts(&l) {
+						want = append(want, c.first+k)
+					}
+				}
+			}
+			if !slices.Equal(got, want) || len(got) == 0 {
+				t.Errorf("%s: %d lines found, %d accepted", f, len(got), len(want))
+			}
+		}
 	}
 }
 
