@@ -167,6 +167,17 @@ type File struct {
 	InPlace  bool      `toml:"in_place"` // bind-mounted: written into the same inode
 	// Was is the SHA-256 (hex) that the file must have before, or "absent"; another content is refused.
 	Was string `toml:"was"`
+	// Edits change lines of the file as it is on the host, instead of Src or Content: the text of a file that
+	// is known from elsewhere may have its secrets masked.
+	Edits []Edit `toml:"edit"`
+}
+
+// Edit replaces one line. Old must be what stands there, blanks at its ends aside; lines are those of the file
+// before any edit.
+type Edit struct {
+	Line int    `toml:"line"`
+	Old  Text   `toml:"old"`
+	New  []Text `toml:"new"` // none deletes the line
 }
 
 // Nginx places files, tests, reloads and confirms ("nginx").
