@@ -84,6 +84,7 @@ func (r *Root) actions() []ui.Action {
 		ui.Act("app.history_forward", "Console", "history forward", func() tea.Cmd { return r.history(&r.nav.forward, &r.nav.back) }, "]"),
 		ui.Act("app.refresh", "Console", "refresh all hosts", r.refreshAll, "ctrl+r"),
 		ui.Act("app.messages", "Console", "messages so far", now(r.openMessages), "M"),
+		r.attendAction(),
 		ui.Act("app.redraw", "Console", "redraw the screen", func() tea.Cmd { return tea.ClearScreen }, "ctrl+l"),
 		ui.Act("app.suspend", "Console", "suspend; fg resumes", func() tea.Cmd { return tea.Suspend }, "ctrl+z"),
 	}

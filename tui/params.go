@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	tea "github.com/charmbracelet/bubbletea"
+
 	"midwatch/hosts"
 	"midwatch/themes"
 	"midwatch/tui/ui"
@@ -27,6 +29,8 @@ type Params struct {
 	Verdict func(*hosts.Snapshot, time.Time) Verdict
 	// Questions are asked by transports while they connect; nil when nobody asks.
 	Questions *Questions
+	// Watchers notice what must be noticed whatever is on display.
+	Watchers []Watcher
 	// Busy names operations that still run, one line each with what quitting does to them.
 	Busy func() []string
 	// Lease is how long the write lease lasts unless another time is chosen; 0 means 15 minutes.
@@ -35,6 +39,13 @@ type Params struct {
 	Where string
 	// Open is a screen to open at once over the first one; the zero value opens none.
 	Open ui.OpenMsg
+}
+
+// Watcher is told every message that screens are told when the root does not know it, and lives as long as
+// the console. It changes only inside its own Update.
+type Watcher interface {
+	Start() tea.Cmd
+	Update(tea.Msg) tea.Cmd
 }
 
 // ScreenFactory makes screens of one kind. New must not do I/O: that is for Init's command.

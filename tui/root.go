@@ -23,6 +23,7 @@ type Root struct {
 	lastKey time.Time // for the grace of dialogs that open by themselves
 	ticks   uint64    // generation of the clock: one chain of ticks only
 	quit    bool
+	called  ui.OpenMsg         // where what called last can be seen
 	objects map[string]objects // what the palette listed of each host the last time
 }
 
@@ -52,6 +53,9 @@ func (r *Root) Init() tea.Cmd {
 	}
 	if r.p.Questions != nil {
 		cmds = append(cmds, waitQuestion(r.p.Deps.Context, r.p.Questions))
+	}
+	for _, w := range r.p.Watchers {
+		cmds = append(cmds, w.Start())
 	}
 	if r.p.Open.Screen != "" {
 		cmds = append(cmds, ui.Open(r.p.Open))
@@ -99,9 +103,20 @@ func (r *Root) update(msg tea.Msg) tea.Cmd {
 	case quitMsg:
 		r.quit = true
 		return tea.Quit
+	case ui.AlertMsg:
+		return r.alert(m)
 	default:
-		return r.nav.broadcast(msg)
+		return r.pass(msg)
 	}
+}
+
+// pass hands on what the root does not know.
+func (r *Root) pass(msg tea.Msg) tea.Cmd {
+	cmds := []tea.Cmd{r.nav.broadcast(msg)}
+	for _, w := range r.p.Watchers {
+		cmds = append(cmds, w.Update(msg))
+	}
+	return tea.Batch(cmds...)
 }
 
 // QuitMsg asks the console to end as if ctrl+c had been pressed; the program sends it on a signal.

@@ -56,11 +56,13 @@ func (a *app) runConsole(ctx context.Context, _ []string) (err error) {
 	last.attach(ctx, w, early)
 	answer := <-asked
 	out := ui.NewOutput(a.stdout, a.getenv("TMUX") != "")
+	out.Notifies(ui.NotificationOf(a.getenv))
 	screensCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	styles := a.consoleThemes(answer.bg)
 	deps := w.deps(screensCtx, a.now, styles[0], out.Copy)
 	deps.Tracer = a.tracer(w)
+	deps.Alert = out.Alert
 	ask := askChecks(mutes)
 	judged := &judgement{run: ask}
 	wait := judged.watch(screensCtx, w.Fleet.Snapshot)

@@ -22,8 +22,9 @@ type File interface {
 // it to tea.WithOutput; it has a descriptor, so the program still finds a terminal there.
 type Output struct {
 	File
-	mu   sync.Mutex // guards writes to File
-	tmux bool
+	mu     sync.Mutex // guards writes to File, and notify
+	tmux   bool
+	notify Notification
 }
 
 // NewOutput wraps the terminal; tmux says that we run inside tmux, which passes sequences on only

@@ -92,6 +92,9 @@ type Deps struct {
 	// Copy puts a text on the clipboard of the person's terminal (Output.Copy); nil where there is
 	// none. It writes, so it is called from a command only: see Copy.
 	Copy func(text string) error
+	// Alert rings the bell and asks for a notification of the desktop (Output.Alert); nil where there is
+	// no terminal. It writes, so it is called from a command only.
+	Alert func(title, text string) error
 	// Context is the parent of every screen's context; it ends with the program.
 	Context context.Context //nolint:containedctx // a screen lives as long as its context does
 }

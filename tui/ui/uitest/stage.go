@@ -173,7 +173,7 @@ func (g *Stage) CheckActions() {
 	for _, c := range ui.Conflicts(list) {
 		g.t.Error(c)
 	}
-	console := " : ? L M [ ] q esc backspace ctrl+p ctrl+c ctrl+r ctrl+l ctrl+z 1 2 3 4 5 6 7 8 9 0 "
+	console := " : ? ! L M [ ] q esc backspace ctrl+p ctrl+c ctrl+r ctrl+l ctrl+z 1 2 3 4 5 6 7 8 9 0 "
 	for _, a := range list {
 		for _, k := range a.Key.Keys() {
 			if strings.Contains(console, " "+k+" ") && k != " " {
