@@ -77,7 +77,7 @@ func loadArchive(a *txtar.Archive) (*sample, error) {
 			return s, err
 		}
 	}
-	snap, err := snapshot(a)
+	snap, err := Snapshot(a)
 	if err != nil {
 		return nil, err
 	}
@@ -144,8 +144,8 @@ func buildContext(b *compose.Build, files map[string][]byte) *compose.Context {
 	return x
 }
 
-// snapshot makes the facts of an archive.
-func snapshot(a *txtar.Archive) (*hosts.Snapshot, error) {
+// Snapshot makes the snapshot that an archive without "lint" describes; see the package comment.
+func Snapshot(a *txtar.Archive) (*hosts.Snapshot, error) {
 	snap := &hosts.Snapshot{At: now, Gen: 1}
 	byName := map[string]*hosts.HostFacts{}
 	composed := map[string]map[string]hosts.ComposeFile{}
