@@ -11,6 +11,7 @@ import (
 	tea "github.com/charmbracelet/bubbletea"
 	"github.com/charmbracelet/lipgloss"
 
+	"midwatch/checks"
 	"midwatch/cmd/midwatch/internal/tty"
 	"midwatch/hosts"
 	"midwatch/hosts/inventory"
@@ -64,7 +65,7 @@ func (a *app) runConsole(ctx context.Context, _ []string) (err error) {
 	deps.Tracer = a.tracer(w)
 	deps.Alert = out.Alert
 	ask := askChecks(mutes)
-	judged := &judgement{run: ask}
+	judged := &judgement{run: func(s *hosts.Snapshot) *checks.Report { return ask(s).Report }}
 	wait := judged.watch(screensCtx, w.Fleet.Snapshot)
 	defer func() { cancel(); wait() }()
 	root, err := tui.New(tui.Params{

@@ -5,6 +5,7 @@ import (
 
 	"midwatch/checks"
 	"midwatch/checks/catalog"
+	"midwatch/checks/mend"
 	"midwatch/hosts"
 	"midwatch/hosts/fleet"
 	"midwatch/tui"
@@ -24,7 +25,7 @@ import (
 
 // screens are the rooms of the console, in the order of their tabs.
 // ask runs the checks on a snapshot, for the screens that show what they find.
-func screens(ask func(*hosts.Snapshot) *checks.Report) []tui.ScreenFactory {
+func screens(ask func(*hosts.Snapshot) findings.Answer) []tui.ScreenFactory {
 	traced := new(tuitrace.History)
 	found := findings.NewMemory(ask)
 	return []tui.ScreenFactory{
@@ -54,10 +55,32 @@ func reach() []tui.Reach {
 }
 
 // askChecks makes the func that runs all checks; mutes are findings that somebody said are known.
-func askChecks(mutes []checks.Mute) func(*hosts.Snapshot) *checks.Report {
-	return func(s *hosts.Snapshot) *checks.Report {
-		return checks.Run(checks.FromSnapshot(s), catalog.All(), checks.Options{Mutes: mutes})
+func askChecks(mutes []checks.Mute) func(*hosts.Snapshot) findings.Answer {
+	return func(s *hosts.Snapshot) findings.Answer {
+		w := checks.FromSnapshot(s)
+		r := checks.Run(w, catalog.All(), checks.Options{Mutes: mutes})
+		return findings.Answer{Report: r, Mends: offers(w, r)}
 	}
+}
+
+// offers forms the mends of what was found.
+func offers(w *checks.World, r *checks.Report) map[string]findings.Offer {
+	out := map[string]findings.Offer{}
+	for i := range r.Answers {
+		for j := range r.Answers[i].Findings {
+			f := &r.Answers[i].Findings[j]
+			if f.Status != checks.Found {
+				continue
+			}
+			m, err := mend.For(w, f)
+			if err != nil {
+				out[f.ID()] = findings.Offer{Why: err.Error()}
+				continue
+			}
+			out[f.ID()] = findings.Offer{Mend: m}
+		}
+	}
+	return out
 }
 
 // diagnoses are the questions of the guide, each with its checks.

@@ -14,7 +14,7 @@ import (
 )
 
 // details tells a finding: what, where, the evidence with the file around it, why, what to do.
-func details(it *item, snap *hosts.Snapshot, now time.Time, p *ui.Page) {
+func details(it *item, m *Memory, snap *hosts.Snapshot, now time.Time, p *ui.Page) {
 	f := it.f
 	glyph, word, role := it.look(&p.Styles().Glyphs)
 	p.Field(word, glyph+" "+f.Title, role)
@@ -42,6 +42,7 @@ func details(it *item, snap *hosts.Snapshot, now time.Time, p *ui.Page) {
 		p.Line(themes.Accent, l)
 	}
 	p.Field("proved by", f.Verify, themes.Text)
+	m.mendable(f, p)
 	if len(it.under) > 0 {
 		p.Head("It causes", "", false)
 		for _, u := range it.under {

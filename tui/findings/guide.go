@@ -60,7 +60,7 @@ func NewGuide(d ui.Deps, open ui.OpenMsg, m *Memory, all []Diagnosis) *Guide {
 		Rows:    s.rows,
 		Trouble: func(p *path) bool { return len(p.causes) > 0 },
 		Is:      func(p *path, object string) bool { return p.d.ID == object },
-		Details: func(x *path, p *ui.Page) { walk(x, s.Snap, s.deps(), p) },
+		Details: func(x *path, p *ui.Page) { walk(x, m, s.Snap, s.deps(), p) },
 		Name:    func(p *path) string { return p.d.Symptom },
 		Heading: func() string { return "what is the trouble?" },
 		Note:    s.note, Empty: func() ui.Notice { return ui.Loading(s.Deps.Styles, "checks") }, Actions: s.actions,
@@ -244,7 +244,7 @@ func guideColumns(g func() *themes.Glyphs) []ui.Column[*path] {
 }
 
 // walk writes the questions with their answers, and what follows from them.
-func walk(x *path, snap *hosts.Snapshot, d ui.Deps, p *ui.Page) {
+func walk(x *path, m *Memory, snap *hosts.Snapshot, d ui.Deps, p *ui.Page) {
 	g := &p.Styles().Glyphs
 	p.Field("symptom", x.d.Symptom, themes.Strong)
 	p.Field("question", x.d.Title, themes.Text)
@@ -263,6 +263,7 @@ func walk(x *path, snap *hosts.Snapshot, d ui.Deps, p *ui.Page) {
 			p.Line(themes.Accent, l)
 		}
 		p.Field("proved by", f.Verify, themes.Text)
+		m.mendable(f, p)
 		if len(x.causes) > 1 {
 			p.Head("Further causes", itoa(len(x.causes)-1), false)
 			for _, f := range x.causes[1:] {
@@ -320,7 +321,11 @@ func (s *Guide) actions() []ui.Action {
 		a.Disabled = none
 		return a
 	}
-	return []ui.Action{
+	var mends []ui.Action
+	if s.memory.Plan != nil {
+		mends = append(mends, act("mend", "plan the mend", s.memory.planMend, "x"))
+	}
+	return append(mends, []ui.Action{
 		act("finding", "the finding", func(f *checks.Finding) tea.Cmd {
 			return ui.Open(ui.OpenMsg{Screen: "checks", Host: s.Open.Host, Object: f.ID()})
 		}, "f"),
@@ -332,7 +337,7 @@ func (s *Guide) actions() []ui.Action {
 		}, "o"),
 		act("copy", "copy as Markdown", func(f *checks.Finding) tea.Cmd { return ui.Copy(s.Deps, "the finding", report.Copy(f)) }, "y"),
 		ui.Act("guide.rerun", "Show", "ask again", func() tea.Cmd { return s.memory.ask(s.Snap, s.Deps.Now(), true) }, "R"),
-	}
+	}...)
 }
 
 var (

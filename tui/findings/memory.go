@@ -6,17 +6,22 @@ import (
 	tea "github.com/charmbracelet/bubbletea"
 
 	"midwatch/checks"
+	"midwatch/checks/mend"
 	"midwatch/hosts"
+	"midwatch/tui/ui"
 )
 
 // Memory is the newest report and what is new in it since the console was opened. One Memory is shared
 // by all screens of a console; it belongs to the update loop.
 type Memory struct {
-	run     func(*hosts.Snapshot) *checks.Report
+	run     func(*hosts.Snapshot) Answer
 	tracker *checks.Tracker
+	// Plan says which screen plans the mend of a finding; nil where nothing can be changed.
+	Plan func(f *checks.Finding) ui.OpenMsg
 
 	gen     uint64 // of the snapshot the report is about
 	report  *checks.Report
+	mends   map[string]Offer // by the finding's ID
 	delta   checks.Delta
 	began   time.Time // when the console first knew findings
 	newSeen map[string]time.Time
@@ -26,8 +31,20 @@ type Memory struct {
 	took    time.Duration
 }
 
+// Answer is what the checks say of a snapshot, and what can be done about it.
+type Answer struct {
+	Report *checks.Report
+	Mends  map[string]Offer // by the finding's ID
+}
+
+// Offer is the mend of a finding, or why a person must do it.
+type Offer struct {
+	Mend *mend.Mend
+	Why  string
+}
+
 // NewMemory returns one that knows nothing; run asks the checks about a snapshot and must be pure.
-func NewMemory(run func(*hosts.Snapshot) *checks.Report) *Memory {
+func NewMemory(run func(*hosts.Snapshot) Answer) *Memory {
 	return &Memory{run: run, tracker: checks.NewTracker(), newSeen: map[string]time.Time{}}
 }
 
@@ -49,7 +66,7 @@ func (m *Memory) pause() time.Duration {
 type ranMsg struct {
 	of     *Memory
 	gen    uint64
-	report *checks.Report
+	answer Answer
 	took   time.Duration
 }
 
@@ -73,14 +90,14 @@ func (m *Memory) take(msg ranMsg, now time.Time) bool {
 		return false
 	}
 	first := m.report == nil
-	m.running, m.at, m.gen, m.report, m.took = false, now, msg.gen, msg.report, msg.took
-	m.delta = m.tracker.Add(msg.report)
+	m.running, m.at, m.gen, m.report, m.mends, m.took = false, now, msg.gen, msg.answer.Report, msg.answer.Mends, msg.took
+	m.delta = m.tracker.Add(msg.answer.Report)
 	if first {
-		m.began = msg.report.At
+		m.began = msg.answer.Report.At
 	}
 	for i := range m.delta.New {
 		if !first { // what is there when the console opens is not new
-			m.newSeen[m.delta.New[i].ID()] = msg.report.At
+			m.newSeen[m.delta.New[i].ID()] = msg.answer.Report.At
 		}
 	}
 	for i := range m.delta.Gone {
@@ -91,3 +108,6 @@ func (m *Memory) take(msg ranMsg, now time.Time) bool {
 
 // fresh reports that a finding came after the console was opened.
 func (m *Memory) fresh(id string) bool { _, ok := m.newSeen[id]; return ok }
+
+// Mend is what is offered for a finding; nil when the last report had none.
+func (m *Memory) Mend(id string) *mend.Mend { return m.mends[id].Mend }

@@ -54,7 +54,7 @@ func New(d ui.Deps, open ui.OpenMsg, m *Memory) *Screen {
 		Rows:    s.rows,
 		Trouble: func(it *item) bool { return !it.unknown() && it.f.Mute == nil && it.f.Severity >= checks.Error },
 		Is:      (*item).is,
-		Details: func(it *item, p *ui.Page) { details(it, s.Snap, s.Now, p) },
+		Details: func(it *item, p *ui.Page) { details(it, m, s.Snap, s.Now, p) },
 		Name:    func(it *item) string { return it.host() + " / " + ui.Clean(it.f.Object) },
 		Age:     func(it *item) (string, bool) { return evidenceAge(it.f, s.Now) },
 		Heading: func() string { return s.counted },
@@ -254,7 +254,11 @@ func (s *Screen) actions() []ui.Action {
 		return a
 	}
 	hide := func(a ui.Action) ui.Action { a.Hidden = true; return a }
-	return []ui.Action{
+	var mends []ui.Action
+	if s.memory.Plan != nil {
+		mends = append(mends, act("mend", "plan the mend", func(it *item) tea.Cmd { return s.memory.planMend(it.f) }, "x"))
+	}
+	return append(mends, []ui.Action{
 		act("open", "go there", s.openTarget, "o"),
 		act("logs", "logs", s.openLogs, "l"),
 		act("copy", "copy as Markdown", func(it *item) tea.Cmd { return ui.Copy(s.Deps, "the finding", report.Copy(it.f)) }, "y"),
@@ -262,7 +266,7 @@ func (s *Screen) actions() []ui.Action {
 		ui.Act("checks.rerun", "Show", "check again", func() tea.Cmd { return s.memory.ask(s.Snap, s.Deps.Now(), true) }, "R"),
 		hide(ui.Act("checks.unknown", "Show", "what could not be told, or not", func() tea.Cmd { s.unknowns = !s.unknowns; s.list = nil; s.Rebuild(); return nil }, "u")),
 		hide(ui.Act("checks.muted", "Show", "muted findings, or not", func() tea.Cmd { s.muted = !s.muted; s.list = nil; s.Rebuild(); return nil }, "m")),
-	}
+	}...)
 }
 
 func (s *Screen) openTarget(it *item) tea.Cmd {

@@ -8,6 +8,7 @@ import (
 	"github.com/charmbracelet/x/exp/golden"
 
 	"midwatch/checks"
+	"midwatch/checks/mend"
 	"midwatch/hosts"
 	"midwatch/hosts/nginx"
 	"midwatch/hosts/nginx/read"
@@ -67,8 +68,8 @@ func snapshot(gen uint64, state string) *hosts.Snapshot {
 }
 
 func memory(mutes ...checks.Mute) *Memory {
-	return NewMemory(func(s *hosts.Snapshot) *checks.Report {
-		return checks.Run(checks.FromSnapshot(s), rules(), checks.Options{Mutes: mutes})
+	return NewMemory(func(s *hosts.Snapshot) Answer {
+		return Answer{Report: checks.Run(checks.FromSnapshot(s), rules(), checks.Options{Mutes: mutes})}
 	})
 }
 
@@ -203,5 +204,38 @@ func TestSizes(t *testing.T) {
 	for _, snap := range states() {
 		uitest.CheckView(t, stage(t, ui.OpenMsg{}, snap, memory()).Screen)
 		uitest.CheckView(t, guide(t, ui.OpenMsg{}, snap, memory()).Screen)
+	}
+}
+
+// A finding that can be mended shows the change before anything is planned; one that cannot says why.
+func TestMendIsOffered(t *testing.T) {
+	for _, c := range []struct {
+		offer Offer
+		want  []string
+		opens bool
+	}{
+		{Offer{Mend: &mend.Mend{
+			Title: "the port moves", Also: []string{"tell Envoy"},
+			Files: []mend.File{{Path: "/srv/x.conf", Edits: []mend.Edit{{Line: 4, Old: "  listen 80;", New: []string{"  listen 81;"}}}}},
+		}}, []string{"x plans it, changing nothing yet: the port moves", "/srv/x.conf", "- listen 80;", "+ listen 81;", "tell Envoy"}, true},
+		{Offer{Why: "it takes a person: see the fix"}, []string{"by hand", "it takes a person"}, false},
+	} {
+		m := NewMemory(func(s *hosts.Snapshot) Answer {
+			r := checks.Run(checks.FromSnapshot(s), rules(), checks.Options{})
+			out := map[string]Offer{}
+			for i := range r.Answers {
+				for j := range r.Answers[i].Findings {
+					out[r.Answers[i].Findings[j].ID()] = c.offer
+				}
+			}
+			return Answer{Report: r, Mends: out}
+		})
+		m.Plan = func(f *checks.Finding) ui.OpenMsg { return ui.OpenMsg{Screen: "plan", Object: f.ID()} }
+		g := stage(t, ui.OpenMsg{Object: "server"}, snapshot(1, "running"), m)
+		g.Has(c.want...)
+		g.Keys("x")
+		if (len(g.Opened) == 1 && g.Opened[0].Screen == "plan" && g.Opened[0].Object != "") != c.opens {
+			t.Errorf("opened %+v", g.Opened)
+		}
 	}
 }
