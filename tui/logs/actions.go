@@ -27,6 +27,7 @@ func (s *Screen) PaneActions() [][]ui.Action {
 		s.pickerActions(&picker{table: ui.NewTable(st, pickerColumns())}),
 		s.detailActions(&detail{st: st, view: ui.NewViewer(st)}),
 		s.sourceActions(&sourcesPane{table: ui.NewTable(st, sourceColumns())}),
+		s.histogramActions(&histogram{s: s}),
 		s.sinceActions(&sincePane{table: ui.NewTable[since](st, nil)}),
 	}
 }
@@ -48,6 +49,8 @@ func (s *Screen) readActions() []ui.Action {
 		ui.Act("logs.sources", "Log", "sources", s.openSources, "o"),
 		ui.Act("logs.since", "Log", "since", s.openSince, "T"),
 		ui.Act("logs.copy", "Log", "copy", s.copyLine, "y"),
+		hide(ui.Act("logs.histogram", "Log", "lines over time", s.openHistogram, "i")),
+		hide(ui.Act("logs.zoom_out", "Log", "show more of the time", s.zoomOut, "x")),
 		hide(ui.Act("logs.level_down", "Log", "lower the level", func() tea.Cmd { return s.nextLevel(-1) }, "V")),
 		hide(ui.Act("logs.errors", "Log", "find the last error", s.findErrors, "e")),
 		hide(ui.Act("logs.next", "Log", "next found", func() tea.Cmd { return s.jump(1) }, "n")),

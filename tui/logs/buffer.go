@@ -144,14 +144,16 @@ func (b *Buffer) newID() uint64 {
 func (b *Buffer) lineOf(e *hosts.Entry, arrived int64) line {
 	si := b.sourceOf(e.Source)
 	s := &b.sources[si]
-	t := nanos(e.Time)
+	t := nanos(e.Corrected())
 	key := t
 	if key == noTime {
 		key = arrived
 	}
 	key = max(key, s.lastKey)
 	s.lastKey = key
-	s.lines++
+	if e.Kind == hosts.EntryLine {
+		s.lines++
+	}
 	if s.firstAt == 0 {
 		s.firstAt = arrived
 	}
@@ -160,7 +162,10 @@ func (b *Buffer) lineOf(e *hosts.Entry, arrived int64) line {
 	if len(text) > maxText {
 		text = text[:maxText]
 	}
-	return line{id: b.newID(), key: key, time: t, text: text, source: si, level: uint8(max(0, min(e.Level, hosts.LevelFatal))), stderr: e.Stderr}
+	return line{
+		id: b.newID(), key: key, time: t, text: text, source: si, kind: kindOf(e.Kind),
+		level: uint8(max(0, min(e.Level, hosts.LevelFatal))), stderr: e.Stderr, late: e.Late,
+	}
 }
 
 // insert merges fresh lines into the tail and settles what has stood long enough.

@@ -33,7 +33,7 @@ func (s *Screen) copyScreen() tea.Cmd {
 
 func (s *Screen) plainLine(l *line) string {
 	switch l.kind {
-	case kindGap:
+	case kindGap, kindNote:
 		return "... " + ui.Clean(l.text)
 	case kindRuler:
 		return "--- " + ui.Clean(l.text)

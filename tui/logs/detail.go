@@ -23,6 +23,7 @@ type detail struct {
 	rec     logline.Record
 	src     hosts.LogSource
 	now     time.Time
+	offset  time.Duration // how far the host's clock is ahead of ours
 	title   string
 	w       int
 	raw     bool  // the text as it stands, though it has fields
@@ -45,6 +46,7 @@ func (s *Screen) openDetail() tea.Cmd {
 	d := &detail{st: s.deps.Styles, view: ui.NewViewer(s.deps.Styles), line: *l, now: s.now, rec: logline.Parse(l.text)}
 	if l.source >= 0 {
 		d.src = s.list.buf.sources[l.source].LogSource
+		d.offset = s.list.buf.sources[l.source].status.Offset
 	}
 	if old := s.pane.detail; old != nil {
 		d.raw = old.raw
@@ -256,10 +258,24 @@ func (d *detail) about() string {
 		return level + ", the source tells no time"
 	}
 	when := at.In(d.now.Location()).Format("2006-01-02 15:04:05.000 MST")
+	if d.offset != 0 {
+		when += " by our clock (the host's is " + ahead(d.offset) + ")"
+	}
+	if d.line.late {
+		level += ", came late"
+	}
 	if at.After(d.now) {
 		return when + ", " + ui.Age(at.Sub(d.now)) + " ahead of our clock, " + level
 	}
 	return when + ", " + ui.Age(d.now.Sub(at)) + " ago, " + level
+}
+
+// ahead says how far a clock is from ours.
+func ahead(d time.Duration) string {
+	if d < 0 {
+		return ui.Millis(-d) + " behind"
+	}
+	return ui.Millis(d) + " ahead"
 }
 
 // fullText is the cleaned text, with JSON spread over lines.

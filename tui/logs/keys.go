@@ -42,6 +42,8 @@ func (s *Screen) key(m tea.KeyMsg) tea.Cmd {
 		s.picker.table.Key(m)
 	case s.pane.kind == paneSources && s.pane.capturing():
 		s.pane.sources.table.Key(m)
+	case s.pane.kind == paneOther && s.pane.capturing():
+		return s.pane.other.key(m)
 	case s.filter.input != nil:
 		return s.typed(&s.filter, m, s.rescan)
 	case s.find.input != nil:

@@ -2,6 +2,8 @@ package logs
 
 import (
 	"time"
+
+	"midwatch/hosts"
 )
 
 // line is one entry of the buffer, smaller than a hosts.Entry: host and source are an index into
@@ -10,7 +12,7 @@ import (
 type line struct {
 	id     uint64 // grows in the order of arrival, never used twice, 0 is no line
 	key    int64  // what lines are ordered by, nanoseconds since 1970
-	time   int64  // the writer's time, nanoseconds since 1970; noTime when there is none
+	time   int64  // when it was written by our clock, nanoseconds since 1970; noTime when nothing tells
 	text   string
 	source int32 // index into Buffer.sources; -1 for a ruler and for a gap of unknown source
 	level  uint8 // a hosts.Level
@@ -26,7 +28,19 @@ const (
 	kindText  lineKind = iota
 	kindGap            // lines were lost here
 	kindRuler          // a mark the reader drew
+	kindNote           // something about what follows; nothing is missing
 )
+
+// kindOf is what an entry of a stream is here.
+func kindOf(k hosts.EntryKind) lineKind {
+	switch k {
+	case hosts.EntryGap:
+		return kindGap
+	case hosts.EntryNote:
+		return kindNote
+	}
+	return kindText
+}
 
 // noTime stands for the time of a line whose source tells none.
 const noTime = int64(-1 << 63)
@@ -40,7 +54,7 @@ func (l *line) cost() int {
 	return n
 }
 
-// at returns the writer's time, zero when there is none.
+// at returns when the line was written, zero when that is not known.
 func (l *line) at() time.Time {
 	if l.time == noTime {
 		return time.Time{}

@@ -15,14 +15,35 @@ const (
 	paneDetail
 	paneSources
 	paneSince
+	paneOther
 )
 
-// pane is the lower part of the screen. One of the three is open at a time.
+// otherPane is a pane that knows itself what it is.
+type otherPane interface {
+	setStyles(st *themes.Styles)
+	setSize(w, h int) // of what is inside the frame
+	wants() int       // rows, without the frame
+	frame() ui.Frame
+	lines() []string
+	actions() []ui.Action
+	// key takes a key that is no action's, while capturing; back leaves something inside.
+	capturing() bool
+	key(m tea.KeyMsg) tea.Cmd
+	back() bool
+	// mouse takes an event whose place counts from the first row inside the frame.
+	mouse(m tea.MouseMsg, x, y int) tea.Cmd
+	// tick is called once a second.
+	tick() tea.Cmd
+	close()
+}
+
+// pane is the lower part of the screen. One is open at a time.
 type pane struct {
 	kind    paneKind
 	detail  *detail
 	sources *sourcesPane
 	since   *sincePane
+	other   otherPane
 }
 
 func (p *pane) setStyles(st *themes.Styles) {
@@ -33,6 +54,8 @@ func (p *pane) setStyles(st *themes.Styles) {
 		p.sources.table.SetStyles(st)
 	case paneSince:
 		p.since.table.SetStyles(st)
+	case paneOther:
+		p.other.setStyles(st)
 	}
 }
 
@@ -45,6 +68,8 @@ func (p *pane) setSize(w, h int) {
 		p.sources.table.SetSize(w, h)
 	case paneSince:
 		p.since.table.SetSize(w, h)
+	case paneOther:
+		p.other.setSize(w, h)
 	}
 }
 
@@ -58,16 +83,20 @@ func (p *pane) wants() int {
 		return all + 2 + ui.FrameH // titles and the filter's line
 	case paneSince:
 		return len(sinceChoices()) + 1 + ui.FrameH
+	case paneOther:
+		return p.other.wants() + ui.FrameH
 	}
 	return 0
 }
 
 func (p *pane) capturing() bool {
-	return p.kind == paneSources && p.sources.table.Capturing()
+	return p.kind == paneSources && p.sources.table.Capturing() || p.kind == paneOther && p.other.capturing()
 }
 
 // back leaves something inside the pane.
-func (p *pane) back() bool { return p.kind == paneSources && p.sources.table.Back() }
+func (p *pane) back() bool {
+	return p.kind == paneSources && p.sources.table.Back() || p.kind == paneOther && p.other.back()
+}
 
 func (p *pane) actions() []ui.Action {
 	switch p.kind {
@@ -77,6 +106,8 @@ func (p *pane) actions() []ui.Action {
 		return p.sources.actions
 	case paneSince:
 		return p.since.actions
+	case paneOther:
+		return p.other.actions()
 	}
 	return nil
 }
@@ -93,12 +124,24 @@ func (p *pane) lines(st *themes.Styles, w, h int) []string {
 	case paneSince:
 		f.Title, f.Footer = "Since when", "enter reads the log again from there · esc closes"
 		return f.Lines(st, w, h, p.since.table.Lines())
+	case paneOther:
+		return p.other.frame().Lines(st, w, h, p.other.lines())
 	}
 	return nil
 }
 
 func (s *Screen) closePane() {
+	if s.pane.kind == paneOther {
+		s.pane.other.close()
+	}
 	s.pane = pane{}
+	s.layout()
+}
+
+// show opens a pane in the place of the one there is.
+func (s *Screen) show(p otherPane) {
+	s.closePane()
+	s.pane = pane{kind: paneOther, other: p}
 	s.layout()
 }
 
@@ -115,6 +158,8 @@ func (s *Screen) mousePane(m tea.MouseMsg, y int) tea.Cmd {
 		if s.pane.since.table.Mouse(m, m.X-1, y-1) {
 			return s.chooseSince()
 		}
+	case paneOther:
+		return s.pane.other.mouse(m, m.X-1, y-1)
 	}
 	return nil
 }

@@ -52,7 +52,10 @@ func (p *painter) row(b *strings.Builder, ln *line, row, w int, selected bool) {
 	pal := p.st.On(selected)
 	switch ln.kind {
 	case kindGap:
-		p.divider(b, pal, themes.Warn, p.st.Glyphs.Ellipsis+" "+ui.Clean(ln.text), w)
+		p.divider(b, pal, themes.Warn, p.st.Glyphs.Ellipsis+" "+p.about(ln), w)
+		return
+	case kindNote:
+		p.divider(b, pal, themes.Muted, p.st.Glyphs.Info+" "+p.about(ln), w)
 		return
 	case kindRuler:
 		p.divider(b, pal, themes.Accent, ui.Clean(ln.text), w)
@@ -82,9 +85,20 @@ func (p *painter) gutter(b *strings.Builder, pal *themes.Palette, ln *line, row 
 		b.WriteString(pal.Render(themes.Warn, p.st.Glyphs.Mark))
 	case row == 0 && p.find != nil && p.find.accepts(ln):
 		b.WriteString(pal.Render(themes.Accent, p.st.Glyphs.Crumb))
+	case row == 0 && ln.late:
+		b.WriteString(pal.Render(themes.Warn, p.st.Glyphs.Stale))
 	default:
 		b.WriteByte(' ')
 	}
+}
+
+// about is what a gap or a note says, and of which source.
+func (p *painter) about(ln *line) string {
+	if ln.source < 0 || int(ln.source) >= len(p.buf.sources) {
+		return ui.Clean(ln.text)
+	}
+	src := p.buf.sources[ln.source].LogSource
+	return ui.Clean(src.Host) + "/" + sourceName(src) + ": " + ui.Clean(ln.text)
 }
 
 // prefix draws the columns before the text and returns their cells.

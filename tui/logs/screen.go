@@ -20,6 +20,8 @@ type look struct {
 	source showing
 	plain  bool // no colour per source
 	min    hosts.Level
+	from   int64 // with to: only lines of this time, by their keys
+	to     int64 // 0 for all
 }
 
 // showing is whether a column is shown.
@@ -59,6 +61,7 @@ type Screen struct {
 	request string  // id of the request that is followed, "" for none
 	trail   []visit // the logs that were left to follow a request
 
+	zooms       [][2]int64      // the times that were shown before each zoom
 	marked      map[uint64]bool // ids of lines the reader marked
 	floorID     uint64          // id of the line before the floor
 	epoch       uint64          // of the buffer when the scans began
@@ -135,6 +138,10 @@ func (s *Screen) update(msg tea.Msg) tea.Cmd {
 		return s.batch(m)
 	case scannedMsg:
 		return s.scanned(m)
+	case countedMsg:
+		if h, ok := s.pane.other.(*histogram); ok && m.owner == s.id {
+			return h.counted(m)
+		}
 	case ui.SnapshotMsg:
 		s.snap = m.Snapshot
 		if s.picker != nil {
@@ -145,6 +152,9 @@ func (s *Screen) update(msg tea.Msg) tea.Cmd {
 		}
 	case ui.TickMsg:
 		s.now = m.At
+		if s.pane.kind == paneOther {
+			return s.pane.other.tick()
+		}
 	case ui.ThemeChangedMsg:
 		s.setStyles(m.Styles)
 	}
@@ -229,6 +239,10 @@ func (s *Screen) Back() bool {
 	case s.filter.text != "" || s.filter.input != nil:
 		s.filter.input = nil
 		s.filter.set("")
+		s.later = s.rescan()
+	case s.look.to != 0:
+		s.zooms = nil
+		s.look.from, s.look.to = 0, 0
 		s.later = s.rescan()
 	default:
 		return false

@@ -3,7 +3,9 @@ package logs
 import (
 	"cmp"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	tea "github.com/charmbracelet/bubbletea"
 
@@ -167,11 +169,50 @@ func sourceColumns() []ui.Column[sourceRow] {
 			},
 			Compare: func(a, b sourceRow) int { return cmp.Compare(a.status.Lag, b.status.Lag) },
 		},
+		countColumn("rate", "lines/s", 7, func(st *hosts.LogStatus) (float64, string) { return st.Rate, rateText(st.Rate) }, themes.Muted),
+		countColumn("late", "late", 7, func(st *hosts.LogStatus) (float64, string) { return float64(st.Late), commas(int(st.Late)) }, themes.Warn),
+		countColumn("gaps", "gaps", 7, func(st *hosts.LogStatus) (float64, string) { return float64(st.Gaps), commas(int(st.Gaps)) }, themes.Warn),
+		countColumn("clock", "clock", 8, func(st *hosts.LogStatus) (float64, string) { return st.Offset.Seconds(), clockText(st.Offset) }, themes.Warn),
 		{
 			ID: "reason", Title: "reason", Min: 10, Priority: 2, Grow: true, Filter: true,
 			Cell: func(r sourceRow) ui.Cell { return ui.Cell{Text: r.state.reason, Role: r.state.role} },
 		},
 	}
+}
+
+// countColumn is a column of one number of a source's status, shown where one has any.
+func countColumn(id, title string, priority int, of func(*hosts.LogStatus) (float64, string), role themes.Role) ui.Column[sourceRow] {
+	return ui.Column[sourceRow]{
+		ID: id, Title: title, Min: len(title), Max: 9, Priority: priority, Right: true, Desc: true, Optional: true,
+		Cell: func(r sourceRow) ui.Cell {
+			n, text := of(&r.status)
+			if n == 0 {
+				return ui.Cell{}
+			}
+			return ui.Cell{Text: text, Role: role}
+		},
+		Compare: func(a, b sourceRow) int {
+			x, _ := of(&a.status)
+			y, _ := of(&b.status)
+			return cmp.Compare(x, y)
+		},
+	}
+}
+
+// rateText is a number of lines a second.
+func rateText(r float64) string {
+	if r < 10 {
+		return strconv.FormatFloat(r, 'f', 1, 64)
+	}
+	return commas(int(r))
+}
+
+// clockText is how far a clock is ahead of ours, with its sign.
+func clockText(d time.Duration) string {
+	if d < 0 {
+		return "-" + ui.Millis(-d)
+	}
+	return "+" + ui.Millis(d)
 }
 
 // toggleSource switches the selected source off or on; with only, all others off, or all on when it

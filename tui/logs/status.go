@@ -137,6 +137,17 @@ func (s *Screen) counters() []piece {
 	if lost := max(b.lost, s.lostBySources()); lost > 0 {
 		right = append(right, piece{s.deps.Styles.Glyphs.Warn + " " + commas(int(lost)) + " skipped  ", themes.Warn})
 	}
+	gaps, late := uint64(0), uint64(0)
+	for i := range b.sources {
+		gaps += b.sources[i].status.Gaps
+		late += b.sources[i].status.Late
+	}
+	if gaps > 0 {
+		right = append(right, piece{s.deps.Styles.Glyphs.Warn + " " + ui.Count(int(gaps), "gap") + "  ", themes.Warn})
+	}
+	if late > 0 && s.w >= 100 {
+		right = append(right, piece{commas(int(late)) + " late  ", themes.Muted})
+	}
 	if b.dropped > 0 {
 		right = append(right, piece{commas(int(b.dropped)) + " oldest dropped  ", themes.Warn})
 	}
@@ -194,6 +205,9 @@ func (s *Screen) foot() string {
 	}
 	if s.look.min > hosts.LevelNone {
 		add(themes.Accent, "  "+levelAtLeast(st, s.look.min))
+	}
+	if s.look.to != 0 {
+		add(themes.Accent, "  "+s.rangeText(s.look.from, s.look.to)+" (x)")
 	}
 	if s.list.filter != nil {
 		add(themes.Muted, "  "+s.filterCount())

@@ -232,6 +232,9 @@ func (s *Screen) hiddenWhy() string {
 			break
 		}
 	}
+	if s.look.to != 0 {
+		why = append(why, "the time "+s.rangeText(s.look.from, s.look.to)+" (x shows more)")
+	}
 	if s.list.floor > 0 {
 		why = append(why, "clearing (u shows it again)")
 	}
