@@ -192,8 +192,8 @@ type Jobs interface {
 	Find(ctx context.Context, name string) (Progress, int, error)
 	// Stop ends a job and returns when it is seen to have ended.
 	Stop(ctx context.Context, name string) error
-	// Log returns the last limit bytes of what a job has printed so far, both streams as they came. It takes
-	// no lines away from Run, so that a verdict can be made again after a crash.
+	// Log returns the last limit bytes of what a job has printed so far on each stream, standard output first.
+	// It takes no lines away from Run, so that a verdict can be made again after a crash.
 	Log(ctx context.Context, name string, limit int64) ([]byte, error)
 }
 
