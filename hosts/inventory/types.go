@@ -13,11 +13,11 @@ import (
 // is made from.
 const Here = "here"
 
-// Fault is one thing wrong in an inventory, and Faults all of it.
-type (
-	Fault  = config.Fault
-	Faults = config.Faults
-)
+// Fault is one thing wrong in an inventory.
+type Fault = config.Fault
+
+// Faults is all that is wrong in an inventory, in the order of its lines.
+type Faults = config.Faults
 
 // Inventory is what hosts.toml says, with inheritance applied.
 type Inventory struct {

@@ -1,11 +1,16 @@
 package deploy
 
-import "time"
+import (
+	"time"
+
+	"midwatch/hosts/config"
+)
 
 // Definition is a deploy as its file says it.
 type Definition struct {
 	File   string // for people, as given
 	Digest string // SHA-256 of the file, hex
+	Source []byte `json:"-"` // the text itself; nil for one that was made in memory
 	Name   string
 	Env    string // "production"; what the lock and the audit log say
 	About  string
@@ -19,6 +24,8 @@ type Definition struct {
 	Steps     []Step            // in order
 	// Hints are words for failures: "probe refused" → "restart cxb-core@N, not nginx".
 	Hints []Hint
+
+	lines map[config.Path]int // of Source
 }
 
 // Target is the hosts that steps work on, in order.
@@ -73,6 +80,8 @@ type Step struct {
 	Settings        any
 	Steps           []Step // of a group: run for one host after the other, in batches
 	Line            int
+
+	at config.Path // in the definition
 }
 
 // Retry is how often a step is tried on a host.
