@@ -11,7 +11,8 @@ const scanned = 240
 
 // Level finds the level that a line states of itself: a "level", "severity" or "lvl" field of JSON
 // or logfmt, a syslog priority, a word in brackets (nginx, Envoy), the letter of klog and of Ruby's
-// logger, or a level word in capitals near the front. It returns LevelNone when there is none.
+// logger, or a level word in capitals near the front. A line of an access log has the level that its
+// status amounts to. It returns LevelNone when there is none.
 func Level(line string) hosts.Level {
 	line = strings.TrimLeft(line, " ")
 	if line == "" {
@@ -23,10 +24,16 @@ func Level(line string) hosts.Level {
 		if l := jsonLevel(line); l != hosts.LevelNone {
 			return l
 		}
+		if l := memberStatus(line); l != hosts.LevelNone {
+			return l
+		}
 	case '<':
 		if l := syslogLevel(head); l != hosts.LevelNone {
 			return l
 		}
+	}
+	if l := accessLevel(line); l != hosts.LevelNone {
+		return l
 	}
 	if l := letterLevel(head); l != hosts.LevelNone {
 		return l
@@ -40,6 +47,40 @@ func Level(line string) hosts.Level {
 		return l
 	}
 	return crashLevel(head)
+}
+
+// accessLevel is what the status of an access log amounts to: it stands behind the quoted request, whose
+// end is the protocol, in every format of nginx, Apache, Envoy and Traefik.
+func accessLevel(line string) hosts.Level {
+	i := strings.Index(line[:min(len(line), maxRequest)], " HTTP/")
+	if i < 0 {
+		return hosts.LevelNone
+	}
+	rest := line[i+len(" HTTP/"):]
+	rest = strings.TrimLeft(rest, "0123456789.")
+	status, ok := strings.CutPrefix(rest, `" `)
+	if !ok || len(status) < 3 || !digits(status[:3]) || len(status) > 3 && status[3] != ' ' {
+		return hosts.LevelNone
+	}
+	return byStatus(status[:3])
+}
+
+// maxRequest is how far into a line the end of a request is looked for: servers take 8 KiB at most.
+const maxRequest = 9 << 10
+
+// memberStatus is the same for an access log that is written as objects.
+func memberStatus(line string) hosts.Level {
+	for _, k := range statusKeys {
+		i := strings.Index(line, `"`+k+`":`)
+		if i < 0 {
+			continue
+		}
+		v := strings.TrimLeft(line[i+len(k)+3:], ` "`)
+		if len(v) > 3 && digits(v[:3]) && !isDigit(v[3]) {
+			return byStatus(v[:3])
+		}
+	}
+	return hosts.LevelNone
 }
 
 // LevelOfPriority maps a syslog priority, 0 (emergency) to 7 (debug).
