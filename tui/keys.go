@@ -1,7 +1,6 @@
 package tui
 
 import (
-	"strconv"
 
 	tea "github.com/charmbracelet/bubbletea"
 
@@ -89,9 +88,9 @@ func (r *Root) actions() []ui.Action {
 		ui.Act("app.suspend", "Console", "suspend; fg resumes", func() tea.Cmd { return tea.Suspend }, "ctrl+z"),
 	}
 	for i, f := range r.p.Screens {
-		key := []string{strconv.Itoa((i + 1) % 10)}
-		if i > 9 {
-			key = nil
+		var key []string
+		if k := r.tabKey(i); k != "" {
+			key = []string{k}
 		}
 		list = append(list, ui.Act("app.tab."+f.ID, "Screens", f.Title, func() tea.Cmd { return r.goTab(i) }, key...))
 	}

@@ -55,7 +55,9 @@ type ScreenFactory struct {
 	// Takes names what a person can type for the screen to be opened with ("URL"); the palette offers
 	// it. OpenMsg.Object is what was typed, or AskObject for a screen that is to ask itself.
 	Takes string
-	New   func(ui.Deps, ui.OpenMsg) ui.Screen
+	// Key opens the screen from anywhere; the first ten have their numbers instead.
+	Key string
+	New func(ui.Deps, ui.OpenMsg) ui.Screen
 }
 
 // AskObject is the OpenMsg.Object of a screen that is to ask for what it takes.

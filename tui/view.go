@@ -201,7 +201,7 @@ func (r *Root) tabNames() []string {
 		total := 0
 		names = names[:0]
 		for i, f := range r.p.Screens {
-			n := tabName(i, f.Title, x, i == r.nav.at)
+			n := tabName(r.tabKey(i), f.Title, x, i == r.nav.at)
 			total += ui.Width(n)
 			names = append(names, n)
 		}
@@ -223,12 +223,20 @@ const longestTitle = 40
 
 var tabForms = [...]tabForm{{longestTitle, false}, {longestTitle, true}, {5, true}, {4, true}, {3, true}, {0, false}, {0, true}}
 
-// tabName is the name of tab i with so much of its title; the current one has all of it. Only the first
-// ten have a key.
-func tabName(i int, title string, x tabForm, current bool) string {
-	number := strconv.Itoa((i+1)%10) + " "
+// tabKey is the key of tab i as its name shows it: the first ten have their numbers, others may have a letter.
+func (r *Root) tabKey(i int) string {
 	if i > 9 {
-		number = ""
+		return r.p.Screens[i].Key
+	}
+	return strconv.Itoa((i + 1) % 10)
+}
+
+// tabName is the name of a tab with its key, if it has one, and so much of its title; the current one has all
+// of it.
+func tabName(key, title string, x tabForm, current bool) string {
+	number := ""
+	if key != "" {
+		number = key + " "
 	}
 	if current {
 		return "[" + number + title + "]"

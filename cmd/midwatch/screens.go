@@ -39,15 +39,19 @@ func screens(ask func(*hosts.Snapshot) findings.Answer) []tui.ScreenFactory {
 		{ID: "checks", Title: "Checks", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return findings.New(d, o, found) }},
 		{ID: "timeline", Title: "Timeline", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return timeline.New(d, o) }},
 		{ID: "trace", Title: "Trace", Takes: "URL", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return tuitrace.New(d, o, traced) }},
-		{ID: "guide", Title: "Guide", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return findings.NewGuide(d, o, found, diagnoses()) }},
+		{ID: "guide", Title: "Guide", Key: "W", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return findings.NewGuide(d, o, found, diagnoses()) }},
 		{ID: "compare", Title: "Compare", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return compare.New(d, o) }},
 	}
 }
 
-// reach is what the palette reaches beside screens and hosts: every check.
+// reach is what the palette reaches beside screens and hosts: every trouble that the guide knows, in the words
+// of who has it, and every check.
 func reach() []tui.Reach {
 	all := catalog.All()
 	out := make([]tui.Reach, 0, len(all))
+	for _, d := range catalog.Diagnoses() {
+		out = append(out, tui.Reach{Kind: "guide", Title: d.Symptom, Detail: d.Title, Open: ui.OpenMsg{Screen: "guide", Object: d.ID}})
+	}
 	for i := range all {
 		out = append(out, tui.Reach{Kind: "check", Title: all[i].ID, Detail: all[i].Title, Open: ui.OpenMsg{Screen: "checks", Object: all[i].ID}})
 	}
