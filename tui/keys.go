@@ -1,7 +1,6 @@
 package tui
 
 import (
-
 	tea "github.com/charmbracelet/bubbletea"
 
 	"midwatch/hosts"
