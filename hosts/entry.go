@@ -59,6 +59,7 @@ func (s LogSource) Key() string {
 type LogQuery struct {
 	Sources []LogSource
 	Since   time.Time // zero: as Tail says
+	Boot    bool      // since the host was started; replaces Since
 	Until   time.Time // zero: no end
 	Tail    int       // last lines of each source when Since is zero; 0 means 200
 	Follow  bool

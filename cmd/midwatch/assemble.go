@@ -211,6 +211,13 @@ func (w *world) logSources() logs.Sources {
 			n, ok := w.nodes[host]
 			return ok && n.host.Sudo.Mode != inventory.SudoNone
 		},
+		Clock: func(host string) (offset, within time.Duration, known bool) {
+			h := w.Fleet.Snapshot().Host(host)
+			if h == nil || !h.System.Known() || h.System.Value.ClockError == 0 {
+				return 0, 0, false
+			}
+			return h.System.Value.ClockOffset, h.System.Value.ClockError, true
+		},
 	}
 }
 

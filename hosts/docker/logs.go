@@ -72,6 +72,9 @@ type LogLine struct {
 	Stderr bool
 	Text   string // without the line end, as the container wrote it: not cleaned
 	Cursor LogCursor
+	// Gap is set on the first line behind LogOptions.After when the log no longer has the line of that
+	// cursor: what stood between the two is not known.
+	Gap bool
 }
 
 // LogReader reads lines; it belongs to one goroutine, except Close.
@@ -224,6 +227,8 @@ func (r *LogReader) place(l *LogLine) bool {
 			r.skip.N--
 			return false
 		}
+		l.Gap = r.skip.N > 0
+		r.skip = LogCursor{}
 	}
 	switch {
 	case l.Time.After(r.cur.At):

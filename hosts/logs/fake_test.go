@@ -22,6 +22,7 @@ type script struct {
 	opens []docker.LogOptions
 	argvs [][]string
 	notes string // standard error of the rights question
+	said  string // standard output of the same
 	asked int
 }
 
@@ -146,13 +147,16 @@ func (r scriptRunner) unit(argv []string) string {
 
 func (r scriptRunner) Run(_ context.Context, c hosts.Cmd) (hosts.Result, error) {
 	s, err := r.find("rights")
+	if c.Argv[0] == "sh" {
+		s, err = r.find("clock")
+	}
 	if err != nil {
 		return hosts.Result{}, nil
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.asked++
-	return hosts.Result{Stderr: []byte(s.notes)}, nil
+	return hosts.Result{Stderr: []byte(s.notes), Stdout: []byte(s.said)}, nil
 }
 
 func (r scriptRunner) Stream(ctx context.Context, c hosts.Cmd) (hosts.Stream, error) {

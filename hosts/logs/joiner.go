@@ -27,6 +27,10 @@ type joiner struct {
 
 // goesOn reports whether e continues the record that came before it, and takes note of it.
 func (j *joiner) goesOn(e *hosts.Entry) bool {
+	if e.Kind != hosts.EntryLine {
+		*j = joiner{}
+		return false
+	}
 	head := e.Text
 	last := head
 	if i := strings.IndexByte(head, '\n'); i >= 0 {

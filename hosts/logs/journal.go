@@ -164,8 +164,59 @@ func (e *JournalEntry) entry(src hosts.LogSource) hosts.Entry {
 	return hosts.Entry{Time: e.Time, Host: src.Host, Source: src, Level: level, Text: text, Cursor: e.Cursor}
 }
 
-// journalArgv is the command that reads a journal from where the reader stands.
-func journalArgv(q hosts.LogQuery, src hosts.LogSource, cursor string, f journalFeatures) []string {
+// journalPlace is where reading a journal begins: behind a cursor, at the host's last boot, at a moment by
+// the host's clock, or, when it has none of these, with its last entries, or with all of them.
+type journalPlace struct {
+	cursor       string
+	boot, all    bool
+	since, until time.Time
+}
+
+// journalArgv is the command that reads a journal from a place on.
+func journalArgv(q hosts.LogQuery, src hosts.LogSource, p journalPlace, f journalFeatures) []string {
+	argv := journalBase(q, src, f)
+	switch {
+	case p.cursor != "":
+		argv = append(argv, "--after-cursor="+p.cursor)
+	case p.boot:
+		argv = append(argv, "--boot")
+	case !p.since.IsZero():
+		argv = append(argv, "--since="+journalTime(p.since))
+	case p.all:
+	default:
+		argv = append(argv, "--lines="+strconv.Itoa(tail(q)))
+	}
+	if !p.until.IsZero() {
+		argv = append(argv, "--until="+journalTime(p.until))
+	}
+	if following(q) {
+		argv = append(argv, "--follow")
+		if p.cursor != "" || p.boot || p.all || !p.since.IsZero() {
+			argv = append(argv, "--no-tail") // or follow would skip all but the last ten
+		}
+	}
+	return argv
+}
+
+// journalLast is the command for the last n entries. With a text to look for they come newest first: only
+// then does journalctl count what it finds and not what it looks at.
+func journalLast(q hosts.LogQuery, src hosts.LogSource, n int, f journalFeatures) []string {
+	argv := append(journalBase(q, src, f), "--lines="+strconv.Itoa(n))
+	if q.Grep != "" && !f.noGrep {
+		argv = append(argv, "--reverse")
+	}
+	return argv
+}
+
+// journalAt is the command for the entry at a cursor, or the next one there is.
+func journalAt(q hosts.LogQuery, src hosts.LogSource, cursor string) []string {
+	q.Grep = ""
+	argv := journalBase(q, src, journalFeatures{noFields: true})
+	return append(argv, "--cursor="+cursor, "--lines=1")
+}
+
+// journalBase is what all of the commands have in common.
+func journalBase(q hosts.LogQuery, src hosts.LogSource, f journalFeatures) []string {
 	argv := []string{"journalctl", "--no-pager", "--quiet", "--output=json", "--all"}
 	if !f.noFields {
 		argv = append(argv, "--output-fields="+journalFields)
@@ -173,27 +224,19 @@ func journalArgv(q hosts.LogQuery, src hosts.LogSource, cursor string, f journal
 	if src.Kind == hosts.LogUnit {
 		argv = append(argv, "--unit="+src.Name)
 	}
-	switch {
-	case cursor != "":
-		argv = append(argv, "--after-cursor="+cursor)
-	case !q.Since.IsZero():
-		argv = append(argv, "--since="+journalTime(q.Since))
-	default:
-		argv = append(argv, "--lines="+strconv.Itoa(tail(q)))
-	}
-	if !q.Until.IsZero() {
-		argv = append(argv, "--until="+journalTime(q.Until))
+	if p, ok := priorities[q.Priority]; ok {
+		argv = append(argv, "--priority="+p)
 	}
 	if q.Grep != "" && !f.noGrep {
 		argv = append(argv, "--grep="+quotePattern(q.Grep), "--case-sensitive=yes")
 	}
-	if following(q) {
-		argv = append(argv, "--follow")
-		if cursor != "" || !q.Since.IsZero() {
-			argv = append(argv, "--no-tail") // or follow would skip all but the last ten
-		}
-	}
 	return argv
+}
+
+// priorities are the names that journalctl takes for the least severity.
+var priorities = map[hosts.Level]string{
+	hosts.LevelTrace: "debug", hosts.LevelDebug: "debug", hosts.LevelInfo: "info", hosts.LevelNotice: "notice",
+	hosts.LevelWarn: "warning", hosts.LevelError: "err", hosts.LevelFatal: "crit",
 }
 
 // journalFeatures are what an older journalctl was found to be without.

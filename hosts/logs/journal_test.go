@@ -112,7 +112,7 @@ func TestJournalArgv(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			argv := journalArgv(c.q, c.src, c.cursor, c.f)
+			argv := journalArgv(c.q, c.src, journalPlace{cursor: c.cursor, since: c.q.Since, until: c.q.Until}, c.f)
 			for _, w := range c.with {
 				if !slices.Contains(argv, w) {
 					t.Errorf("%q lacks %s", argv, w)

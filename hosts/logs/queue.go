@@ -6,7 +6,8 @@ import (
 	"midwatch/hosts"
 )
 
-// The bounds of what waits to be read, over all sources of a stream.
+// The bounds of what waits to be read, over all sources of a stream. A source that is far ahead of the
+// others may use up to half of them; each has its share beyond that.
 const (
 	maxEntries = 64 << 10
 	maxBytes   = 32 << 20
@@ -15,42 +16,37 @@ const (
 	minBytes   = 256 << 10
 )
 
-// The times of merging.
-const (
-	// frame is the least time between two batches: one message a frame, never one a line.
-	frame = 33 * time.Millisecond
-	// hold is how long a line waits at most for an older one of another source: so long for one of
-	// which nothing is known.
-	hold = 100 * time.Millisecond
-	// slack is added to how late the lines of a source usually come.
-	slack = 10 * time.Millisecond
-	// warmup is how long the lines of others wait for a source that was just opened and has not
-	// delivered its first.
-	warmup = time.Second
-	// patience is the same for a query that does not follow, where order counts more than delay.
-	patience = 5 * time.Second
-)
+// pool is what waits in all queues of a stream.
+type pool struct{ entries, bytes int }
 
-// waiting is an entry in a queue.
+// waiting is an entry in a queue. Its moments are counted from the start of the stream: our own clock
+// may be set while it runs, and what is measured with it must not jump.
 type waiting struct {
 	e       hosts.Entry
-	at      time.Time // the time it is merged by: never before the entry ahead of it
-	arrived time.Time
+	at      time.Duration // when it was written, by our clock; never before the entry ahead of it
+	arrived time.Duration
 }
 
 // queue holds what one source delivered and nobody took yet. It is guarded by the stream's mu.
 type queue struct {
 	src    hosts.LogSource
+	start  time.Time // of the stream
+	pool   *pool
 	list   []waiting // list[head:] waits
 	head   int
 	bytes  int
-	last   time.Time // at of the newest entry
-	opened time.Time
-	lively bool // has delivered since it was opened
-	timed  bool // late is known: a line was written while we were reading
+	last   time.Duration // at of the newest entry
+	pushed time.Duration // when that came
+	seen   bool          // last says something
+	opened time.Duration // when it was opened first
+	ready  bool          // it was opened
+	since  time.Duration // when it was opened last
+	lively bool          // has delivered since it was opened
+	timed  bool          // late is known: a line was written while we were reading
 	late   time.Duration
 	ended  bool   // delivers nothing more, or nothing for now
 	note   string // what is to be known while it is read, shown as the reason
+	meter  meter
 	status hosts.LogStatus
 }
 
@@ -59,21 +55,40 @@ func (q *queue) len() int { return len(q.list) - q.head }
 // disorder is how far back a source's own clock may step before its lines are merged by it again.
 const disorder = 5 * time.Second
 
-func (q *queue) push(e hosts.Entry, now time.Time) {
-	at := e.Time
-	if at.Before(q.last) && q.last.Sub(at) < disorder {
+func (q *queue) push(e hosts.Entry, now time.Duration) {
+	at := e.Corrected().Sub(q.start)
+	if q.seen && at < q.last && q.last-at < disorder {
 		at = q.last
 	}
-	q.last = at
+	q.last, q.pushed, q.seen = at, now, true
 	q.list = append(q.list, waiting{e, at, now})
-	q.bytes += size(e)
+	q.bytes += size(&e)
+	q.pool.entries++
+	q.pool.bytes += size(&e)
 	q.lively = true
+	if e.Kind != hosts.EntryLine {
+		if e.Kind == hosts.EntryGap {
+			q.status.Gaps++
+		}
+		return
+	}
 	q.status.Lines++
-	if e.Time.After(q.opened) {
-		q.status.Lag = max(0, now.Sub(e.Time))
-		q.learn(now.Sub(e.Time))
+	if at > q.opened {
+		q.status.Lag = max(0, now-at)
+		q.learn(now - at)
 	}
 }
+
+// delivered reports that a line came of the source.
+func (q *queue) delivered(s *stream) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return q.status.Lines > 0
+}
+
+// catchingUp reports a source that still delivers what was written before it was opened, and so has more
+// to come that belongs before the newest lines of others.
+func (q *queue) catchingUp() bool { return q.seen && q.lively && q.last < q.since }
 
 // grow joins a line to the newest entry, if that still waits and has come just before.
 func (q *queue) grow(e *hosts.Entry) bool {
@@ -83,6 +98,7 @@ func (q *queue) grow(e *hosts.Entry) bool {
 	last := &q.list[len(q.list)-1].e
 	join(last, e)
 	q.bytes += len(e.Text) + 1
+	q.pool.bytes += len(e.Text) + 1
 	q.status.Lines++
 	return true
 }
@@ -98,11 +114,13 @@ func (q *queue) learn(lag time.Duration) {
 	q.late -= (q.late - lag) / 16
 }
 
-func (q *queue) pop() hosts.Entry {
-	w := &q.list[q.head]
-	e := w.e
-	q.bytes -= size(e)
-	*w = waiting{}
+// pop takes the oldest entry out.
+func (q *queue) pop() waiting {
+	w := q.list[q.head]
+	q.bytes -= size(&w.e)
+	q.pool.entries--
+	q.pool.bytes -= size(&w.e)
+	q.list[q.head] = waiting{} // the texts may be large
 	q.head++
 	switch {
 	case q.head == len(q.list):
@@ -115,74 +133,40 @@ func (q *queue) pop() hosts.Entry {
 		clear(q.list[n:])
 		q.list, q.head = q.list[:n], 0
 	}
-	return e
+	return w
 }
 
 // size is what an entry costs, roughly: its texts and the struct.
-func size(e hosts.Entry) int { return len(e.Text) + len(e.Cursor) + 160 }
+func size(e *hosts.Entry) int { return len(e.Text) + len(e.Cursor) + 200 }
 
-// over reports whether the queue is beyond its share of a stream of n sources.
+// over reports whether the queue is beyond its share of a stream of n sources, and that is needed.
 func (q *queue) over(n int) bool {
-	return q.len() > 1 && (q.len() > max(minEntries, maxEntries/n) || q.bytes > max(minBytes, maxBytes/n))
+	return q.len() > 1 && (q.len() > max(minEntries, maxEntries/n) && q.pool.entries > maxEntries/2 ||
+		q.bytes > max(minBytes, maxBytes/n) && q.pool.bytes > maxBytes/2)
 }
 
-// excused is the moment from which an empty queue no longer holds up a line that was written at that
-// time and arrived then.
-func (q *queue) excused(at, arrived time.Time, follow bool) time.Time {
-	switch {
-	case q.ended:
-		return arrived
-	case !follow:
-		return arrived.Add(patience)
-	case !q.lively && !q.opened.IsZero() && arrived.Sub(q.opened) < warmup:
-		return q.opened.Add(warmup)
-	case q.timed:
-		// What it wrote before that line would be here by then.
-		return minTime(at.Add(q.late+slack), arrived.Add(hold))
-	default:
-		return arrived.Add(hold)
-	}
+// meter measures the rate of a source.
+type meter struct {
+	at    time.Duration // of the last measurement
+	lines uint64        // by then
 }
 
-// take moves the entries that are due from the queues to out, oldest first, and returns the moment
-// the next one is due, or zero when there is none. An entry is due when every other source either
-// has a newer one or is excused.
-func take(queues []*queue, follow bool, now time.Time, out []hosts.Entry) ([]hosts.Entry, time.Time) {
-	for {
-		var best *queue
-		for _, q := range queues {
-			if q.len() > 0 && (best == nil || q.list[q.head].at.Before(best.list[best.head].at)) {
-				best = q
-			}
-		}
-		if best == nil {
-			return out, time.Time{}
-		}
-		// A newer entry may have waited longer than the oldest one, and must not wait anew.
-		at, arrived, due := best.list[best.head].at, best.list[best.head].arrived, now
-		for _, q := range queues {
-			if q.len() > 0 {
-				arrived = minTime(arrived, q.list[q.head].arrived)
-			}
-		}
-		for _, q := range queues {
-			if q.len() > 0 {
-				continue
-			}
-			if t := q.excused(at, arrived, follow); t.After(due) {
-				due = t
-			}
-		}
-		if due.After(now) {
-			return out, due
-		}
-		out = append(out, best.pop())
-	}
-}
+// measured is how often rates are measured.
+const measured = time.Second
 
-func minTime(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
+// rate measures anew when it is time, and reports whether the rate has changed. Half of it is the last
+// second's, a quarter that of the second before, and so on.
+func (q *queue) rate(now time.Duration) bool {
+	since := now - q.meter.at
+	if since < measured {
+		return false
 	}
-	return a
+	old := q.status.Rate
+	if rate := (old + float64(q.status.Lines-q.meter.lines)/since.Seconds()) / 2; rate >= 0.05 {
+		q.status.Rate = rate
+	} else {
+		q.status.Rate = 0
+	}
+	q.meter = meter{now, q.status.Lines}
+	return q.status.Rate != old
 }

@@ -5,18 +5,17 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
-	"strings"
 	"time"
 
 	"midwatch/hosts"
 	"midwatch/hosts/docker"
-	"midwatch/hosts/logline"
 )
 
-// reader is one source. It remembers the last line it returned, and open goes on behind it.
+// reader is one source. It remembers the last line it returned, and open goes on behind it. Its lines bear
+// the host's own times: the clock is what their moments are told from.
 type reader interface {
-	open(ctx context.Context) error
-	// next returns a line; io.EOF is the regular end.
+	open(ctx context.Context, c clock) error
+	// next returns a line; io.EOF is the regular end, errAgain the end of a part.
 	next() (hosts.Entry, error)
 	close()
 	// over says why the log of this source has ended, for io.EOF while following.
@@ -32,21 +31,25 @@ const (
 	settle      = 300 * time.Millisecond
 )
 
-// errAgain asks for an immediate second try: the reader has learnt what the host cannot do.
+// errAgain asks for an immediate second try: the reader has learnt what the host cannot do, or goes on with
+// the next file.
 var errAgain = errors.New("try again without an option")
 
 // read is the life of one source.
 func (s *stream) read(ctx context.Context, qu *queue, r reader) {
 	s.setState(qu, stateConnecting, "")
 	pause := firstPause
+	cut := false
 	for {
-		lines, err := s.readOnce(ctx, qu, r)
+		lines, err := s.readOnce(ctx, qu, r, cut)
 		if ctx.Err() != nil {
 			return
 		}
 		if errors.Is(err, errAgain) {
+			cut = false
 			continue
 		}
+		cut = !errors.Is(err, io.EOF) && (cut || qu.delivered(s))
 		if lines > 0 {
 			pause = firstPause
 		}
@@ -80,19 +83,21 @@ func (s *stream) read(ctx context.Context, qu *queue, r reader) {
 	}
 }
 
-// readOnce opens a source and reads it to the end of the connection.
-func (s *stream) readOnce(ctx context.Context, qu *queue, r reader) (lines int, err error) {
+// readOnce opens a source and reads it to the end of the connection; again says that it goes on after a cut.
+func (s *stream) readOnce(ctx context.Context, qu *queue, r reader, again bool) (lines int, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	if err := r.open(ctx); err != nil {
+	c := s.clocks.of(ctx, qu.src.Host, s.q.Boot)
+	if err := r.open(ctx, c); err != nil {
 		return 0, err
 	}
 	defer r.close()
+	s.opened(qu, c.offset, again)
 	// The log of a stopped container can be opened and ends at once; that it is followed is said
 	// when it lasts.
 	settled := time.AfterFunc(settle, func() { s.setState(qu, stateFollowing, "") })
 	defer settled.Stop()
-	records := recorder{s: s, qu: qu}
+	records := recorder{s: s, qu: qu, offset: c.offset, looked: time.Now()}
 	for {
 		e, err := r.next()
 		if err != nil {
@@ -114,12 +119,15 @@ type recorder struct {
 	qu      *queue
 	join    joiner
 	pending *hosts.Entry // a record that may go on; only when nobody waits for it
+	offset  time.Duration
+	looked  time.Time // when the offset was last asked for
 }
 
 // take takes a line. While following it is handed on at once, and joins its record where that still
 // waits in the queue; otherwise a record is handed on when the next one begins, so that a text is
 // looked for in the whole of it.
 func (r *recorder) take(ctx context.Context, e hosts.Entry) error {
+	e.Offset = r.clock()
 	on := r.join.goesOn(&e)
 	if !following(r.s.q) {
 		if on && r.pending != nil {
@@ -131,7 +139,7 @@ func (r *recorder) take(ctx context.Context, e hosts.Entry) error {
 		return err
 	}
 	if !on || !r.join.passed {
-		r.join.passed = r.wanted(&e)
+		r.join.passed = wanted(&r.s.q, &e)
 		on = false
 	}
 	if !r.join.passed {
@@ -144,14 +152,25 @@ func (r *recorder) take(ctx context.Context, e hosts.Entry) error {
 func (r *recorder) flush(ctx context.Context) error {
 	e := r.pending
 	r.pending = nil
-	if e == nil || !r.wanted(e) {
+	if e == nil || !wanted(&r.s.q, e) {
 		return nil
 	}
 	return r.s.push(ctx, r.qu, *e, false)
 }
 
-func (r *recorder) wanted(e *hosts.Entry) bool {
-	return r.s.q.Grep == "" || strings.Contains(e.Text, r.s.q.Grep)
+// clock is the offset of the host's clock, looked up anew from time to time: it drifts, and is set.
+func (r *recorder) clock() time.Duration {
+	if r.s.from.Clock == nil {
+		return r.offset
+	}
+	if now := time.Now(); now.Sub(r.looked) > measured {
+		r.looked = now
+		if offset, known := r.s.clocks.told(r.qu.src.Host); known && offset != r.offset {
+			r.offset = offset
+			r.s.clockSet(r.qu, offset)
+		}
+	}
+	return r.offset
 }
 
 // permanent reports errors that waiting does not mend.
@@ -177,45 +196,3 @@ func reason(err error) string {
 
 // errUnset is a source whose host offers no way to read it.
 var errUnset = errors.New("this host has no way to read such a source")
-
-// containerReader reads the log of one container.
-type containerReader struct {
-	from  Sources
-	q     hosts.LogQuery
-	src   hosts.LogSource
-	after docker.LogCursor
-	lines LineReader
-}
-
-func (r *containerReader) open(ctx context.Context) error {
-	if r.from.Container == nil {
-		return errUnset
-	}
-	o := docker.LogOptions{Follow: following(r.q), Since: r.q.Since, Until: r.q.Until, After: r.after}
-	if r.q.Since.IsZero() {
-		o.Tail = tail(r.q)
-	}
-	var err error
-	r.lines, err = r.from.Container(ctx, r.src.Host, r.src.Name, o)
-	return err
-}
-
-func (r *containerReader) next() (hosts.Entry, error) {
-	l, err := r.lines.Next()
-	if err != nil {
-		return hosts.Entry{}, err
-	}
-	r.after = l.Cursor
-	text := hosts.Clean(l.Text)
-	at := l.Time
-	if at.IsZero() {
-		at = time.Now() // an engine without timestamps; the arrival is the best that is known
-	}
-	return hosts.Entry{
-		Time: at, Host: r.src.Host, Source: r.src, Level: logline.Level(text), Text: text, Stderr: l.Stderr,
-		Cursor: l.Cursor.String(),
-	}, nil
-}
-
-func (r *containerReader) close()       { _ = r.lines.Close() }
-func (r *containerReader) over() string { return "the container does not run; waiting for it" }

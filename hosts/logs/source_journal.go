@@ -19,18 +19,21 @@ const maxJournalLine = 2 * docker.MaxLine
 
 // journalReader reads a journal through journalctl.
 type journalReader struct {
-	from   Sources
-	q      hosts.LogQuery
-	src    hosts.LogSource
-	cursor string
-	last   time.Time // of the newest entry
-	lacks  journalFeatures
-	stream hosts.Stream
-	br     *bufio.Reader
-	read   bool // a line came over this stream
+	from     Sources
+	q        hosts.LogQuery
+	src      hosts.LogSource
+	cursor   string
+	last     time.Time // of the newest entry
+	resume   time.Time // by the host's clock: where to go on when the cursor is of no use
+	lacks    journalFeatures
+	searched bool
+	backlog  []hosts.Entry // to be returned first: found by a search, or a gap
+	stream   hosts.Stream  // nil when there is nothing but the backlog
+	br       *bufio.Reader
+	read     bool // a line came over this stream
 }
 
-func (r *journalReader) open(ctx context.Context) error {
+func (r *journalReader) open(ctx context.Context, c clock) error {
 	if r.from.Runner == nil {
 		return errUnset
 	}
@@ -38,32 +41,160 @@ func (r *journalReader) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	sudo := r.from.Sudo != nil && r.from.Sudo(r.src.Host)
-	r.stream, err = conn.Stream(ctx, hosts.Cmd{Argv: journalArgv(r.q, r.src, r.cursor, r.lacks), Sudo: sudo})
-	if err != nil {
+	r.stream = nil
+	switch {
+	case searches(&r.q) && !r.searched:
+		if err := r.search(ctx, conn); err != nil {
+			return err
+		}
+		if !following(r.q) {
+			return nil
+		}
+	case r.cursor != "" && len(r.backlog) == 0:
+		if err := r.lookForGap(ctx, conn); err != nil {
+			return err
+		}
+	}
+	return r.start(ctx, conn, journalArgv(r.q, r.src, r.place(c), r.lacks))
+}
+
+// place is where reading begins, or goes on.
+func (r *journalReader) place(c clock) journalPlace {
+	p := journalPlace{cursor: r.cursor, since: r.resume, until: moment(r.q.Until, c)}
+	if p.since.IsZero() {
+		p.since = moment(r.q.Since, c)
+		p.boot = r.q.Boot
+	}
+	p.all = r.searched // what had no entry is read from its beginning
+	return p
+}
+
+func (r *journalReader) start(ctx context.Context, conn Runner, argv []string) error {
+	var err error
+	if r.stream, err = conn.Stream(ctx, r.command(argv)); err != nil {
+		r.stream = nil
 		return err
 	}
-	r.br, r.read = bufio.NewReaderSize(r.stream, 32<<10), false
+	r.br, r.read = bufio.NewReaderSize(r.stream, 64<<10), false
 	return nil
 }
 
-func (r *journalReader) close() { _ = r.stream.Close() }
+func (r *journalReader) command(argv []string) hosts.Cmd {
+	return hosts.Cmd{Argv: argv, Sudo: r.from.Sudo != nil && r.from.Sudo(r.src.Host)}
+}
+
+// lookForGap asks for the entry that was read last. A journal that was vacuumed meanwhile no longer has
+// it, and journalctl goes on with the next one there is without a word.
+func (r *journalReader) lookForGap(ctx context.Context, conn Runner) error {
+	res, err := conn.Run(ctx, r.command(journalAt(r.q, r.src, r.cursor)))
+	if err != nil {
+		return err
+	}
+	line, _, _ := strings.Cut(string(res.Stdout), "\n")
+	e, err := ParseJournal([]byte(line))
+	if err != nil || e.Cursor == "" || e.Cursor == r.cursor {
+		return nil // there, or not to be told
+	}
+	r.backlog = []hosts.Entry{gap(r.src, r.last, "the journal no longer has the entry that reading had come to")}
+	return nil
+}
+
+// search finds the last entries that are wanted. What journalctl filters by itself it counts itself, from
+// the end backwards; the rest is looked for in more and more of what it has.
+func (r *journalReader) search(ctx context.Context, conn Runner) error {
+	if following(r.q) && r.cursor == "" {
+		// What is written from here on is followed, whatever is found.
+		if err := r.pass(ctx, conn, journalLast(hosts.LogQuery{Tail: 1, Priority: r.q.Priority}, r.src, 1, journalFeatures{noGrep: true}), false, func(hosts.Entry) {}); err != nil {
+			return err
+		}
+	}
+	backwards := r.q.Grep != "" && !r.lacks.noGrep
+	enough := max(1000, 10*tail(r.q))
+	if backwards && r.q.Keep == nil {
+		enough = tail(r.q)
+	}
+	here, at := r.cursor, r.last
+	found, short, err := searchBack(ctx, &r.q, enough, func(ctx context.Context, n int, take func(hosts.Entry)) error {
+		return r.pass(ctx, conn, journalLast(r.q, r.src, n, r.lacks), backwards, take)
+	})
+	if err != nil {
+		return err
+	}
+	if r.last.Before(at) { // the newest that was found is older than where following begins
+		r.cursor, r.last = here, at
+	}
+	r.searched, r.backlog = true, found
+	if short {
+		r.backlog = append([]hosts.Entry{searchedNote(r.src, r.last)}, found...)
+	}
+	return nil
+}
+
+// pass reads what a command prints to its end, and takes it in the order of writing.
+func (r *journalReader) pass(ctx context.Context, conn Runner, argv []string, backwards bool, take func(hosts.Entry)) error {
+	if err := r.start(ctx, conn, argv); err != nil {
+		return err
+	}
+	defer func() {
+		r.close()
+		r.stream = nil
+	}()
+	var list []hosts.Entry
+	for {
+		e, err := r.entry()
+		switch {
+		case errors.Is(err, io.EOF):
+			if len(list) > 0 { // the newest came first
+				r.cursor, r.last = list[0].Cursor, list[0].Time
+			}
+			for i := len(list) - 1; i >= 0; i-- {
+				take(list[i])
+			}
+			return nil
+		case err != nil:
+			return err
+		case backwards:
+			list = append(list, e)
+		default:
+			take(e)
+		}
+	}
+}
+
+func (r *journalReader) close() {
+	if r.stream != nil {
+		_ = r.stream.Close() // nothing of it is wanted any more
+	}
+}
 
 func (r *journalReader) over() string { return "journalctl ended; starting it again" }
 
 func (r *journalReader) next() (hosts.Entry, error) {
+	if len(r.backlog) > 0 {
+		e := r.backlog[0]
+		r.backlog = r.backlog[1:]
+		return e, nil
+	}
+	if r.stream == nil {
+		return hosts.Entry{}, io.EOF
+	}
+	return r.entry()
+}
+
+// entry reads the next entry of the command that runs.
+func (r *journalReader) entry() (hosts.Entry, error) {
 	for {
 		line, over, err := readLine(r.br, maxJournalLine)
 		if err != nil {
 			return hosts.Entry{}, r.end(err)
 		}
-		r.read = true
 		if over > 0 {
 			return r.mark(fmt.Sprintf("(an entry of %d bytes was left out)", len(line)+over)), nil
 		}
 		if len(line) == 0 || line[0] != '{' {
 			continue // "-- Logs begin at", "-- No entries --": for people
 		}
+		r.read = true
 		e, err := ParseJournal(line)
 		if err != nil {
 			return r.mark("(an entry that could not be read: " + hosts.CleanLine(err.Error()) + ")"), nil
@@ -82,7 +213,7 @@ func (r *journalReader) mark(text string) hosts.Entry {
 }
 
 // readLine reads a line of at most limit bytes; over is about how many more it had. The line is
-// valid until the next read.
+// valid until the next read. The error is errPart for what stands behind the last line end.
 func readLine(br *bufio.Reader, limit int) (line []byte, over int, err error) {
 	for {
 		part, err := br.ReadSlice('\n')
@@ -94,13 +225,18 @@ func readLine(br *bufio.Reader, limit int) (line []byte, over int, err error) {
 		over += len(part) - keep
 		switch {
 		case errors.Is(err, bufio.ErrBufferFull):
-		case err == nil, errors.Is(err, io.EOF) && len(line) > 0:
+		case err == nil:
 			return trimEnd(line), over, nil
+		case errors.Is(err, io.EOF) && len(line) > 0:
+			return line, over, errPart
 		default:
 			return nil, 0, err
 		}
 	}
 }
+
+// errPart is a line without an end: the stream ended in the middle of it, or the file does.
+var errPart = fmt.Errorf("in the middle of a line: %w", io.EOF)
 
 func trimEnd(b []byte) []byte {
 	for len(b) > 0 && (b[len(b)-1] == '\n' || b[len(b)-1] == '\r') {
@@ -134,7 +270,8 @@ func (r *journalReader) end(err error) error {
 		return errAgain
 	case r.cursor != "" && strings.Contains(strings.ToLower(said), "cursor"):
 		// The journal was vacuumed or rotated away under it; the time is the second best place.
-		r.cursor, r.q.Since = "", r.last.Add(time.Microsecond)
+		r.cursor, r.resume = "", r.last.Add(time.Microsecond)
+		r.backlog = []hosts.Entry{gap(r.src, r.last, "the journal no longer has the entry that reading had come to")}
 		return errAgain
 	case res.Exit == 1 && said == "":
 		return io.EOF // --grep without a match

@@ -30,6 +30,9 @@ type Sources struct {
 	Runner func(ctx context.Context, host string) (Runner, error)
 	// Container opens the log of a container; use Docker to make one of a client.
 	Container func(ctx context.Context, host, name string, o docker.LogOptions) (LineReader, error)
+	// Clock returns how far a host's clock is ahead of ours, and the bound of that measurement's error, as
+	// far as it is known; where it is not, the stream measures it itself. Nil knows nothing.
+	Clock func(host string) (offset, within time.Duration, known bool)
 	// Sudo reports whether journalctl is to be run as root on a host; nil means nowhere.
 	Sudo func(host string) bool
 }
@@ -57,23 +60,30 @@ type stream struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 	rights *rights
+	clocks *clocks
+	start  time.Time     // moments are counted from here
 	wake   chan struct{} // capacity 1: something changed
 
 	mu      sync.Mutex // guards everything below
 	room    *sync.Cond // on mu: something was taken, or the context ended
 	queues  []*queue
-	changed bool   // a status differs from what was last delivered
-	dropped uint64 // since the last batch
+	pool    pool
+	merge   merger
+	changed bool // a status differs from what was last delivered
 	running int
-	closed  bool      // Close was called: nothing is started any more
-	sent    time.Time // when the last batch was returned
+	closed  bool          // Close was called: nothing is started any more
+	sent    time.Duration // when the last batch was returned
+	first   bool          // one was returned
 }
 
 // Open starts reading. It returns at once; what a source is doing, or why it cannot be read, is in
 // the status of the batches. Close must be called.
 func Open(ctx context.Context, from Sources, q hosts.LogQuery) hosts.LogStream {
 	ctx, cancel := context.WithCancel(ctx)
-	s := &stream{q: q, from: from, ctx: ctx, cancel: cancel, wake: make(chan struct{}, 1), changed: true, rights: newRights()}
+	s := &stream{
+		q: q, from: from, ctx: ctx, cancel: cancel, wake: make(chan struct{}, 1), changed: true, start: time.Now(),
+		rights: newRights(), clocks: newClocks(from), merge: merger{follow: following(q)},
+	}
 	s.room = sync.NewCond(&s.mu)
 	seen := map[string]bool{}
 	for _, src := range q.Sources {
@@ -81,7 +91,7 @@ func Open(ctx context.Context, from Sources, q hosts.LogQuery) hosts.LogStream {
 			continue
 		}
 		seen[src.Key()] = true
-		qu := &queue{src: src, status: hosts.LogStatus{Source: src, State: stateConnecting}}
+		qu := s.queue(src)
 		s.queues = append(s.queues, qu)
 	}
 	s.running = len(s.queues)
@@ -90,6 +100,13 @@ func Open(ctx context.Context, from Sources, q hosts.LogQuery) hosts.LogStream {
 	}
 	return s
 }
+
+func (s *stream) queue(src hosts.LogSource) *queue {
+	return &queue{src: src, start: s.start, pool: &s.pool, meter: meter{at: s.now()}, status: hosts.LogStatus{Source: src, State: stateConnecting}}
+}
+
+// now is the time since the stream began.
+func (s *stream) now() time.Duration { return time.Since(s.start) }
 
 // Adder is a stream that takes more sources while it runs. What Open returns is one.
 type Adder interface {
@@ -117,7 +134,7 @@ func (s *stream) Add(src hosts.LogSource) bool {
 	}
 	q := s.q
 	q.Tail = max(q.Tail, joinTail)
-	qu := &queue{src: src, status: hosts.LogStatus{Source: src, State: stateConnecting}}
+	qu := s.queue(src)
 	s.queues = append(s.queues, qu)
 	s.running++
 	s.changed = true
@@ -159,38 +176,43 @@ func (s *stream) run(ctx context.Context, qu *queue, q hosts.LogQuery) {
 func where() string {
 	_, stack, _ := strings.Cut(string(debug.Stack()), "panic(")
 	for line := range strings.Lines(stack) {
-		if line = strings.TrimSpace(line); strings.Contains(line, ".go:") && !strings.Contains(line, "/runtime/") {
+		if line = strings.TrimSpace(line); strings.Contains(line, ".go:") && !strings.Contains("/"+line, "/runtime/") {
 			return line
 		}
 	}
 	return "an unknown place"
 }
 
-// push adds one entry. While following, the oldest of the same source make room; otherwise push
-// waits for the reader. on says that e continues the entry before it, which it joins where nobody has
-// taken that yet.
+// push adds one entry, and waits for the reader where too many wait already: what is not read fast enough
+// stays at its source. on says that e continues the entry before it, which it joins where nobody has taken
+// that yet.
 func (s *stream) push(ctx context.Context, qu *queue, e hosts.Entry, on bool) error {
 	s.mu.Lock()
-	defer s.poke()
 	defer s.mu.Unlock()
-	if !following(s.q) && qu.over(len(s.queues)) {
-		// On this very context: one above it may be done before it is.
-		defer context.AfterFunc(ctx, s.makeRoom)()
-		for qu.over(len(s.queues)) {
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			s.room.Wait()
+	if qu.over(len(s.queues)) {
+		if err := s.waitForRoom(ctx, qu); err != nil {
+			return err
 		}
 	}
 	if on && qu.grow(&e) {
 		return nil
 	}
-	qu.push(e, time.Now())
-	for following(s.q) && qu.over(len(s.queues)) {
-		qu.pop()
-		qu.status.Dropped++
-		s.dropped++
+	qu.push(e, s.now())
+	if qu.len() == 1 { // a reader that waits knows of all others already
+		s.poke()
+	}
+	return nil
+}
+
+func (s *stream) waitForRoom(ctx context.Context, qu *queue) error {
+	s.poke()
+	// On this very context: one above it may be done before it is.
+	defer context.AfterFunc(ctx, s.makeRoom)()
+	for qu.over(len(s.queues)) {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		s.room.Wait()
 	}
 	return nil
 }
@@ -221,8 +243,8 @@ func (s *stream) setState(qu *queue, state, reason string) {
 	s.mu.Lock()
 	// A source that waits delivers nothing for now, so its neighbours do not wait for it.
 	qu.ended = state != stateFollowing && state != stateConnecting
-	if qu.opened.IsZero() {
-		qu.opened = time.Now()
+	if !qu.ready {
+		qu.opened, qu.ready = s.now(), true
 	}
 	if reason == "" && state != stateConnecting {
 		reason = qu.note
@@ -246,12 +268,32 @@ func (s *stream) remark(qu *queue, note string) {
 	s.poke()
 }
 
+// opened notes that a source was opened; again says that reading goes on after a cut.
+func (s *stream) opened(qu *queue, offset time.Duration, again bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	qu.since = s.now()
+	if again {
+		qu.status.Resumed++
+	}
+	if qu.status.Offset != offset {
+		qu.status.Offset, s.changed = offset, true
+	}
+}
+
+// clockSet notes that a host's clock is off by another amount.
+func (s *stream) clockSet(qu *queue, offset time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	qu.status.Offset, s.changed = offset, true
+}
+
 // Next implements hosts.LogStream.
 func (s *stream) Next(ctx context.Context) (hosts.LogBatch, error) {
 	timer := time.NewTimer(frame)
 	defer timer.Stop()
 	for {
-		b, wait, wake := s.batch(time.Now())
+		b, wait, wake := s.batch(s.now())
 		if wait == 0 {
 			return b, nil
 		}
@@ -267,29 +309,39 @@ func (s *stream) Next(ctx context.Context) (hosts.LogBatch, error) {
 
 // batch returns what is due, or else how long to wait before looking again and what may come first:
 // within a frame nothing, so that a busy source does not make us look at every line of it.
-func (s *stream) batch(now time.Time) (hosts.LogBatch, time.Duration, <-chan struct{}) {
+func (s *stream) batch(now time.Duration) (hosts.LogBatch, time.Duration, <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if since := now.Sub(s.sent); since < frame {
+	if since := now - s.sent; s.first && since < frame {
 		return hosts.LogBatch{}, frame - since, nil
 	}
 	waits := 0
+	moving := false
 	for _, qu := range s.queues {
 		waits += qu.len()
+		s.changed = qu.rate(now) || s.changed
+		moving = moving || qu.status.Rate > 0
 	}
-	out, due := take(s.queues, following(s.q), now, make([]hosts.Entry, 0, waits))
+	out, due, wait := s.merge.take(s.queues, now, make([]hosts.Entry, 0, waits))
 	done := s.running == 0 && s.empty()
 	if len(out) == 0 && !s.changed && !done {
-		if due.IsZero() {
-			return hosts.LogBatch{}, time.Hour, s.wake
+		switch {
+		case wait:
+			return hosts.LogBatch{}, due - now, s.wake
+		case moving: // a rate that falls is told when nothing else is
+			return hosts.LogBatch{}, measured, s.wake
 		}
-		return hosts.LogBatch{}, due.Sub(now), s.wake
+		return hosts.LogBatch{}, time.Hour, s.wake
 	}
-	b := hosts.LogBatch{Entries: out, Dropped: s.dropped, Done: done}
+	b := hosts.LogBatch{Entries: out, Done: done, Status: make([]hosts.LogStatus, 0, len(s.queues))}
 	for _, qu := range s.queues {
+		qu.status.Waiting = qu.len()
 		b.Status = append(b.Status, qu.status)
 	}
-	s.changed, s.dropped, s.sent = false, 0, now
+	s.changed = false
+	if len(out) > 0 { // what is only said of sources must not delay the next line
+		s.sent, s.first = now, true
+	}
 	s.room.Broadcast()
 	return b, 0, nil
 }

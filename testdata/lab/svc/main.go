@@ -4,6 +4,8 @@
 //	            -listen ADDRESS or unix:/PATH; -id NAME is said in a header, beside what was asked for
 //	svc health  asks the above and exits 0 or 1: the HEALTHCHECK of an image without a shell
 //	svc log     writes a line every -every, every tenth to standard error
+//	svc pour    writes -lines numbered lines, -rate a second, to standard output or -file, which is put aside
+//	            after every -rotate
 //	svc crash   waits -after, then exits with -code
 //	svc echo    sends back what it is sent, on 127.0.0.1:7007 and /run/labecho.sock: the other side of a dial
 package main
@@ -25,7 +27,7 @@ import (
 
 func main() {
 	if len(os.Args) < 2 {
-		fmt.Fprintln(os.Stderr, "svc serve|health|log|crash|echo")
+		fmt.Fprintln(os.Stderr, "svc serve|health|log|pour|crash|echo")
 		os.Exit(2)
 	}
 	mode := os.Args[1]
@@ -39,6 +41,16 @@ func main() {
 		listen = append(listen, s)
 		return nil
 	})
+	p := pouring{}
+	flags.StringVar(&p.name, "name", "pour", "what every poured line says")
+	flags.IntVar(&p.rate, "rate", 100, "lines poured a second")
+	flags.IntVar(&p.lines, "lines", 1000, "lines poured in all")
+	flags.StringVar(&p.file, "file", "", "file to pour into; standard output without one")
+	flags.Func("rotate", "time from the start after which the file is put aside; may be given several times", func(s string) error {
+		d, err := time.ParseDuration(s)
+		p.rotate = append(p.rotate, d)
+		return err
+	})
 	_ = flags.Parse(os.Args[2:]) // ExitOnError
 
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
@@ -51,6 +63,8 @@ func main() {
 		err = health(ctx)
 	case "log":
 		emit(ctx, *every)
+	case "pour":
+		err = pour(ctx, p)
 	case "crash":
 		select {
 		case <-ctx.Done():
