@@ -12,9 +12,10 @@ import (
 // goes through its steps.
 func Kinds() map[string]Kind {
 	return map[string]Kind{
-		"gate":   gate{},
-		"verify": verify{},
-		"wait":   wait{},
+		"gate":    gate{},
+		"verify":  verify{},
+		"systemd": systemdKind{},
+		"wait":    wait{},
 	}
 }
 

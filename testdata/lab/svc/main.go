@@ -7,6 +7,7 @@
 //	svc pour    writes -lines numbered lines, -rate a second, to standard output or -file, which is put aside
 //	            after every -rotate
 //	svc crash   waits -after, then exits with -code
+//	svc work    a worker of a fleet, on a unix socket of its own; see work.go
 //	svc echo    sends back what it is sent, on 127.0.0.1:7007 and /run/labecho.sock: the other side of a dial
 package main
 
@@ -27,10 +28,17 @@ import (
 
 func main() {
 	if len(os.Args) < 2 {
-		fmt.Fprintln(os.Stderr, "svc serve|health|log|pour|crash|echo")
+		fmt.Fprintln(os.Stderr, "svc serve|health|log|pour|crash|work|echo")
 		os.Exit(2)
 	}
 	mode := os.Args[1]
+	if mode == "work" {
+		if err := work(os.Args[2:]); err != nil {
+			fmt.Fprintln(os.Stderr, "svc:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	flags := flag.NewFlagSet(mode, flag.ExitOnError)
 	every := flags.Duration("every", time.Second, "time between log lines")
 	after := flags.Duration("after", 2*time.Second, "time before the crash")
