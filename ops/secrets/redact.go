@@ -1,0 +1,117 @@
+package secrets
+
+import (
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"midwatch/hosts"
+)
+
+// shortest is the length below which a text is not looked for: it would be found in everything.
+const shortest = 4
+
+// shortestLine is that of the lines of a secret that has several, like a key.
+const shortestLine = 12
+
+// shortestCode is that of base64, of which a few letters are in every word.
+const shortestCode = 6
+
+// redactor finds secrets in texts.
+type redactor struct {
+	mu       sync.RWMutex // guards both
+	forms    map[string]bool
+	replacer *strings.Replacer // nil: nothing to find
+}
+
+func newRedactor() *redactor { return &redactor{forms: map[string]bool{}} }
+
+// add makes a secret known.
+func (r *redactor) add(secret string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, f := range forms(secret) {
+		r.forms[f] = true
+	}
+	all := make([]string, 0, len(r.forms))
+	for f := range r.forms {
+		all = append(all, f)
+	}
+	// Where one form begins with another the longer one is to be taken out whole.
+	slices.SortFunc(all, func(a, b string) int { return len(b) - len(a) })
+	pairs := make([]string, 0, 2*len(all))
+	for _, f := range all {
+		pairs = append(pairs, f, hosts.Dots)
+	}
+	if len(pairs) > 0 {
+		r.replacer = strings.NewReplacer(pairs...)
+	}
+}
+
+func (r *redactor) redact(text string) string {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if r.replacer == nil {
+		return text
+	}
+	return r.replacer.Replace(text)
+}
+
+func (r *redactor) forget() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.forms, r.replacer = map[string]bool{}, nil
+}
+
+// forms are the ways in which programs write a secret: as it is and line by line, in base64 at each of the
+// three places where it may begin inside of something longer (user:password), for URLs, in JSON, quoted for a
+// shell or by Go, and in hex.
+func forms(secret string) []string {
+	if len(secret) < shortest {
+		return nil
+	}
+	out := []string{secret, url.QueryEscape(secret), url.PathEscape(secret), strings.ReplaceAll(secret, "'", `'\''`), strings.ReplaceAll(secret, "'", `'"'"'`)}
+	if lines := strings.FieldsFunc(secret, func(c rune) bool { return c == '\n' || c == '\r' }); len(lines) > 1 {
+		for _, l := range lines {
+			if len(l) >= shortestLine {
+				out = append(out, l)
+			}
+		}
+	}
+	if b, err := json.Marshal(secret); err == nil {
+		out = append(out, string(b[1:len(b)-1]))
+	}
+	quoted := strconv.Quote(secret)
+	out = append(out, quoted[1:len(quoted)-1])
+	h := hex.EncodeToString([]byte(secret))
+	out = append(out, h, strings.ToUpper(h))
+	for _, enc := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
+		for lead := range 3 {
+			if f := inside(enc, secret, lead); len(f) >= shortestCode {
+				out = append(out, f)
+			}
+		}
+	}
+	slices.Sort(out)
+	return slices.DeleteFunc(slices.Compact(out), func(f string) bool { return len(f) < shortest })
+}
+
+// inside is what of the base64 of a text depends on nothing else, when lead bytes modulo three stand before it:
+// characters that share bits with what is around it are left out.
+func inside(enc *base64.Encoding, text string, lead int) string {
+	s := enc.EncodeToString(append(make([]byte, lead), text...))
+	from := []int{0, 2, 3}[lead]
+	to := len(s)
+	if (lead+len(text))%3 != 0 {
+		to-- // the last character has bits of what follows
+	}
+	if from >= to {
+		return ""
+	}
+	return s[from:to]
+}
