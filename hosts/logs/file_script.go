@@ -95,9 +95,10 @@ if [ "$kind" = aside ]; then
   exit 0
 fi
 if [ "$how" != follow ]; then
-  tail -c "+$((at+1))" <&3 | head -c "$((size-at))" | pick
+  tail -c "+$((at+1))" -- "$cur" | head -c "$((size-at))" | pick
   exit 0
 fi
+if [ "$cur" = "$f" ]; then exec tail -c "+$((at+1))" -F -- "$f"; fi # no Linux: what is put aside is its own affair
 tail -c "+$((at+1))" <&3 || exit 74
 mine=/proc/self/fd/3 place=/proc/self/fdinfo/3 turn=0
 { [ "$f" -ef "$mine" ] || [ "$cur" -ef "$mine" ]; } 2>/dev/null || mine=

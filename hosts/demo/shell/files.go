@@ -56,6 +56,9 @@ func lsProgram(p *proc) int {
 }
 
 func lsLine(i vfs.Info, name string, opts map[string]string) string {
+	if opts["-i"] != "" {
+		name = strconv.FormatUint(i.Ino(), 10) + " " + name
+	}
 	if opts["-l"] == "" {
 		return name + "\n"
 	}

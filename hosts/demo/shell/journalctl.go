@@ -191,6 +191,10 @@ func (j *journal) print() int {
 	j.h.Site.Lock()
 	next, first := j.start()
 	none := true
+	if j.opts["-r"] != "" || has(j.opts, "--reverse") {
+		defer j.h.Site.Unlock()
+		return j.reverse(first)
+	}
 	for {
 		list := log.From(next)
 		base := max(next, log.First())
@@ -239,6 +243,26 @@ func (j *journal) print() int {
 		if cur != "" {
 			j.p.print("-- cursor: " + cur + "\n")
 		}
+	}
+	return 0
+}
+
+// reverse prints the newest entries first; the site is locked.
+func (j *journal) reverse(first uint64) int {
+	log := j.h.Journal
+	all := log.All()
+	var b strings.Builder
+	for i := len(all) - 1; i >= 0; i-- {
+		n := log.Next() - uint64(len(all)-i) //nolint:gosec // an index
+		if n < first {
+			break
+		}
+		if j.wants(all[i]) {
+			b.WriteString(j.line(all[i], n))
+		}
+	}
+	if b.Len() > 0 && !j.p.print(b.String()) {
+		return 141
 	}
 	return 0
 }

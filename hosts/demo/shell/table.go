@@ -55,6 +55,8 @@ func onFiles(name string) program {
 	switch name {
 	case "cat":
 		return catProgram
+	case "cksum":
+		return cksumProgram
 	case "head":
 		return headProgram
 	case "tail":

@@ -275,6 +275,35 @@ func wcProgram(p *proc) int {
 	return code
 }
 
+// cksumProgram prints the checksum of POSIX: CRC-32, most significant bit first, over the text and its
+// length.
+func cksumProgram(p *proc) int {
+	_, names, _ := flags(p.args[1:], "")
+	return p.texts(names, func(name string, data []byte) bool {
+		sum := uint32(0)
+		add := func(c byte) {
+			sum ^= uint32(c) << 24
+			for range 8 {
+				top := sum >> 31
+				sum <<= 1
+				if top != 0 {
+					sum ^= 0x04c11db7
+				}
+			}
+		}
+		for _, c := range data {
+			add(c)
+		}
+		for n := len(data); n > 0; n >>= 8 {
+			add(byte(n))
+		}
+		if name == "-" {
+			name = ""
+		}
+		return p.print(strings.TrimRight(fmt.Sprintf("%d %d %s", ^sum, len(data), name), " ") + "\n")
+	})
+}
+
 func cutProgram(p *proc) int {
 	opts, names, _ := flags(p.args[1:], "dfcb")
 	delim, spec := opts["-d"], opts["-f"]
