@@ -12,9 +12,12 @@ import (
 // goes through its steps.
 func Kinds() map[string]Kind {
 	return map[string]Kind{
+		"command": command{},
+		"file":    file{},
 		"gate":    gate{},
-		"verify":  verify{},
+		"swap":    swap{},
 		"systemd": systemdKind{},
+		"verify":  verify{},
 		"wait":    wait{},
 	}
 }

@@ -30,6 +30,24 @@ func login(e *Env) machine { return machine{e.Conn, hostName(e), false} }
 // here is the operator's machine.
 func here(e *Env) machine { return machine{e.Local, "this machine", false} }
 
+const scriptRights = `me=$(id -u); d=$(dirname -- "$1")
+[ -d "$d" ] && [ -w "$d" ] && [ -x "$d" ] || { echo root; exit 0; }
+if [ -e "$1" ] || [ -L "$1" ]; then [ "$(stat -c %u -- "$1")" = "$me" ] || { echo root; exit 0; }; fi
+echo login`
+
+// rights is the machine with the least rights that can replace a path and bring it back as it was: the login
+// where the path and its directory are the login's, else root where that is allowed.
+func rights(ctx context.Context, e *Env, p string) (machine, error) {
+	if !e.Sudo {
+		return login(e), nil
+	}
+	out, err := login(e).script(ctx, "look at the rights of "+p, nil, scriptRights, p)
+	if err != nil || strings.TrimSpace(out) == "login" {
+		return login(e), err
+	}
+	return target(e), nil
+}
+
 // hostName is the step's host for people.
 func hostName(e *Env) string {
 	if e.Host == "" {

@@ -211,11 +211,12 @@ func probeTCP(ctx context.Context, e *Env, p deploy.Probe) probed {
 func probeArgv(ctx context.Context, e *Env, p deploy.Probe) probed {
 	argv := texts(p.Argv)
 	name := brief(strings.Join(argv, " "))
-	dir := string(p.Dir)
-	if from(e, p).conn == e.Local {
+	m, dir := from(e, p), string(p.Dir)
+	m.sudo = false // a probe needs no root
+	if m.conn == e.Local {
 		dir = localPath(e, dir)
 	}
-	res, err := from(e, p).inDir(ctx, dir, nil, argv...)
+	res, err := m.inDir(ctx, dir, nil, argv...)
 	switch {
 	case err != nil:
 		return bad("%s: %s", name, hosts.CleanLine(err.Error()))
