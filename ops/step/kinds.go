@@ -15,6 +15,7 @@ func Kinds() map[string]Kind {
 		"command": command{},
 		"file":    file{},
 		"gate":    gate{},
+		"nginx":   nginxKind{},
 		"swap":    swap{},
 		"systemd": systemdKind{},
 		"verify":  verify{},
