@@ -185,7 +185,8 @@ func (x ngx) confirm(ctx context.Context, conf ngxConf, m *reloadMark) (line str
 		if err != nil {
 			return false, err
 		}
-		if e := emergencies(log); len(e) > 0 {
+		e, final := emergencies(log)
+		if final || len(e) > 0 && time.Since(start) > within {
 			for _, l := range e {
 				say(x.e, l, true)
 			}

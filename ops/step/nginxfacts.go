@@ -157,15 +157,16 @@ func reloaded(before, now ngxProcs) (done bool, line string) {
 	return true, line
 }
 
-// emergencies are the lines of an error log that say why a configuration was not taken.
-func emergencies(log string) []string {
-	var out []string
+// emergencies are the lines of an error log that say why a configuration was not taken. final is false while
+// there are only failures to bind: nginx tries that five times, half a second apart.
+func emergencies(log string) (out []string, final bool) {
 	for line := range strings.Lines(log) {
 		if strings.Contains(line, "[emerg]") {
 			out = append(out, hosts.CleanLine(strings.TrimSpace(line)))
+			final = final || !strings.Contains(line, ": bind() to ")
 		}
 	}
-	return out
+	return out, final
 }
 
 // emergency is the cause in a line of the error log, without its time and process.
@@ -198,7 +199,7 @@ func countBusy(ss string, ups []ngxUpstream) (n int, detail []string) {
 		f := strings.Fields(line)
 		for _, u := range ups {
 			for _, m := range u.members {
-				if p, unix := strings.CutPrefix(m, "unix:"); unix && slices.Contains(f, p) || !unix && len(f) > 4 && f[len(f)-1] == m {
+				if p, unix := strings.CutPrefix(m, "unix:"); unix && slices.Contains(f, p) || !unix && len(f) >= 4 && f[len(f)-1] == m {
 					at[m]++
 				}
 			}
