@@ -28,6 +28,7 @@ func (s *Screen) PaneActions() [][]ui.Action {
 		s.detailActions(&detail{st: st, view: ui.NewViewer(st)}),
 		s.sourceActions(&sourcesPane{table: ui.NewTable(st, sourceColumns())}),
 		s.histogramActions(&histogram{s: s}),
+		s.newPatterns().actions(),
 		s.sinceActions(&sincePane{table: ui.NewTable[since](st, nil)}),
 	}
 }
@@ -50,6 +51,7 @@ func (s *Screen) readActions() []ui.Action {
 		ui.Act("logs.since", "Log", "since", s.openSince, "T"),
 		ui.Act("logs.copy", "Log", "copy", s.copyLine, "y"),
 		hide(ui.Act("logs.histogram", "Log", "lines over time", s.openHistogram, "i")),
+		hide(ui.Act("logs.patterns", "Log", "patterns of lines", s.openPatterns, "p")),
 		hide(ui.Act("logs.zoom_out", "Log", "show more of the time", s.zoomOut, "x")),
 		hide(ui.Act("logs.level_down", "Log", "lower the level", func() tea.Cmd { return s.nextLevel(-1) }, "V")),
 		hide(ui.Act("logs.errors", "Log", "find the last error", s.findErrors, "e")),

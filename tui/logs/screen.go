@@ -142,6 +142,10 @@ func (s *Screen) update(msg tea.Msg) tea.Cmd {
 		if h, ok := s.pane.other.(*histogram); ok && m.owner == s.id {
 			return h.counted(m)
 		}
+	case patternedMsg:
+		if p, ok := s.pane.other.(*patternsPane); ok && m.owner == s.id {
+			return p.taken(m)
+		}
 	case ui.SnapshotMsg:
 		s.snap = m.Snapshot
 		if s.picker != nil {

@@ -99,6 +99,11 @@ func scenes() map[string]scene {
 		"detail":  {then: keys("k", "k", "k", "enter")},
 		"sources": {then: keys("o", "j", " ")},
 		"since":   {then: keys("T", "j")},
+		"patterns": {then: func(g *stage) {
+			tell(g)
+			g.s.list.buf.Append(g.now.Add(time.Hour), nil, 0) // settles the tail
+			g.keys("p")
+		}},
 		"histogram": {then: func(g *stage) {
 			tell(g)
 			g.keys("i", "N")
@@ -164,7 +169,7 @@ func pickSnap() *hosts.Snapshot {
 func TestViewAtAnySize(t *testing.T) {
 	t.Parallel()
 	for name, keys := range map[string][]string{
-		"log": nil, "paused": {"k", "k"}, "detail": {"k", "k", "k", "enter"}, "sources": {"o"}, "since": {"T"}, "histogram": {"i"},
+		"log": nil, "paused": {"k", "k"}, "detail": {"k", "k", "k", "enter"}, "sources": {"o"}, "since": {"T"}, "histogram": {"i"}, "patterns": {"p"},
 		"filter": {"/", "a", "b"}, "find": {"f", "u"}, "wrap": {"w", "k"}, "side": {"l", "l", "k"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -205,7 +210,7 @@ func TestViewIsClean(t *testing.T) {
 	t.Parallel()
 	g := told(t, plain())
 	g.feed(hosts.LogBatch{Entries: hostile()})
-	for _, keys := range [][]string{nil, {"k"}, {"enter"}, {"esc", "o"}, {"esc", "i"}, {"esc", "w"}} {
+	for _, keys := range [][]string{nil, {"k"}, {"enter"}, {"esc", "o"}, {"esc", "i"}, {"esc", "p"}, {"esc", "w"}} {
 		g.keys(keys...)
 		if v := g.s.View(); strings.ContainsFunc(v, func(r rune) bool { return r < 0x20 && r != '\n' || r == 0x202e }) {
 			t.Errorf("after %v: control characters in %q", keys, v)
