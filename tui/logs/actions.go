@@ -100,6 +100,11 @@ func (s *Screen) showActions() []ui.Action {
 		a.Hidden = true
 		return a
 	}
+	refilter := func(id, title string, f func(), key string) ui.Action {
+		a := ui.Act("logs."+id, "Show", title, func() tea.Cmd { f(); s.layout(); return s.rescan() }, key)
+		a.Hidden = true
+		return a
+	}
 	wrap := show("wrap", "wrap long lines, or cut them", func() { s.look.wrap = !s.look.wrap }, "w")
 	wrap.Hidden = false
 	return []ui.Action{
@@ -107,6 +112,7 @@ func (s *Screen) showActions() []ui.Action {
 		show("time", "local time, UTC, age, none", func() { s.look.time = (s.look.time + 1) % (timeOff + 1) }, "t"),
 		show("host_column", "host column", func() { s.look.host = flip(s.look.host, s.hostsDiffer()) }, "H"),
 		show("source_column", "source column", func() { s.look.source = flip(s.look.source, s.sourcesDiffer()) }, "S"),
+		refilter("fold", "fold repeated lines", func() { s.look.fold = !s.look.fold }, "z"),
 		show("colours", "colours of sources", func() { s.look.plain = !s.look.plain }, "C"),
 	}
 }

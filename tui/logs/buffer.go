@@ -35,7 +35,8 @@ type source struct {
 	lastKey              int64 // key of its newest line: its lines never overtake each other
 	firstAt              int64 // when its first line arrived; 0 before
 	lines                uint64
-	hidden               bool            // the reader switched it off
+	hidden               bool // the reader switched it off
+	run                  run
 	status               hosts.LogStatus // as the stream told last; State "" before
 	hostLabel, nameLabel fittedLabel
 }
@@ -55,6 +56,8 @@ type Buffer struct {
 	sources []source
 	index   map[hosts.LogSource]int32
 
+	repeated map[uint64]uint32 // how many lines repeat the one with an id, where any do
+
 	nextID  uint64
 	lastKey int64  // key of the newest line of all
 	dropped uint64 // lines dropped from the front to stay within the budget
@@ -67,7 +70,7 @@ func NewBuffer(budget int) *Buffer {
 	if budget <= 0 {
 		budget = defaultBudget
 	}
-	return &Buffer{budget: budget, index: map[hosts.LogSource]int32{}}
+	return &Buffer{budget: budget, index: map[hosts.LogSource]int32{}, repeated: map[uint64]uint32{}}
 }
 
 // First is the position of the oldest line kept; End is the position after the newest.
@@ -244,6 +247,7 @@ func (b *Buffer) trim() {
 	n := 0
 	for b.bytes > b.budget && n < len(b.chunks)-1 {
 		b.bytes -= b.chunks[n].bytes
+		b.forgetRuns(&b.chunks[n])
 		b.dropped += uint64(len(b.chunks[n].recs))
 		b.base = b.chunks[n+1].first
 		n++

@@ -47,12 +47,16 @@ func (b *Buffer) insertDeep(fresh []tailLine) {
 // cut takes back the settled lines from pos on, leaving what snapshots share alone.
 func (b *Buffer) cut(pos int) {
 	b.seal()
+	for i := range b.sources {
+		b.sources[i].run.head = 0
+	}
 	for len(b.chunks) > 0 {
 		k := len(b.chunks) - 1
 		c := &b.chunks[k]
 		if c.end() <= pos {
 			break
 		}
+		b.forgetRuns(c) // those of the lines that stay too: their repeats are put behind them anew
 		if c.first >= pos {
 			b.chunks[k] = chunk{}
 			b.chunks = b.chunks[:k]

@@ -31,6 +31,7 @@ const (
 	bitsStderr = 1 << 5
 	bitsNoTime = 1 << 6
 	bitsLate   = 1 << 7
+	bitsRepeat = 1 << 8 // it says what the line of its source before it said
 
 	recordBytes = 24
 	// maxSources is how many sources a record can name; all further ones share the last name.
@@ -68,6 +69,7 @@ func (c *chunk) line(i int) line {
 	l := line{
 		id: r.id, key: r.key, time: r.key, text: c.textOf(i), source: r.source(),
 		level: uint8(r.level()), kind: r.kind(), stderr: r.bits&bitsStderr != 0, late: r.bits&bitsLate != 0,
+		repeat: r.bits&bitsRepeat != 0,
 	}
 	switch {
 	case r.bits&bitsNoTime != 0:
@@ -80,6 +82,7 @@ func (c *chunk) line(i int) line {
 
 func (r *record) source() int32      { return int32(r.from) - 1 }
 func (r *record) level() hosts.Level { return hosts.Level(r.bits & bitsLevel) }
+func (r *record) repeat() bool       { return r.bits&bitsRepeat != 0 }
 func (r *record) kind() lineKind     { return lineKind(r.bits >> bitsKind & 3) }
 
 // recordOf is a line whose text ends at end.
@@ -90,6 +93,9 @@ func recordOf(l *line, end int) record {
 	}
 	if l.late {
 		r.bits |= bitsLate
+	}
+	if l.repeat {
+		r.bits |= bitsRepeat
 	}
 	if l.time == noTime {
 		r.bits |= bitsNoTime
@@ -162,6 +168,7 @@ func (b *Buffer) push(l *line) {
 	}
 	// A Builder never changes what it has given out, so the text of snapshots stays as it is.
 	b.arena.WriteString(l.text)
+	l.repeat = b.repeats(l)
 	b.chunks[k].put(l, b.arena.String())
 	b.settled++
 }

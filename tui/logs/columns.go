@@ -24,6 +24,7 @@ func (m timeMode) String() string {
 // shown one is followed by a blank. The gutter of one cell comes first.
 type columns struct {
 	time, host, source, level int
+	count                     int // how often the line was repeated
 	text                      int
 }
 
@@ -33,6 +34,7 @@ const (
 	clockW  = len("15:04:05")
 	milliW  = len("15:04:05.000")
 	ageW    = 6
+	countW  = 5
 	// narrow is the width below which a line is all text, wide the one from which times are exact.
 	narrow = 40
 	wide   = 110
@@ -40,8 +42,11 @@ const (
 
 // layoutColumns gives a line of w cells its columns. host and source are the widths their longest
 // names would like, 0 for a column switched off.
-func layoutColumns(w int, mode timeMode, host, source int) columns {
+func layoutColumns(w int, mode timeMode, host, source int, fold bool) columns {
 	c := columns{level: levelW}
+	if fold {
+		c.count = countW
+	}
 	if w >= narrow {
 		switch mode {
 		case timeLocal:
@@ -61,7 +66,7 @@ func layoutColumns(w int, mode timeMode, host, source int) columns {
 		c.source = min(source, max(8, w/6), 30)
 	}
 	c.text = w - gutterW
-	for _, n := range [...]int{c.time, c.host, c.source, c.level} {
+	for _, n := range [...]int{c.time, c.host, c.source, c.level, c.count} {
 		if n > 0 {
 			c.text -= n + 1
 		}

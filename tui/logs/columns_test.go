@@ -24,7 +24,7 @@ func TestLayoutColumns(t *testing.T) {
 		{"tiny", 9, timeLocal, 9, 9, columns{text: 8}},
 		{"nothing", 0, timeLocal, 9, 9, columns{level: 1, text: -3}},
 	} {
-		if got := layoutColumns(tc.w, tc.mode, tc.host, tc.source); got != tc.want {
+		if got := layoutColumns(tc.w, tc.mode, tc.host, tc.source, false); got != tc.want {
 			t.Errorf("%s: %+v, want %+v", tc.name, got, tc.want)
 		}
 	}
@@ -35,8 +35,8 @@ func TestLayoutColumnsFill(t *testing.T) {
 	t.Parallel()
 	for w := 1; w <= 220; w++ {
 		for mode := timeLocal; mode <= timeOff; mode++ {
-			c := layoutColumns(w, mode, 30, 60)
-			if got := gutterW + w0(c.time) + w0(c.host) + w0(c.source) + w0(c.level) + c.text; got != w {
+			c := layoutColumns(w, mode, 30, 60, w%2 == 0)
+			if got := gutterW + w0(c.time) + w0(c.host) + w0(c.source) + w0(c.level) + w0(c.count) + c.text; got != w {
 				t.Fatalf("width %d, %s: the parts are %d: %+v", w, mode, got, c)
 			}
 		}

@@ -18,6 +18,7 @@ type line struct {
 	level  uint8 // a hosts.Level
 	kind   lineKind
 	stderr bool
+	repeat bool // it says what the line of its source before it said; known of settled lines
 	late   bool // it came after lines of later times had been shown
 }
 

@@ -16,6 +16,7 @@ type predicate struct {
 	min    hosts.Level // the level threshold of the screen; LevelNone for none
 	hidden []bool      // by index of source; sources that came later are shown
 	strict bool        // accept lines of a log only, as a search does
+	fold   bool        // no line that repeats the one before it
 	from   int64       // with to: lines whose key is not below it
 	to     int64       // and is below it; 0 for every line
 	// hostOf and nameOf are lower-case names by index of source, only filled when a term needs them.
@@ -27,12 +28,15 @@ type predicate struct {
 
 // empty reports that every line is accepted.
 func (p *predicate) empty() bool {
-	return p == nil || len(p.terms) == 0 && p.min == hosts.LevelNone && p.to == 0 && !slices.Contains(p.hidden, true)
+	return p == nil || len(p.terms) == 0 && p.min == hosts.LevelNone && p.to == 0 && !p.fold && !slices.Contains(p.hidden, true)
 }
 
 // accepts decides about one line. A filter accepts every gap, note and ruler: a filtered log that hides
 // its losses would lie.
 func (p *predicate) accepts(l *line) bool {
+	if p.fold && l.repeat {
+		return false
+	}
 	return p.acceptsHead(l.kind, l.source, hosts.Level(l.level), l.key) && (l.kind != kindText || p.acceptsText(l, -1))
 }
 
@@ -112,7 +116,7 @@ func (p *predicate) find(hits []int, c *chunk, from, to int) []int {
 	if p.seek == nil || c.mixed && !p.strict {
 		for i := from; i < to; i++ {
 			r := &c.recs[i]
-			if !p.acceptsHead(r.kind(), r.source(), r.level(), r.key) {
+			if p.fold && r.repeat() || !p.acceptsHead(r.kind(), r.source(), r.level(), r.key) {
 				continue
 			}
 			if r.kind() == kindText && len(p.terms) > 0 {
@@ -139,7 +143,7 @@ func (p *predicate) find(hits []int, c *chunk, from, to int) []int {
 		if begin+b > int(r.end) {
 			return a + 1 // it lies across two lines
 		}
-		if p.acceptsHead(r.kind(), r.source(), r.level(), r.key) {
+		if !(p.fold && r.repeat()) && p.acceptsHead(r.kind(), r.source(), r.level(), r.key) {
 			if l := c.line(i); l.kind != kindText || p.acceptsText(&l, known) {
 				hits = append(hits, c.first+i)
 			}

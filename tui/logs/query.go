@@ -35,7 +35,7 @@ func (q *query) set(text string) {
 // predicate builds what lines must satisfy: the filter's terms, the level threshold and the sources
 // that are on, and the extra terms.
 func (s *Screen) predicate(extra logfilter.Filter) *predicate {
-	p := &predicate{terms: append(append(logfilter.Filter(nil), s.filter.terms...), extra...), min: s.look.min, from: s.look.from, to: s.look.to}
+	p := &predicate{terms: append(append(logfilter.Filter(nil), s.filter.terms...), extra...), min: s.look.min, from: s.look.from, to: s.look.to, fold: s.look.fold}
 	b := s.list.buf
 	names := needsNames(p.terms)
 	for i := range b.sources {

@@ -103,7 +103,7 @@ func (p *painter) about(ln *line) string {
 
 // prefix draws the columns before the text and returns their cells.
 func (p *painter) prefix(b *strings.Builder, pal *themes.Palette, ln *line) int {
-	used := w0(p.cols.time) + w0(p.cols.host) + w0(p.cols.source) + w0(p.cols.level)
+	used := w0(p.cols.time) + w0(p.cols.host) + w0(p.cols.source) + w0(p.cols.level) + w0(p.cols.count)
 	if p.cols.time > 0 {
 		p.scratch = appendTime(p.scratch[:0], p.mode, ln.at(), p.now, p.cols.time)
 		putBytes(b, &pal[themes.Faint], p.scratch)
@@ -121,7 +121,30 @@ func (p *painter) prefix(b *strings.Builder, pal *themes.Palette, ln *line) int 
 	lv := hosts.Level(ln.level)
 	put(b, &pal[themes.Level(int(lv))], levelLetter(lv))
 	put(b, &pal[themes.Text], " ")
+	if p.cols.count > 0 {
+		put(b, &pal[themes.Accent], p.times(ln.id)+" ")
+	}
 	return used
+}
+
+// times is how often a line was written, blank for once.
+func (p *painter) times(id uint64) string {
+	n, ok := p.buf.repeated[id]
+	if !ok {
+		return ui.Spaces(countW)
+	}
+	sign := "×"
+	if p.st.ASCII {
+		sign = "x"
+	}
+	text := strconv.Itoa(int(n) + 1)
+	switch {
+	case n >= 999_999:
+		text = strconv.Itoa(int(n/1_000_000)) + "M"
+	case n >= 9_999:
+		text = strconv.Itoa(int(n/1000)) + "k"
+	}
+	return ui.FitRight(sign+text, countW)
 }
 
 // put writes a text in a pen without making a string of the two.

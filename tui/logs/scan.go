@@ -209,7 +209,7 @@ func (s *scan) follow(b *Buffer) {
 		if !ok || l.id > s.seen {
 			break
 		}
-		if _, ok := slices.BinarySearch(s.tailIDs, l.id); ok {
+		if _, ok := slices.BinarySearch(s.tailIDs, l.id); ok && !(s.pred.fold && l.repeat) {
 			s.hits.pushOne(s.hi)
 		}
 		s.hi++
@@ -220,7 +220,14 @@ func (s *scan) follow(b *Buffer) {
 	if s.hi < b.settled {
 		return // the tail is shown when the lines before it are known
 	}
+	var again []bool
+	if s.pred.fold {
+		again = b.tailRepeats()
+	}
 	for i := range b.tail {
+		if again != nil && again[i] {
+			continue
+		}
 		if id := b.tail[i].id; id <= s.seen {
 			if _, ok := slices.BinarySearch(s.tailIDs, id); ok {
 				s.tailPos = append(s.tailPos, b.settled+i)

@@ -52,7 +52,7 @@ func (s *Screen) columns() columns {
 	if s.look.source.on(s.sourcesDiffer()) {
 		source = s.widest(sourceName)
 	}
-	return layoutColumns(s.w, s.look.time, host, source)
+	return layoutColumns(s.w, s.look.time, host, source, s.look.fold)
 }
 
 func (s *Screen) widest(name func(hosts.LogSource) string) int {

@@ -108,6 +108,12 @@ func scenes() map[string]scene {
 			tell(g)
 			g.keys("i", "N")
 		}},
+		"folded": {then: func(g *stage) {
+			tell(g)
+			g.feed(hosts.LogBatch{Entries: append(numbered(src[0], 0, 1), numbered(src[0], 0, 1)...)})
+			g.s.list.buf.Append(g.now.Add(time.Hour), nil, 0)
+			g.keys("z")
+		}},
 		"wrapped": {then: keys("w", "t")},
 		"picker":  {pick: true},
 		"truecolor": {st: styles(termenv.TrueColor, themes.Dark()), then: func(g *stage) {
@@ -169,7 +175,7 @@ func pickSnap() *hosts.Snapshot {
 func TestViewAtAnySize(t *testing.T) {
 	t.Parallel()
 	for name, keys := range map[string][]string{
-		"log": nil, "paused": {"k", "k"}, "detail": {"k", "k", "k", "enter"}, "sources": {"o"}, "since": {"T"}, "histogram": {"i"}, "patterns": {"p"},
+		"log": nil, "paused": {"k", "k"}, "detail": {"k", "k", "k", "enter"}, "sources": {"o"}, "since": {"T"}, "histogram": {"i"}, "patterns": {"p"}, "folded": {"z", "k"},
 		"filter": {"/", "a", "b"}, "find": {"f", "u"}, "wrap": {"w", "k"}, "side": {"l", "l", "k"},
 	} {
 		t.Run(name, func(t *testing.T) {
