@@ -114,6 +114,10 @@ func newBench(t *testing.T, settings any) *bench {
 		HTTP: NewWeb((&net.Dialer{}).DialContext, nil),
 		Vars: func(string) string { return "" },
 	}
+	// What an open connection would be to rsync: a program that is given a host and a command (E2).
+	rsh := filepath.Join(t.TempDir(), "rsh")
+	write(t, rsh, "#!/bin/sh\n[ \"$1\" = box ] || { echo \"no way to $1\" >&2; exit 255; }\nshift\nexec sh -c \"$*\"\n", 0o755)
+	b.Rsh = func(context.Context) (string, string, func(), error) { return rsh, "box", func() {}, nil }
 	return b
 }
 

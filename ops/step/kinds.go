@@ -17,6 +17,7 @@ func Kinds() map[string]Kind {
 		"gate":    gate{},
 		"nginx":   nginxKind{},
 		"swap":    swap{},
+		"sync":    syncKind{},
 		"systemd": systemdKind{},
 		"verify":  verify{},
 		"wait":    wait{},

@@ -151,6 +151,9 @@ func itemWords(what string) string {
 		word string
 	}{{2, "content"}, {3, "size"}, {4, "time"}, {5, "mode"}, {6, "owner"}, {7, "group"}, {9, "acl"}, {10, "attributes"}}
 	var out []string
+	if strings.ContainsRune("<>", rune(what[0])) && what[2] != 'c' {
+		out = append(out, "content")
+	}
 	for _, n := range names {
 		if n.at < len(what) && !strings.ContainsRune(". ", rune(what[n.at])) {
 			out = append(out, n.word)

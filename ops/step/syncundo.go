@@ -1,0 +1,118 @@
+package step
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"path"
+	"slices"
+
+	"midwatch/hosts"
+)
+
+// Undoing removes what the sync made: files first, then directories, the deepest first, and those only when
+// nothing else is in them. Lists come on standard input.
+const (
+	scriptUnfile = `cd -- "$1" 2>/dev/null || exit 0
+find . -type d -name .~tmp~ -prune -exec rm -rf -- {} + 
+xargs -0 -r rm -f -- `
+	scriptUndir = `cd -- "$1" 2>/dev/null || exit 0; xargs -0 -r rmdir -- 2>/dev/null; exit 0`
+)
+
+func (r syncRecord) undoTree(ctx context.Context, e *Env) error {
+	m := r.machine(e)
+	paths, before, err := r.touched(ctx, e)
+	if err != nil {
+		return err
+	}
+	saved, err := m.lookPaths(ctx, r.Saved, before.names())
+	if err != nil {
+		return err
+	}
+	if d := before.differs(saved, before.names()); len(d) > 0 {
+		return refused("%s: the saved copy is not what was recorded (%s): bring %s back by hand", m.name, d[0], hosts.CleanLine(r.To))
+	}
+	if err := r.uncreate(ctx, m, paths, before); err != nil {
+		return err
+	}
+	if len(before) > 0 {
+		if err := m.copyTree(ctx, r.Saved, r.To, path.Join(e.Store.Dir(), blobExisting), false); err != nil {
+			return err
+		}
+	}
+	return r.unstage(ctx, e, m)
+}
+
+// unstage removes a stage that a crash has left.
+func (r syncRecord) unstage(ctx context.Context, e *Env, m machine) error {
+	_, err := m.script(ctx, "remove the stage", nil, `rm -rf -- "$1"`, path.Join(e.Store.Dir(), dirStage))
+	return err
+}
+
+// uncreate removes what was not there before.
+func (r syncRecord) uncreate(ctx context.Context, m machine, paths []string, before manifest) error {
+	now, err := m.lookPaths(ctx, r.To, paths)
+	if err != nil {
+		return err
+	}
+	var files, dirs []string
+	for p, s := range now {
+		was := before.at(p)
+		switch {
+		case was.Type == s.Type:
+		case s.Type == "dir":
+			dirs = append(dirs, p)
+		default:
+			files = append(files, p)
+		}
+	}
+	slices.Sort(dirs)
+	slices.Reverse(dirs)
+	if _, err := m.script(ctx, "remove new files of "+r.To, nulls(files), scriptUnfile, r.To); err != nil {
+		return err
+	}
+	top := len(dirs) > 0 && dirs[len(dirs)-1] == "."
+	if top {
+		dirs = dirs[:len(dirs)-1]
+	}
+	if _, err := m.script(ctx, "remove new directories of "+r.To, nulls(dirs), scriptUndir, r.To); err != nil || !top {
+		return err
+	}
+	_, err = m.script(ctx, "remove "+r.To, nil, `rmdir -- "$1" 2>/dev/null; exit 0`, r.To)
+	return err
+}
+
+func (r syncRecord) undoneTree(ctx context.Context, e *Env) (Seen, error) {
+	paths, before, err := r.touched(ctx, e)
+	if err != nil {
+		return Seen{}, err
+	}
+	now, err := r.machine(e).lookPaths(ctx, r.To, paths)
+	if err != nil {
+		return Seen{}, err
+	}
+	if d := before.differs(now, paths); len(d) > 0 {
+		return Seen{Line: fmt.Sprintf("%s: %d paths are not as they were: %s", hosts.CleanLine(r.To), len(d), d[0]), Lines: d}, nil
+	}
+	return Seen{OK: true, Changed: true, Line: fmt.Sprintf("%s: all %d touched paths are as they were", hosts.CleanLine(r.To), len(paths))}, nil
+}
+
+func (r syncRecord) driftTree(ctx context.Context, e *Env) ([]string, error) {
+	paths, _, err := r.touched(ctx, e)
+	if err != nil {
+		return nil, err
+	}
+	j, err := e.Store.Get(ctx, blobAfter)
+	if err != nil {
+		return []string{hosts.CleanLine(r.To) + ": the sync was not verified, so what others have changed cannot be told"}, nil //nolint:nilerr // the blob is written by Verify only
+	}
+	var after manifest
+	if err := json.Unmarshal(j, &after); err != nil {
+		return nil, fmt.Errorf("%s: the states of files after the sync cannot be read: %w", hostName(e), err)
+	}
+	now, err := r.machine(e).lookPaths(ctx, r.To, paths)
+	if err != nil {
+		return nil, err
+	}
+	return after.differs(now, paths), nil
+}
