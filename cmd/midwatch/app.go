@@ -14,6 +14,7 @@ import (
 
 	"midwatch/cmd/midwatch/internal/tty"
 	"midwatch/hosts/capture"
+	"midwatch/tui/ui"
 )
 
 // app is one run of the program: what it was given, and what the flags say.
@@ -32,6 +33,7 @@ type app struct {
 	demoWish demoFlags
 	demoNow  *demoFleet       // nil on real hosts
 	capture  *capture.Capture // of --from; nil without
+	first    *ui.OpenMsg      // what the console shows at first; nil for its first tab
 	err      error            // of the command that ran
 }
 

@@ -108,6 +108,9 @@ func (a *app) loop(ctx context.Context, root *tui.Root, out *ui.Output, answer b
 	})
 	defer release()
 	go tell.send(p)
+	if a.first != nil {
+		go p.Send(*a.first)
+	}
 	for _, k := range tty.Keys(answer.typed) {
 		go p.Send(k)
 	}

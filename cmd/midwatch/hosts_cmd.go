@@ -101,7 +101,7 @@ func (a *app) completeGroups(*cobra.Command, []string, string) ([]string, cobra.
 // completeSources offers what can be known without asking a host.
 func (a *app) completeSources(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	names, directive := a.names(func(inv *inventory.Inventory) []string {
-		out := []string{"container:", "unit:"}
+		out := []string{"container:", "unit:", "compose:", "service:", "target:"}
 		for _, l := range inv.Logs {
 			out = append(out, l.Name)
 		}

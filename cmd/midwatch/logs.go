@@ -3,12 +3,10 @@ package main
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,17 +14,18 @@ import (
 	"midwatch/hosts"
 	"midwatch/hosts/inventory"
 	"midwatch/hosts/logs"
-	"midwatch/themes"
 	"midwatch/tui/ui"
 )
 
 // logsFlags are the flags of "midwatch logs".
 type logsFlags struct {
-	follow, list bool
-	since, until string
-	grep         string
-	tail         int
-	timeout      time.Duration
+	follow, list, screen bool
+	since, until         string
+	grep                 string
+	filters              []string
+	level, priority      string
+	tail                 int
+	timeout              time.Duration
 }
 
 func (a *app) logsCommand() *cobra.Command {
@@ -42,15 +41,33 @@ A SOURCE is one of
   HOST/unit:NAME        unit:NAME      on any host
   HOST/file:/PATH       a file on the host
   HOST/journal          the whole journal; HOST alone says the same
+  compose:PROJECT       the containers of a compose project, or of PROJECT/SERVICE
+  service:NAME          the containers of a compose or Swarm service on every host
+  target:NAME           the units that belong to a systemd target
   NAME                  a [logs.NAME] of the inventory
 
-NAME of a container or unit may hold * and ?. With --follow, what comes to match later joins: a container
-that is started, a host that answers again.`,
+HOST/ may stand before each of these. A NAME may hold * and ?, as in unit:worker@*. With --follow, what
+comes to match later joins: a container that is started, a host that answers again. A file is read with what
+was put aside of it when --since reaches back that far, compressed or not.
+
+Lines are in the order of their times by our own clock: what a host's clock is off by is taken out, and said.
+A line that came after newer ones of other sources has a ~ behind its time.
+
+A MOMENT is 15m, 2d, 14:05, 2026-11-29, 2026-11-29 14:05, RFC 3339, boot (since the host was started) or
+deploy (since the last one that is known). A FILTER is what the Logs screen takes: a text, "a text with
+spaces", /a regular expression/, >=warn, status>=500, host:NAME, src:NAME, is:stderr, and ! before any of
+them; all of its words must hold. With -n the last N lines are counted of those that are wanted.`,
 		Example: `# follow the workers of every host
 midwatch logs -f 'unit:powernode-worker@*'
 
 # what two containers said between two moments, as JSON lines
 midwatch logs prod-113/container:ai_hub_service edge-90/container:envoy --since 14:00 --until 14:10 --json
+
+# the last ten errors of a compose project, and what comes
+midwatch logs -f -n 10 compose:shop --level error
+
+# what went wrong in the proxy since the last deploy, on the screen
+midwatch logs --screen edge-90/container:envoy --since deploy
 
 # what there is
 midwatch logs --list`,
@@ -68,33 +85,16 @@ midwatch logs --list`,
 	fl := cmd.Flags()
 	fl.BoolVarP(&f.follow, "follow", "f", false, "go on with what is written from now on")
 	fl.BoolVar(&f.list, "list", false, "list the sources of containers and services instead; SOURCE is then a host or group")
-	fl.StringVar(&f.since, "since", "", "from this MOMENT: 15m, 14:05, 2026-11-29 14:05, RFC 3339")
+	fl.BoolVar(&f.screen, "screen", false, "show them on the console's Logs screen")
+	fl.StringVar(&f.since, "since", "", "from this MOMENT: 15m, 14:05, 2026-11-29 14:05, RFC 3339, boot, deploy")
 	fl.StringVar(&f.until, "until", "", "up to this MOMENT")
 	fl.IntVarP(&f.tail, "tail", "n", 0, "the last N lines of each source; 200 when neither this nor --since is given")
 	fl.StringVar(&f.grep, "grep", "", "only lines that hold this TEXT")
+	fl.StringArrayVar(&f.filters, "filter", nil, "only lines that this FILTER accepts; may be given several times")
+	fl.StringVar(&f.level, "level", "", "only lines of this LEVEL or worse: debug, info, notice, warn, error, fatal")
+	fl.StringVar(&f.priority, "priority", "", "only journal entries of this LEVEL or worse, as they are filed; journalctl sees to it")
 	fl.DurationVar(&f.timeout, "timeout", 10*time.Second, "how long hosts may take to say what they have")
 	return cmd
-}
-
-// query makes a query of the flags; sources are filled in later.
-func (f logsFlags) query(now time.Time) (hosts.LogQuery, error) {
-	q := hosts.LogQuery{Follow: f.follow, Tail: f.tail, Grep: f.grep}
-	var err error
-	if q.Since, err = parseWhen(f.since, now); err != nil {
-		return q, wrong("--since: %w", err)
-	}
-	if q.Until, err = parseWhen(f.until, now); err != nil {
-		return q, wrong("--until: %w", err)
-	}
-	switch {
-	case f.tail < 0:
-		return q, wrong("--tail: want a number of lines")
-	case !q.Until.IsZero() && !q.Since.Before(q.Until):
-		return q, wrong("--until %s is not after --since %s", f.until, f.since)
-	case !q.Until.IsZero() && f.follow:
-		return q, wrong("--until and --follow exclude each other")
-	}
-	return q, nil
 }
 
 func (a *app) runLogs(ctx context.Context, f logsFlags, args []string) error {
@@ -113,42 +113,82 @@ func (a *app) runLogs(ctx context.Context, f logsFlags, args []string) error {
 	if err != nil {
 		return err
 	}
-	// Only hosts that are meant are connected to; names have to be looked up only for patterns.
-	globs := slices.ContainsFunc(patterns, pattern.glob)
-	w, err := a.open(ctx, inv, opening{hosts: patternHosts(patterns, nil), watch: globs, failFast: !f.follow, ask: a.askAtTerminal()})
-	if err != nil {
-		return err
-	}
-	defer w.Close()
-	snap := w.Fleet.Snapshot()
-	if globs {
-		if snap, err = w.settle(ctx, f.timeout, patternHosts(patterns, pattern.glob)); err != nil {
+	if f.deploy() {
+		if q.Since, err = a.lastDeploy(); err != nil {
 			return err
 		}
 	}
-	found, unmatched := expand(patterns, snap)
-	incomplete := false
-	for _, p := range unmatched {
-		why, missing := whyNothing(snap, p)
-		incomplete = incomplete || missing
-		a.warn("%s: %s", p.text, why)
+	sought, err := a.look(ctx, inv, f, patterns)
+	if err != nil {
+		return err
 	}
-	if len(found) == 0 {
-		if incomplete {
-			return silently(exitIncomplete)
+	q.Sources = sought.found
+	if f.screen && len(q.Sources) > 0 {
+		if err := sought.w.Close(); err != nil {
+			return err
 		}
+		q.Follow = q.Until.IsZero()
+		a.first = &ui.OpenMsg{Screen: "logs", Logs: &q}
+		return a.runConsole(ctx, nil)
+	}
+	defer sought.w.Close()
+	switch {
+	case len(q.Sources) > 0 || sought.waits:
+	case sought.incomplete:
+		return silently(exitIncomplete)
+	default:
 		return silently(exitUsage)
 	}
-	q.Sources = found
 	var more []pattern
-	if f.follow && globs {
+	if sought.waits {
 		more = patterns
 	}
-	err = a.tail(ctx, w, q, more)
-	if err == nil && len(unmatched) > 0 {
+	err = a.tail(ctx, sought.w, q, more)
+	if err == nil && len(sought.unmatched) > 0 {
 		return silently(exitIncomplete)
 	}
 	return err
+}
+
+// search is what came of looking for sources.
+type search struct {
+	w          *world
+	found      []hosts.LogSource
+	unmatched  []pattern
+	incomplete bool // a host did not say what it has
+	waits      bool // what comes to match later joins
+}
+
+// look finds the sources of patterns. Only hosts that are meant are connected to, and names are looked up
+// only for patterns.
+func (a *app) look(ctx context.Context, inv *inventory.Inventory, f logsFlags, patterns []pattern) (*search, error) {
+	globs := slices.ContainsFunc(patterns, pattern.glob)
+	w, err := a.open(ctx, inv, opening{hosts: patternHosts(patterns, nil), watch: globs, failFast: !f.follow, ask: a.askAtTerminal()})
+	if err != nil {
+		return nil, err
+	}
+	s := &search{w: w, waits: f.follow && globs && !f.screen}
+	snap := w.Fleet.Snapshot()
+	if globs {
+		if snap, err = w.settle(ctx, f.timeout, patternHosts(patterns, pattern.glob)); err != nil {
+			return nil, errors.Join(err, w.Close())
+		}
+	}
+	s.found, s.unmatched = expand(patterns, snap)
+	for _, p := range s.unmatched {
+		why, missing := whyNothing(snap, p)
+		s.incomplete = s.incomplete || missing
+		if s.waits {
+			why += "; waiting for it"
+		}
+		a.warn("%s: %s", p.text, why)
+	}
+	for _, p := range patterns {
+		if n := p.elsewhere(snap); n > 0 {
+			a.warn("%s: %s of it on nodes that are no hosts of the inventory", p.text, ui.Count(n, "container"))
+		}
+	}
+	return s, nil
 }
 
 // parsePatterns reads the arguments: names of logs of the inventory, or sources.
@@ -188,6 +228,10 @@ func patternHosts(patterns []pattern, ok func(pattern) bool) []string {
 // whyNothing says why a pattern matched nothing; missing is set when that may be because a host did
 // not say what it has.
 func whyNothing(snap *hosts.Snapshot, p pattern) (why string, missing bool) {
+	what := p.kind.String()
+	if p.group != "" {
+		what = p.group
+	}
 	var unread []string
 	for _, h := range snap.Hosts {
 		if p.host != "" && h.Host.Name != p.host {
@@ -204,7 +248,7 @@ func whyNothing(snap *hosts.Snapshot, p pattern) (why string, missing bool) {
 	if len(unread) > 0 {
 		return fmt.Sprintf("nothing found, and not known of %s", strings.Join(unread, ", ")), true
 	}
-	return fmt.Sprintf("no such %s", p.kind), false
+	return "no such " + what, false
 }
 
 // joining adds to a followed stream what the patterns match later on: a container that was started, a
@@ -234,133 +278,6 @@ func joining(ctx context.Context, f ui.Fleet, stream hosts.LogStream, patterns [
 			to.Add(s)
 		}
 	}
-}
-
-// tail prints a stream until it ends; sources that more matches later on join it. The exit code is
-// incomplete when a source failed.
-func (a *app) tail(ctx context.Context, w *world, q hosts.LogQuery, more []pattern) error {
-	stream, err := w.Tail(ctx, q)
-	if err != nil {
-		return err
-	}
-	defer stream.Close()
-	ctx, stop := context.WithCancel(ctx)
-	var joins sync.WaitGroup
-	joins.Go(func() { joining(ctx, w.Fleet, stream, more) })
-	defer joins.Wait()
-	defer stop()
-	out := bufio.NewWriterSize(a.stdout, 64<<10)
-	p := a.linePrinter(q.Sources)
-	said := map[string]string{}
-	failed := false
-	for {
-		batch, err := stream.Next(ctx)
-		if err != nil {
-			return errors.Join(err, out.Flush())
-		}
-		if batch.Dropped > 0 {
-			a.warn("%s skipped: they came faster than they could be written", ui.Count(int(min(batch.Dropped, 1<<30)), "line"))
-		}
-		for i := range batch.Entries {
-			if err := p(out, &batch.Entries[i]); err != nil {
-				return err
-			}
-		}
-		// Flushed once a frame: a reader at the other end of a pipe sees lines as they come.
-		if err := out.Flush(); err != nil {
-			return err
-		}
-		for _, s := range batch.Status {
-			bad := s.State == "failed" || s.State == "retrying"
-			if bad && said[s.Source.Key()] != s.Reason {
-				said[s.Source.Key()] = s.Reason
-				a.warn("%s: %s", s.Source.Key(), s.Reason)
-			}
-			failed = failed || s.State == "failed"
-		}
-		if batch.Done {
-			if failed {
-				return silently(exitIncomplete)
-			}
-			return nil
-		}
-	}
-}
-
-type logPrinter func(*bufio.Writer, *hosts.Entry) error
-
-// linePrinter returns what writes an entry.
-func (a *app) linePrinter(sources []hosts.LogSource) logPrinter {
-	if a.flags.json {
-		return printEntryJSON
-	}
-	st := a.styles(a.stdout)
-	// Columns as wide as the widest source, so that they stand still.
-	width := 0
-	index := map[hosts.LogSource]int{}
-	for i, s := range sources {
-		index[s] = i
-		width = max(width, ui.Width(sourceName(s)))
-	}
-	width = min(width, 40)
-	return func(w *bufio.Writer, e *hosts.Entry) error {
-		if _, known := index[e.Source]; !known { // it joined later
-			index[e.Source] = len(index)
-		}
-		name := st.Normal.Render(themes.Source(index[e.Source]), ui.Fit(sourceName(e.Source), width))
-		stamp := e.Time.Local().Format("2006-01-02 15:04:05.000")
-		if e.Time.IsZero() {
-			stamp = ui.Pad("-", 23)
-		}
-		role := themes.Text
-		if e.Level >= hosts.LevelWarn {
-			role = themes.Level(int(e.Level))
-		}
-		text := e.Text
-		for first := true; first || text != ""; first = false {
-			var line string
-			line, text, _ = strings.Cut(text, "\n")
-			if !first {
-				line = "  " + line // a stack trace belongs to the line above
-			}
-			if _, err := fmt.Fprintf(w, "%s %s %s\n", st.Normal.Render(themes.Faint, stamp), name, st.Normal.Render(role, line)); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-}
-
-func sourceName(s hosts.LogSource) string {
-	if s.Name == "" {
-		return s.Host + "/" + s.Kind.String()
-	}
-	return s.Host + "/" + strings.TrimSuffix(s.Name, ".service")
-}
-
-// entryJSON is one line of "midwatch logs --json".
-type entryJSON struct {
-	Time   *time.Time `json:"time"` // null when the source has none
-	Host   string     `json:"host"`
-	Kind   string     `json:"kind"`
-	Name   string     `json:"name,omitempty"`
-	Source string     `json:"source"`
-	Level  string     `json:"level,omitempty"`
-	Stderr bool       `json:"stderr,omitempty"`
-	Text   string     `json:"text"`
-}
-
-func printEntryJSON(w *bufio.Writer, e *hosts.Entry) error {
-	line := entryJSON{
-		Host: e.Host, Kind: e.Source.Kind.String(), Name: e.Source.Name, Source: e.Source.Key(),
-		Level: e.Level.String(), Stderr: e.Stderr, Text: e.Text,
-	}
-	if !e.Time.IsZero() {
-		line.Time = &e.Time
-	}
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	return enc.Encode(line)
 }
 
 // listSources prints what can be followed.

@@ -17,11 +17,14 @@ type pattern struct {
 	host string // "" for every host
 	kind hosts.LogKind
 	name string // may hold * and ? for containers and units
+	// group says that name is not that of the source but of what it belongs to: "compose", "service" or
+	// "target"; "" for a name of its own.
+	group string
 }
 
 // glob reports whether names have to be looked up before the pattern means sources.
 func (p pattern) glob() bool {
-	return p.host == "" || strings.ContainsAny(p.name, "*?[") && p.kind != hosts.LogFile
+	return p.host == "" || p.group != "" || strings.ContainsAny(p.name, "*?[") && p.kind != hosts.LogFile
 }
 
 // parsePattern reads [HOST/]KIND[:NAME], and HOST alone for its whole journal. Hosts decide: a name
@@ -39,11 +42,18 @@ func parsePattern(text string, known func(host string) bool) (pattern, error) {
 		return p, nil
 	}
 	kind, name, named := strings.Cut(rest, ":")
-	kinds := map[string]hosts.LogKind{"container": hosts.LogContainer, "unit": hosts.LogUnit, "journal": hosts.LogJournal, "file": hosts.LogFile}
+	kinds := map[string]hosts.LogKind{
+		"container": hosts.LogContainer, "unit": hosts.LogUnit, "journal": hosts.LogJournal, "file": hosts.LogFile,
+		"compose": hosts.LogContainer, "service": hosts.LogContainer, "target": hosts.LogUnit,
+	}
 	p.kind, p.name = kinds[kind], name
+	switch kind {
+	case "compose", "service", "target":
+		p.group = kind
+	}
 	switch {
 	case p.kind == hosts.LogUnknown:
-		return p, fmt.Errorf("%s: want [HOST/]container:NAME, [HOST/]unit:NAME, HOST/file:PATH, HOST/journal, or the name of a log or a host of the inventory", text)
+		return p, fmt.Errorf("%s: want [HOST/]container:NAME, [HOST/]unit:NAME, HOST/file:PATH, HOST/journal, [HOST/]compose:PROJECT, [HOST/]service:NAME, [HOST/]target:NAME, or the name of a log or a host of the inventory", text)
 	case p.kind == hosts.LogJournal && named, p.kind != hosts.LogJournal && name == "":
 		return p, fmt.Errorf("%s: a journal has no name, everything else has one", text)
 	case p.kind == hosts.LogFile && (p.host == "" || !strings.HasPrefix(name, "/")):
@@ -51,6 +61,9 @@ func parsePattern(text string, known func(host string) bool) (pattern, error) {
 	}
 	if _, err := path.Match(name, ""); err != nil {
 		return p, fmt.Errorf("%s: %w", text, err)
+	}
+	if p.group == "target" && !strings.HasSuffix(name, ".target") {
+		p.name += ".target"
 	}
 	if p.kind == hosts.LogUnit && !strings.ContainsAny(name, "*?[") && !strings.Contains(name, ".") {
 		p.name += ".service" // as systemctl takes it
@@ -119,11 +132,14 @@ func (p pattern) names(h *hosts.HostFacts) []string {
 		}
 	case hosts.LogContainer:
 		for i := range h.Containers.Value {
-			if matches(p.name, h.Containers.Value[i].Name) {
+			if p.contains(&h.Containers.Value[i]) {
 				out = append(out, h.Containers.Value[i].Name)
 			}
 		}
 	case hosts.LogUnit:
+		if p.group == "target" {
+			return p.members(h.Units.Value)
+		}
 		for i := range h.Units.Value {
 			if u := h.Units.Value[i].Name; matches(p.name, u) || matches(p.name, strings.TrimSuffix(u, ".service")) {
 				out = append(out, u)
@@ -132,6 +148,75 @@ func (p pattern) names(h *hosts.HostFacts) []string {
 	default:
 	}
 	return out
+}
+
+// contains decides about a container.
+func (p pattern) contains(c *hosts.Container) bool {
+	switch p.group {
+	case "compose":
+		project, service, one := strings.Cut(p.name, "/")
+		return matches(project, c.Project) && (!one || matches(service, c.Service))
+	case "service":
+		return c.Service != "" && (matches(p.name, c.Service) || matches(p.name, c.Project+"_"+c.Service))
+	}
+	return matches(p.name, c.Name)
+}
+
+// members are the units of the targets that p names, and of the targets below those, which are in the list.
+func (p pattern) members(units []hosts.Unit) []string {
+	in := map[string]bool{}
+	for again := true; again; {
+		again = false
+		add := func(u string) {
+			again = again || !in[u]
+			in[u] = true
+		}
+		for i := range units {
+			u := &units[i]
+			target := strings.HasSuffix(u.Name, ".target")
+			if target && matches(p.name, u.Name) {
+				add(u.Name)
+			}
+			if slices.ContainsFunc(u.PartOf, func(of string) bool { return in[of] && strings.HasSuffix(of, ".target") }) {
+				add(u.Name)
+			}
+			if target && in[u.Name] {
+				for _, w := range slices.Concat(u.Wants, u.ConsistsOf) {
+					add(w)
+				}
+			}
+		}
+	}
+	var out []string
+	for i := range units {
+		if u := units[i].Name; in[u] && !strings.HasSuffix(u, ".target") {
+			out = append(out, u)
+		}
+	}
+	return out
+}
+
+// elsewhere counts the running tasks of Swarm services that p names whose containers are on no host we
+// read.
+func (p pattern) elsewhere(snap *hosts.Snapshot) int {
+	if p.group != "service" || p.host != "" {
+		return 0
+	}
+	here := map[string]bool{}
+	for _, h := range snap.Hosts {
+		for i := range h.Containers.Value {
+			here[h.Containers.Value[i].ID] = true
+		}
+	}
+	away := map[string]bool{} // managers all tell of the same tasks
+	for _, h := range snap.Hosts {
+		for _, t := range h.Swarm.Value.Tasks {
+			if t.State == "running" && t.ContainerID != "" && matches(p.name, t.Service) && !here[t.ContainerID] {
+				away[t.ContainerID] = true
+			}
+		}
+	}
+	return len(away)
 }
 
 func matches(pattern, name string) bool {

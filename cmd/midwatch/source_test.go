@@ -52,7 +52,7 @@ func TestPatterns(t *testing.T) {
 		"web1/file:/var/log/x*":   {want: []string{"web1/file:/var/log/x*"}}, // a name of a file, not a pattern
 		"container:nope":          {},
 		"web3/container:api":      {err: `web3/container:api: no host "web3"`},
-		"api":                     {err: `api: want [HOST/]container:NAME, [HOST/]unit:NAME, HOST/file:PATH, HOST/journal, or the name of a log or a host of the inventory`},
+		"api":                     {err: `api: want [HOST/]container:NAME, [HOST/]unit:NAME, HOST/file:PATH, HOST/journal, X,
 		"web1/container:":         {err: `web1/container:: a journal has no name, everything else has one`},
 		"web1/journal:x":          {err: `web1/journal:x: a journal has no name, everything else has one`},
 		"file:/x":                 {err: `file:/x: want HOST/file:/absolute/path`},

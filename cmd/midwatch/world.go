@@ -123,7 +123,7 @@ func (w *world) Close() error {
 
 // Tail opens a stream of log lines.
 func (w *world) Tail(ctx context.Context, q hosts.LogQuery) (hosts.LogStream, error) {
-	if len(q.Sources) == 0 {
+	if len(q.Sources) == 0 && !q.Follow {
 		return nil, errors.New("no log source given")
 	}
 	return logs.Open(ctx, w.logSources(), q), nil

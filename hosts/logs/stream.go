@@ -323,7 +323,8 @@ func (s *stream) batch(now time.Duration) (hosts.LogBatch, time.Duration, <-chan
 		moving = moving || qu.status.Rate > 0
 	}
 	out, due, wait := s.merge.take(s.queues, now, make([]hosts.Entry, 0, waits))
-	done := s.running == 0 && s.empty()
+	// A followed stream without a source waits for one to be added.
+	done := s.running == 0 && s.empty() && (len(s.queues) > 0 || !s.merge.follow)
 	if len(out) == 0 && !s.changed && !done {
 		switch {
 		case wait:
