@@ -117,6 +117,9 @@ func (a *app) runLogs(ctx context.Context, f logsFlags, args []string) error {
 		if q.Since, err = a.lastDeploy(); err != nil {
 			return err
 		}
+		if !q.Until.IsZero() && !q.Since.Before(q.Until) {
+			return wrong("--until %s is not after the last deploy, %s", f.until, q.Since.Local().Format(time.DateTime))
+		}
 	}
 	sought, err := a.look(ctx, inv, f, patterns)
 	if err != nil {
@@ -171,6 +174,12 @@ func (a *app) look(ctx context.Context, inv *inventory.Inventory, f logsFlags, p
 	snap := w.Fleet.Snapshot()
 	if globs {
 		if snap, err = w.settle(ctx, f.timeout, patternHosts(patterns, pattern.glob)); err != nil {
+			return nil, errors.Join(err, w.Close())
+		}
+	}
+	if target := func(p pattern) bool { return p.group == "target" }; slices.ContainsFunc(patterns, target) {
+		enough := func(s *hosts.Snapshot) bool { return membersKnown(s, patternHosts(patterns, target)) }
+		if snap, err = w.until(ctx, f.timeout, enough); err != nil {
 			return nil, errors.Join(err, w.Close())
 		}
 	}
@@ -229,8 +238,13 @@ func patternHosts(patterns []pattern, ok func(pattern) bool) []string {
 // not say what it has.
 func whyNothing(snap *hosts.Snapshot, p pattern) (why string, missing bool) {
 	what := p.kind.String()
-	if p.group != "" {
-		what = p.group
+	switch p.group {
+	case "compose":
+		what = "compose project or service with a container"
+	case "service":
+		what = "service with a container"
+	case "target":
+		what = "target with units"
 	}
 	var unread []string
 	for _, h := range snap.Hosts {

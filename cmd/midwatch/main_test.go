@@ -46,6 +46,7 @@ func TestScripts(t *testing.T) {
 			"mode":   cmdMode,
 			"inject": cmdInject,
 			"json":   cmdJSON,
+			"lines":  cmdLines,
 		},
 	})
 }

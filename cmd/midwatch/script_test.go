@@ -34,6 +34,17 @@ func cmdExits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// cmdLines counts the lines of a file: lines stdout 3.
+func cmdLines(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: lines FILE N")
+	}
+	text := ts.ReadFile(args[0])
+	if got := strconv.Itoa(strings.Count(text, "\n")); got != args[1] {
+		ts.Fatalf("%s has %s lines, want %s", args[0], got, args[1])
+	}
+}
+
 // cmdMode checks the permission bits of a file: mode 0600 FILE.
 func cmdMode(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {

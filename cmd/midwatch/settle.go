@@ -13,13 +13,18 @@ import (
 // settle waits until the named hosts (nil: all) have said what they have, or cannot, and returns the
 // snapshot then. It waits at most for wait; the error is that of the context only.
 func (w *world) settle(ctx context.Context, wait time.Duration, names []string) (*hosts.Snapshot, error) {
+	return w.until(ctx, wait, func(snap *hosts.Snapshot) bool { return settled(snap, names) })
+}
+
+// until waits until a snapshot is good enough, at most for wait, and returns the last one.
+func (w *world) until(ctx context.Context, wait time.Duration, enough func(*hosts.Snapshot) bool) (*hosts.Snapshot, error) {
 	if w.live == nil {
 		return w.Fleet.Snapshot(), nil // a capture has said all it will
 	}
 	limit, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	snap := w.Fleet.Snapshot()
-	for !settled(snap, names) {
+	for !enough(snap) {
 		next, err := w.Fleet.Next(limit, snap.Gen)
 		switch {
 		case err == nil:
@@ -38,6 +43,18 @@ func (w *world) settle(ctx context.Context, wait time.Duration, names []string) 
 func settled(snap *hosts.Snapshot, names []string) bool {
 	for _, h := range snap.Hosts {
 		if (names == nil || slices.Contains(names, h.Host.Name)) && !hostSettled(h) {
+			return false
+		}
+	}
+	return true
+}
+
+// membersKnown reports whether the named hosts have told which units belong together, or cannot. They tell
+// the states of units first.
+func membersKnown(snap *hosts.Snapshot, names []string) bool {
+	for _, h := range snap.Hosts {
+		if (names == nil || slices.Contains(names, h.Host.Name)) && h.Host.Kind != hosts.KindDocker &&
+			h.Link.State == hosts.StateConnected && !h.Answered["units"] {
 			return false
 		}
 	}

@@ -65,7 +65,7 @@ func parsePattern(text string, known func(host string) bool) (pattern, error) {
 	if p.group == "target" && !strings.HasSuffix(name, ".target") {
 		p.name += ".target"
 	}
-	if p.kind == hosts.LogUnit && !strings.ContainsAny(name, "*?[") && !strings.Contains(name, ".") {
+	if p.kind == hosts.LogUnit && p.group == "" && !strings.ContainsAny(name, "*?[") && !strings.Contains(name, ".") {
 		p.name += ".service" // as systemctl takes it
 	}
 	return p, nil

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -8,16 +10,23 @@ import (
 
 	"midwatch/hosts"
 	"midwatch/hosts/inventory"
+	"midwatch/ops/audit"
 )
 
 func logSnapshot() *hosts.Snapshot {
 	at := time.Unix(1, 0)
 	return &hosts.Snapshot{Hosts: []*hosts.HostFacts{
 		{
-			Host:       hosts.Host{Name: "web1", Kind: hosts.KindSSH},
-			Link:       hosts.Link{State: hosts.StateConnected},
-			Containers: hosts.Read([]hosts.Container{{Name: "api"}, {Name: "api-worker"}, {Name: "db"}}, "", at),
-			Units:      hosts.Read([]hosts.Unit{{Name: "nginx.service"}, {Name: "worker@1.service"}, {Name: "worker@2.service"}, {Name: "boot.target"}}, "", at),
+			Host: hosts.Host{Name: "web1", Kind: hosts.KindSSH},
+			Link: hosts.Link{State: hosts.StateConnected},
+			Containers: hosts.Read([]hosts.Container{
+				{Name: "api", Project: "shop", Service: "web"}, {Name: "api-worker", Project: "shop", Service: "worker"}, {Name: "db"},
+			}, "", at),
+			Units: hosts.Read([]hosts.Unit{
+				{Name: "nginx.service"}, {Name: "timer.service", PartOf: []string{"inner.target"}},
+				{Name: "worker@1.service"}, {Name: "worker@2.service"},
+				{Name: "boot.target", Wants: []string{"nginx.service", "inner.target"}}, {Name: "inner.target", ConsistsOf: []string{"worker@2.service"}},
+			}, "", at),
 		},
 		{
 			Host: hosts.Host{Name: "web2", Kind: hosts.KindSSH},
@@ -26,7 +35,11 @@ func logSnapshot() *hosts.Snapshot {
 		{
 			Host:       hosts.Host{Name: "engine", Kind: hosts.KindDocker},
 			Link:       hosts.Link{State: hosts.StateConnected},
-			Containers: hosts.Read([]hosts.Container{{Name: "api"}}, "", at),
+			Containers: hosts.Read([]hosts.Container{{ID: "c1", Name: "api", Project: "shop", Service: "web"}}, "", at),
+			Swarm: hosts.Read(hosts.Swarm{Tasks: []hosts.SwarmTask{
+				{Service: "web", State: "running", ContainerID: "c1"}, {Service: "web", State: "running", ContainerID: "far"},
+				{Service: "web", State: "shutdown", ContainerID: "old"},
+			}}, "", at),
 		},
 	}}
 }
@@ -38,25 +51,33 @@ func TestPatterns(t *testing.T) {
 		want []string // keys of sources
 		err  string
 	}{
-		"web1/container:api":      {want: []string{"web1/container:api"}},
-		"web1/container:gone":     {want: []string{"web1/container:gone"}}, // not looked up: it may be there, and says so otherwise
-		"container:api":           {want: []string{"web1/container:api", "engine/container:api"}},
-		"web1/container:api*":     {want: []string{"web1/container:api", "web1/container:api-worker"}},
-		"unit:worker@*":           {want: []string{"web1/unit:worker@1.service", "web1/unit:worker@2.service"}},
-		"unit:nginx":              {want: []string{"web1/unit:nginx.service"}},
-		"web1/unit:nginx":         {want: []string{"web1/unit:nginx.service"}},
-		"web1/unit:nginx.service": {want: []string{"web1/unit:nginx.service"}},
-		"web1":                    {want: []string{"web1/journal"}},
-		"web1/journal":            {want: []string{"web1/journal"}},
-		"journal":                 {want: []string{"web1/journal", "web2/journal"}},
-		"web1/file:/var/log/x*":   {want: []string{"web1/file:/var/log/x*"}}, // a name of a file, not a pattern
-		"container:nope":          {},
-		"web3/container:api":      {err: `web3/container:api: no host "web3"`},
-		"api":                     {err: `api: want [HOST/]container:NAME, [HOST/]unit:NAME, HOST/file:PATH, HOST/journal, X,
-		"web1/container:":         {err: `web1/container:: a journal has no name, everything else has one`},
-		"web1/journal:x":          {err: `web1/journal:x: a journal has no name, everything else has one`},
-		"file:/x":                 {err: `file:/x: want HOST/file:/absolute/path`},
-		"web1/container:[":        {err: `web1/container:[: syntax error in pattern`},
+		"web1/container:api":       {want: []string{"web1/container:api"}},
+		"web1/container:gone":      {want: []string{"web1/container:gone"}}, // not looked up: it may be there, and says so otherwise
+		"container:api":            {want: []string{"web1/container:api", "engine/container:api"}},
+		"web1/container:api*":      {want: []string{"web1/container:api", "web1/container:api-worker"}},
+		"unit:worker@*":            {want: []string{"web1/unit:worker@1.service", "web1/unit:worker@2.service"}},
+		"unit:nginx":               {want: []string{"web1/unit:nginx.service"}},
+		"web1/unit:nginx":          {want: []string{"web1/unit:nginx.service"}},
+		"web1/unit:nginx.service":  {want: []string{"web1/unit:nginx.service"}},
+		"web1":                     {want: []string{"web1/journal"}},
+		"web1/journal":             {want: []string{"web1/journal"}},
+		"journal":                  {want: []string{"web1/journal", "web2/journal"}},
+		"web1/file:/var/log/x*":    {want: []string{"web1/file:/var/log/x*"}}, // a name of a file, not a pattern
+		"compose:shop":             {want: []string{"web1/container:api", "web1/container:api-worker", "engine/container:api"}},
+		"compose:shop/w*r":         {want: []string{"web1/container:api-worker"}},
+		"engine/compose:shop/web":  {want: []string{"engine/container:api"}},
+		"compose:nope":             {},
+		"service:shop_web":         {want: []string{"web1/container:api", "engine/container:api"}},
+		"service:worker":           {want: []string{"web1/container:api-worker"}},
+		"target:boot":              {want: []string{"web1/unit:nginx.service", "web1/unit:timer.service", "web1/unit:worker@2.service"}},
+		"web1/target:inner.target": {want: []string{"web1/unit:timer.service", "web1/unit:worker@2.service"}},
+		"container:nope":           {},
+		"web3/container:api":       {err: `web3/container:api: no host "web3"`},
+		"api":                      {err: `api: want [HOST/]container:NAME, [HOST/]unit:NAME, HOST/file:PATH, HOST/journal, [HOST/]compose:PROJECT, [HOST/]service:NAME, [HOST/]target:NAME, or the name of a log or a host of the inventory`},
+		"web1/container:":          {err: `web1/container:: a journal has no name, everything else has one`},
+		"web1/journal:x":           {err: `web1/journal:x: a journal has no name, everything else has one`},
+		"file:/x":                  {err: `file:/x: want HOST/file:/absolute/path`},
+		"web1/container:[":         {err: `web1/container:[: syntax error in pattern`},
 	}
 	for text, tc := range tests {
 		t.Run(text, func(t *testing.T) {
@@ -83,6 +104,56 @@ func TestPatterns(t *testing.T) {
 				t.Errorf("unmatched: %v", unmatched)
 			}
 		})
+	}
+}
+
+// What runs on nodes that are not read is counted, once.
+func TestServiceElsewhere(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]int{"service:web": 1, "service:db": 0, "container:api": 0, "engine/service:web": 0} {
+		p, err := parsePattern(text, func(h string) bool { return h == "engine" })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := p.elsewhere(logSnapshot()); got != want {
+			t.Errorf("%s: %d, want %d", text, got, want)
+		}
+	}
+}
+
+// The last deploy is the last that began, whatever else was done since.
+func TestLastDeploy(t *testing.T) {
+	t.Parallel()
+	state := t.TempDir()
+	a := newApp(nil, nil, nil, func(name string) string {
+		return map[string]string{"XDG_STATE_HOME": state}[name]
+	})
+	if _, err := a.lastDeploy(); err == nil || codeOf(err) != exitUsage {
+		t.Errorf("without an audit log: %v", err)
+	}
+	dir := inventory.StateDir(a.getenv)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	log, err := audit.Open(filepath.Join(dir, auditFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Date(2026, 11, 29, 10, 0, 0, 0, time.UTC)
+	for i, r := range []audit.Record{
+		{Phase: audit.PhaseBegin, Verb: "deploy", Object: "one"}, {Phase: audit.PhaseBegin, Verb: "deploy", Object: "two"},
+		{Phase: audit.PhaseEnd, Verb: "deploy", Object: "two"}, {Phase: audit.PhaseBegin, Verb: "restart", Object: "web"},
+	} {
+		r.At = at.Add(time.Duration(i) * time.Minute)
+		if err := log.Append(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := log.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := a.lastDeploy(); err != nil || !got.Equal(at.Add(time.Minute)) {
+		t.Errorf("%v, %v", got, err)
 	}
 }
 
