@@ -58,6 +58,9 @@ func (s *Screen) readActions() []ui.Action {
 		hide(ui.Act("logs.next", "Log", "next found", func() tea.Cmd { return s.jump(1) }, "n")),
 		hide(ui.Act("logs.previous", "Log", "previous found", func() tea.Cmd { return s.jump(-1) }, "N")),
 		hide(ui.Act("logs.copy_screen", "Log", "copy the lines on screen", s.copyScreen, "Y")),
+		hide(ui.Act("logs.range", "Log", "begin a range of lines", s.beginRange, "b")),
+		hide(ui.Act("logs.export", "Log", "write what is shown to a file", s.openExport, "E")),
+		hide(ui.Act("logs.pager", "Log", "open what is shown in the pager", s.openPager, "P")),
 		hide(ui.Act("logs.mark", "Log", "mark the line", s.mark, "m")),
 		hide(ui.Act("logs.rule", "Log", "draw a line under the log", s.rule, "-")),
 		hide(ui.Act("logs.mark_next", "Log", "next mark", func() tea.Cmd { return s.toMark(1) }, "}")),
@@ -172,14 +175,6 @@ func (s *Screen) nextLevel(by int) tea.Cmd {
 	}
 	s.look.min = steps[(at+by+len(steps))%len(steps)]
 	return s.rescan()
-}
-
-func (s *Screen) copyLine() tea.Cmd {
-	l := s.current()
-	if l == nil {
-		return ui.Toast(hosts.LevelInfo, "there is no line yet")
-	}
-	return ui.Copy(s.deps, "the line", cleanText(l.text))
 }
 
 // mark marks the line under the cursor, or unmarks it.

@@ -159,6 +159,7 @@ func (s *Screen) resetBuffer() {
 	s.list.buf = NewBuffer(s.budget)
 	s.list.floor = 0
 	s.look.from, s.look.to, s.zooms = 0, 0, nil
+	s.rangeID = 0
 	s.list.fit.void()
 	s.page = pager{follow: true}
 	s.marked = map[uint64]bool{}

@@ -38,6 +38,8 @@ func (s *Screen) findErrors() tea.Cmd {
 // key takes the keys no action took: those of a text field.
 func (s *Screen) key(m tea.KeyMsg) tea.Cmd {
 	switch {
+	case s.ask != nil:
+		return s.answer(m)
 	case s.picker != nil:
 		s.picker.table.Key(m)
 	case s.pane.kind == paneSources && s.pane.capturing():

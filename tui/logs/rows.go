@@ -23,6 +23,7 @@ type painter struct {
 	marked  map[uint64]bool
 	find    *predicate // what n and N go to; nil without a search
 	filter  *predicate // what the filter found, marked while nothing is searched
+	chosen  bool       // the row that is drawn is in the range
 	scratch []byte
 }
 
@@ -81,6 +82,8 @@ func (p *painter) gutter(b *strings.Builder, pal *themes.Palette, ln *line, row 
 	switch {
 	case selected:
 		b.WriteString(pal.Render(themes.Accent, p.st.Glyphs.Cursor))
+	case p.chosen:
+		b.WriteString(pal.Render(themes.Accent, p.st.Borders.Left))
 	case row == 0 && p.marked[ln.id]:
 		b.WriteString(pal.Render(themes.Warn, p.st.Glyphs.Mark))
 	case row == 0 && p.find != nil && p.find.accepts(ln):

@@ -62,6 +62,9 @@ type Screen struct {
 	request string  // id of the request that is followed, "" for none
 	trail   []visit // the logs that were left to follow a request
 
+	ask         *question       // a text is asked for in the foot
+	rangeID     uint64          // id of the line a range begins at, 0 for none
+	rangePos    int             // where it was
 	zooms       [][2]int64      // the times that were shown before each zoom
 	marked      map[uint64]bool // ids of lines the reader marked
 	floorID     uint64          // id of the line before the floor
@@ -200,7 +203,7 @@ func (s *Screen) layout() {
 
 // Capturing reports that a text is being typed.
 func (s *Screen) Capturing() bool {
-	return s.filter.input != nil || s.find.input != nil ||
+	return s.ask != nil || s.filter.input != nil || s.find.input != nil ||
 		s.picker != nil && s.picker.table.Capturing() || s.pane.capturing()
 }
 
@@ -235,6 +238,8 @@ func (s *Screen) Back() bool {
 			return true
 		}
 		s.closePane()
+	case s.rangeID != 0:
+		s.rangeID = 0
 	case s.request != "" && !s.Capturing() && s.filter.text == "":
 		s.later = s.goBack()
 	case s.find.text != "" || s.find.input != nil:

@@ -176,6 +176,8 @@ func (s *Screen) lostBySources() uint64 {
 func (s *Screen) foot() string {
 	st := s.deps.Styles
 	switch {
+	case s.ask != nil:
+		return s.ask.input.Line(st, s.w)
 	case s.filter.input != nil:
 		return s.field(&s.filter, s.filterCount())
 	case s.find.input != nil:
@@ -205,6 +207,9 @@ func (s *Screen) foot() string {
 	}
 	if s.look.min > hosts.LevelNone {
 		add(themes.Accent, "  "+levelAtLeast(st, s.look.min))
+	}
+	if from, to, ok := s.chosenRange(); ok {
+		add(themes.Accent, "  range of "+lineCount(s.list.count(from)-s.list.count(to+1))+" (y copies)")
 	}
 	if s.look.to != 0 {
 		add(themes.Accent, "  "+s.rangeText(s.look.from, s.look.to)+" (x)")

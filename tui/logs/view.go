@@ -151,10 +151,12 @@ func (s *Screen) body(b *strings.Builder, h int) {
 		st: s.deps.Styles, cols: cols, hang: s.hang(cols), mode: s.look.time, now: s.now, plain: s.look.plain,
 		buf: s.list.buf, fit: &s.list.fit, marked: s.marked, find: s.findPred, filter: s.pred,
 	}
+	inRange := s.inRange()
 	var scratch [32]byte
 	p.scratch = scratch[:0]
 	for _, pl := range w {
 		ln, _ := s.list.buf.at(pl.pos)
+		p.chosen = inRange(pl.pos)
 		p.row(b, &ln, pl.row, s.w, !s.page.follow && pl.pos == s.page.cursor)
 		b.WriteByte('\n')
 	}

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"context"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -95,6 +96,12 @@ type Deps struct {
 	// Alert rings the bell and asks for a notification of the desktop (Output.Alert); nil where there is
 	// no terminal. It writes, so it is called from a command only.
 	Alert func(title, text string) error
+	// Save writes a file for the person at the console, at a path that is relative to where the console
+	// was started, and returns where it is. It overwrites nothing. It is called from a command only; nil
+	// where no files are written.
+	Save func(name string, write func(io.Writer) error) (path string, err error)
+	// Pager is the person's pager, reading what write writes; nil where there is none.
+	Pager func(write func(io.Writer) error) tea.ExecCommand
 	// Context is the parent of every screen's context; it ends with the program.
 	Context context.Context //nolint:containedctx // a screen lives as long as its context does
 }
