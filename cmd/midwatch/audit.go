@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -16,6 +17,7 @@ import (
 	"midwatch/hosts"
 	"midwatch/hosts/inventory"
 	"midwatch/ops/audit"
+	"midwatch/ops/journal"
 )
 
 // auditFile is where operations are written down.
@@ -28,9 +30,9 @@ func (a *app) auditCommand() *cobra.Command {
 		Short: "Print what was changed, by whom and why",
 		Long: `Print the audit log: every write lease and every operation, written down before it was carried out.
 
---verify checks that no line was changed, taken out or put in, and prints the hash of the last one: keep
-it elsewhere, and the loss of the newest lines shows as well. The exit code is 1 when the log is not
-whole.`,
+--verify checks that no line was changed, taken out or put in, of this log and of the journals of the runs
+that are kept here, and prints the hash of the last line: keep it elsewhere, and the loss of the newest
+lines shows as well. The exit code is 1 when something is not whole.`,
 		Example: `midwatch audit | tail
 midwatch audit --json | jq -r 'select(.verb == "restart") | .object'
 midwatch audit --verify`,
@@ -56,7 +58,7 @@ func (a *app) runAudit(verify bool) error {
 	}
 	defer f.Close()
 	if verify {
-		return a.verifyAudit(f)
+		return a.verifyAudit(f, filepath.Join(dir, runsName))
 	}
 	records, err := audit.Records(f)
 	if err != nil {
@@ -89,6 +91,14 @@ func auditLine(r *audit.Record) string {
 		if r.Result != "" && r.Result != what {
 			what += " (" + r.Result + ")"
 		}
+	case audit.PhaseSecret:
+		what = "secret " + r.Object + " was fetched from " + r.Result
+		if r.Error != "" {
+			what = "secret " + r.Object + " could not be had: " + r.Error
+		}
+		if r.Run != "" {
+			what += ", for run " + r.Run
+		}
 	case audit.PhaseBegin:
 		what = strings.TrimSpace(r.Verb+" "+r.Object) + " on " + r.Host + ": begun, " + r.Before
 	case audit.PhaseEnd:
@@ -105,38 +115,78 @@ func auditLine(r *audit.Record) string {
 
 // verifyJSON is the document of "midwatch audit --verify --json".
 type verifyJSON struct {
-	Whole   bool           `json:"whole"`
+	Whole   bool           `json:"whole"` // the log and every journal
 	Records int            `json:"records"`
 	Head    string         `json:"head"` // hash of the last record
 	Torn    int            `json:"torn"`
 	Open    []audit.Record `json:"open"` // operations that began and never ended
 	Faults  []string       `json:"faults"`
+	Runs    []verifiedRun  `json:"runs"`
 }
 
-func (a *app) verifyAudit(f *os.File) error {
+// verifiedRun is the journal of a run, verified.
+type verifiedRun struct {
+	Run     string `json:"run"`
+	Records int    `json:"records"`
+	Head    string `json:"head"`
+	Torn    bool   `json:"torn"` // its last line was not written to its end, before anything was done
+	Fault   string `json:"fault,omitempty"`
+}
+
+func (a *app) verifyAudit(f *os.File, runs string) error {
 	r, err := audit.Verify(f)
 	if err != nil {
 		return err
 	}
+	journals, err := verifyRuns(runs)
+	if err != nil {
+		return err
+	}
+	whole := len(r.Faults) == 0
+	for _, j := range journals {
+		whole = whole && j.Fault == ""
+	}
 	if a.flags.json {
-		doc := verifyJSON{Whole: len(r.Faults) == 0, Records: r.Records, Head: r.Head, Torn: r.Torn, Open: r.Open, Faults: r.Faults}
+		doc := verifyJSON{Whole: whole, Records: r.Records, Head: r.Head, Torn: r.Torn, Open: r.Open, Faults: orEmpty(r.Faults), Runs: journals}
 		if doc.Open == nil {
 			doc.Open = []audit.Record{}
 		}
-		if doc.Faults == nil {
-			doc.Faults = []string{}
-		}
 		err = a.printJSON(doc)
 	} else {
-		err = a.printVerified(r)
+		err = a.printVerified(r, journals)
 	}
-	if err == nil && len(r.Faults) > 0 {
+	if err == nil && !whole {
 		return silently(exitFindings)
 	}
 	return err
 }
 
-func (a *app) printVerified(r audit.Report) error {
+// verifyRuns reads every journal below a directory of runs.
+func verifyRuns(dir string) ([]verifiedRun, error) {
+	out := []verifiedRun{}
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return out, fmt.Errorf("read runs: %w", err)
+	}
+	for _, e := range entries {
+		b, err := os.ReadFile(filepath.Join(dir, e.Name(), journalFile))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // a run of somebody else, of which only output is kept
+		}
+		if err != nil {
+			return out, fmt.Errorf("read the journal of run %s: %w", e.Name(), err)
+		}
+		g := journal.Read(b)
+		v := verifiedRun{Run: e.Name(), Records: len(g.Records), Head: g.Last, Torn: g.Torn > 0 && bytes.IndexByte(b[g.Good:], '\n') < 0}
+		if g.Fault != nil && !v.Torn {
+			v.Fault = g.Fault.Error()
+		}
+		out = append(out, v)
+	}
+	return out, nil
+}
+
+func (a *app) printVerified(r audit.Report, runs []verifiedRun) error {
 	var b strings.Builder
 	for _, fault := range r.Faults {
 		b.WriteString(hosts.CleanLine(fault) + "\n")
@@ -144,11 +194,21 @@ func (a *app) printVerified(r audit.Report) error {
 	for i := range r.Open {
 		fmt.Fprintf(&b, "never ended: %s\n", auditLine(&r.Open[i]))
 	}
+	broken := 0
+	for _, j := range runs {
+		if j.Fault != "" {
+			broken++
+			fmt.Fprintf(&b, "run %s: NOT whole: %s\n", hosts.CleanLine(j.Run), hosts.CleanLine(j.Fault))
+		}
+	}
 	state := "whole"
 	if len(r.Faults) > 0 {
 		state = "NOT whole"
 	}
 	fmt.Fprintf(&b, "%d records, %s, last hash %s\n", r.Records, state, r.Head)
+	if len(runs) > 0 {
+		fmt.Fprintf(&b, "%d journals of runs, %d of them whole\n", len(runs), len(runs)-broken)
+	}
 	_, err := a.stdout.WriteString(b.String())
 	return err
 }

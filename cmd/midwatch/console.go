@@ -44,7 +44,8 @@ func (a *app) runConsole(ctx context.Context, _ []string) (err error) {
 
 	questions := tui.NewQuestions()
 	early := last.recalled()
-	w, err := a.open(ctx, inv, opening{watch: true, ask: a.askInside(questions), last: early})
+	asks := a.askInside(questions)
+	w, err := a.open(ctx, inv, opening{watch: true, ask: asks, last: early})
 	if err != nil {
 		return err
 	}
@@ -53,7 +54,7 @@ func (a *app) runConsole(ctx context.Context, _ []string) (err error) {
 	if err != nil {
 		return err
 	}
-	notice := a.operate(ctx, w)
+	notice := a.operate(ctx, w, asks)
 	last.attach(ctx, w, early)
 	answer := <-asked
 	out := ui.NewOutput(a.stdout, a.getenv("TMUX") != "")

@@ -2,16 +2,21 @@
 package main
 
 import (
+	"context"
 	"os"
 
 	"midwatch/cmd/midwatch/internal/early"
+	"midwatch/cmd/midwatch/internal/rsh"
 )
 
-func main() { os.Exit(int(run())) }
+func main() { os.Exit(int(program())) }
 
-// run is main without the exit, so that tests can be the program.
-func run() exitCode {
+// program is main without the exit, so that tests can be the program.
+func program() exitCode {
 	early.Restore()
+	if len(os.Args) > 1 && os.Args[1] == rsh.Word {
+		return exitCode(rsh.Main(context.Background(), os.Args[2:], os.Stdin, os.Stdout, os.Stderr)) // rsync calls
+	}
 	a := newApp(os.Stdin, os.Stdout, os.Stderr, os.Getenv)
 	a.die = func(code exitCode) { os.Exit(int(code)) }
 	ctx, stop := a.watchSignals()

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"midwatch/hosts"
+	"midwatch/hosts/transport"
 	"midwatch/ops"
 	"midwatch/ops/audit"
 )
@@ -20,7 +21,8 @@ const closeWait = 4 * time.Minute
 
 // operate gives a world its operations, behind the write lease and with the audit log. What cannot
 // be recorded is not allowed: without a log there are none.
-func (a *app) operate(ctx context.Context, w *world) error {
+// ask asks for the secrets of deploys; nil where nobody answers.
+func (a *app) operate(ctx context.Context, w *world, ask transport.Ask) error {
 	dir, err := a.stateDir()
 	if err != nil {
 		return err
@@ -60,7 +62,10 @@ func (a *app) operate(ctx context.Context, w *world) error {
 		defer cancel()
 		return w.Ops.Close(wait)
 	}, log.Close)
-	return nil
+	if a.capture != nil {
+		return nil
+	}
+	return a.assembleRuns(w, log, ask)
 }
 
 // who is the operator's login on this machine.

@@ -78,6 +78,13 @@ func (s *signals) got(sig os.Signal, now time.Time, cancel context.CancelCauseFu
 	return force
 }
 
+// again makes the next signal the first one: what came before was answered.
+func (s *signals) again() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.last = nil
+}
+
 // route sends signals to the console until release is called. ask is the first signal, force the
 // second.
 func (s *signals) route(ask func(os.Signal), force func()) (release func()) {

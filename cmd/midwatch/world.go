@@ -17,6 +17,7 @@ import (
 	"midwatch/hosts/logs"
 	"midwatch/hosts/transport"
 	"midwatch/ops"
+	"midwatch/ops/run"
 	"midwatch/themes"
 	"midwatch/tui/ui"
 )
@@ -28,6 +29,8 @@ type world struct {
 	live      *fleet.Fleet // nil when Fleet is a capture
 	Ops       *ops.Manager // nil: nothing can be changed
 	record    *recorder    // nil: nothing is recorded
+	Runs      *run.Runs    // nil: there are no deploys here
+	defs      *definitions // of Runs
 	Where     string       // "demo"; "" for real hosts
 	nodes     map[string]*node
 	getenv    func(string) string

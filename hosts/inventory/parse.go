@@ -44,6 +44,7 @@ func Parse(name string, data []byte) (*Inventory, Faults) {
 		p.edge(n)
 	}
 	p.console(root)
+	p.runs(root)
 	root.Done()
 	if len(inv.Hosts) == 0 {
 		r.Missing("", "no hosts", "want at least one [hosts.NAME] with an address")
@@ -234,6 +235,37 @@ func (p *parser) console(root *config.Table) {
 		t.Done()
 	}
 	p.inv.Console = c
+}
+
+func (p *parser) runs(root *config.Table) {
+	t, ok := root.Sub("runs", `a table such as { yes = ["staging"] }`)
+	if !ok {
+		return
+	}
+	known := map[string]bool{}
+	for i := range p.inv.Hosts {
+		known[p.inv.Hosts[i].Environment] = true
+	}
+	delete(known, "")
+	for _, it := range t.Strs("yes", "staging") {
+		if !known[it.Text] {
+			p.unknownEnvironment(it, slices.Sorted(maps.Keys(known)))
+		}
+		p.inv.Runs.Yes = append(p.inv.Runs.Yes, it.Text)
+	}
+	p.inv.Runs.Root = p.path(t, "root", "/var/lib/midwatch")
+	t.Done()
+}
+
+func (p *parser) unknownEnvironment(it config.Item, known []string) {
+	meant := "known are " + config.List(known)
+	if len(known) == 0 {
+		meant = `give hosts an environment = "…" first`
+	}
+	if n := config.Nearest(it.Text, known); n != "" {
+		meant = fmt.Sprintf("did you mean %q?", n)
+	}
+	p.Missing(it.At, fmt.Sprintf("%s is %q, the environment of no host", it.At, it.Text), meant)
 }
 
 // keys reads the keys of actions. Which actions there are, and which keys are taken, the console

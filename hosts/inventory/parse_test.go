@@ -184,6 +184,14 @@ func TestFaults(t *testing.T) {
 				`:7: console.lease is 1s, want 1m to 8h`,
 			},
 		},
+		"runs": {
+			ok + "environment = \"staging\"\n[runs]\nyes = [\"stagin\", \"staging\"]\nroot = \"var\"\nyse = 1\n",
+			[]string{
+				`:6: runs.yes[0] is "stagin", the environment of no host, did you mean "staging"?`,
+				`:7: runs.root is "var", want an absolute path such as "/var/lib/midwatch"`,
+				`:8: unknown key "yse" in runs, did you mean "yes"?`,
+			},
+		},
 		"a fault in a group is told once": {
 			"[groups.g]\nport = 0\n[hosts.a]\naddress = \"a\"\ngroups = [\"g\"]\n[hosts.b]\naddress = \"b\"\ngroups = [\"g\"]\n",
 			[]string{`:2: groups.g.port is 0, want 1 to 65535`},

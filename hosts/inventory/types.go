@@ -29,6 +29,7 @@ type Inventory struct {
 	Agents  []Agents
 	Edges   []Edge
 	Console Console
+	Runs    Runs
 }
 
 // Host returns the named host.
@@ -318,4 +319,13 @@ type Console struct {
 	Theme string              // auto, dark, light
 	Keys  map[string][]string // action ID → keys; an empty list unbinds
 	Lease time.Duration       // how long the write lease lasts unless another end is given
+}
+
+// Runs is what the inventory says about deploys and rollbacks.
+type Runs struct {
+	// Yes are the environments in which --yes may stand for a person's answers, as in a pipeline; none by default.
+	Yes []string
+	// Root is the directory on the hosts that keeps records of runs and locks; "" is /var/lib/midwatch, or below
+	// the login's home where that cannot be written.
+	Root string
 }

@@ -16,6 +16,7 @@ const (
 	PhaseEnd    = "end"    // written after it, with the result
 	PhaseUnlock = "unlock" // the write lease was taken
 	PhaseLock   = "lock"   // it was given back, or ran out
+	PhaseSecret = "secret" // a secret was fetched for a run: its name and its source, never the secret
 )
 
 // Record is one line of the log. Seq, Prev, Torn and Hash are set by Append.
