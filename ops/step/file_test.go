@@ -37,8 +37,11 @@ func fileCases() map[string]fileCase {
 		"template": {deploy.File{Src: "t.tmpl", Validate: argv("grep", "-q", "^pass sent", "%s")}, func(b *bench) {
 			old(b)
 			b.secrets["db"] = "sentinel-db"
-			write(b.t, b.src+"/t.tmpl", "pass ${secret.db} $${host}\n", 0o600)
-		}, "pass sentinel-db ${host}\n", 0o640},
+			write(b.t, b.src+"/t.tmpl", "pass ${secret.db} $${host} ${vars.port}\n", 0o600)
+			b.Expand = func(text string) (deploy.Sensitive, error) {
+				return deploy.Sensitive(strings.ReplaceAll(text, "${vars.port}", "8002")), nil
+			}
+		}, "pass sentinel-db ${host} 8002\n", 0o640},
 	}
 }
 

@@ -12,10 +12,15 @@ import (
 // goes through its steps.
 func Kinds() map[string]Kind {
 	return map[string]Kind{
+		"approve": approve{},
 		"command": command{},
+		"drain":   drain{},
+		"envoy":   envoyKind{},
 		"file":    file{},
 		"gate":    gate{},
+		"http":    httpKind{},
 		"nginx":   nginxKind{},
+		"notify":  notify{},
 		"swap":    swap{},
 		"sync":    syncKind{},
 		"systemd": systemdKind{},

@@ -64,6 +64,9 @@ type Env struct {
 	Output func(name, value string)
 	// Reveal expands a Sensitive; only a sink that keeps it to itself calls it.
 	Reveal func(ctx context.Context, s deploy.Sensitive) (hosts.Secret, error)
+	// Expand fills in the references of a text that lies outside of the definition, a template, all but those to
+	// secrets; nil fills in none.
+	Expand func(text string) (deploy.Sensitive, error)
 	// Ask puts a question to the operator and waits.
 	Ask func(ctx context.Context, q Question) (Answer, error)
 	// Rsh makes the open connection usable for a system rsync: argument of rsync -e, and the name to use as

@@ -129,7 +129,13 @@ func (w *wish) fill(ctx context.Context, e *Env) error {
 		}
 		w.content = raw
 		if strings.HasSuffix(string(w.s.Src), ".tmpl") {
-			return w.reveal(ctx, e, deploy.Sensitive(raw))
+			text := deploy.Sensitive(raw)
+			if e.Expand != nil {
+				if text, err = e.Expand(string(raw)); err != nil {
+					return refused("this machine: %s: %v", hosts.CleanLine(string(w.s.Src)), err)
+				}
+			}
+			return w.reveal(ctx, e, text)
 		}
 	default:
 		return w.reveal(ctx, e, w.s.Content)
