@@ -12,20 +12,22 @@ import (
 // goes through its steps.
 func Kinds() map[string]Kind {
 	return map[string]Kind{
-		"approve": approve{},
-		"command": command{},
-		"drain":   drain{},
-		"envoy":   envoyKind{},
-		"file":    file{},
-		"gate":    gate{},
-		"http":    httpKind{},
-		"nginx":   nginxKind{},
-		"notify":  notify{},
-		"swap":    swap{},
-		"sync":    syncKind{},
-		"systemd": systemdKind{},
-		"verify":  verify{},
-		"wait":    wait{},
+		"approve":   approve{},
+		"command":   command{},
+		"compose":   composeKind{},
+		"container": containerKind{},
+		"drain":     drain{},
+		"envoy":     envoyKind{},
+		"file":      file{},
+		"gate":      gate{},
+		"http":      httpKind{},
+		"nginx":     nginxKind{},
+		"notify":    notify{},
+		"swap":      swap{},
+		"sync":      syncKind{},
+		"systemd":   systemdKind{},
+		"verify":    verify{},
+		"wait":      wait{},
 	}
 }
 

@@ -132,17 +132,13 @@ func (x ngx) before(ctx context.Context, conf ngxConf) (*reloadMark, error) {
 		return nil, refused("%s: nginx does not run: start it first", x.m.name)
 	}
 	m := &reloadMark{Procs: p, Logs: map[string]int{}}
-	out, err := login(x.e).script(ctx, "read the clock", nil, `date -u +%Y-%m-%dT%H:%M:%S.%NZ`)
-	if err != nil {
+	if m.Since, err = hostClock(ctx, x.e); err != nil {
 		return nil, err
-	}
-	if m.Since, err = time.Parse(time.RFC3339Nano, strings.TrimSpace(out)); err != nil {
-		return nil, fmt.Errorf("%s: the clock cannot be read: %w", x.m.name, err)
 	}
 	if !x.logIsFile(conf) {
 		return m, nil
 	}
-	out, err = x.m.script(ctx, "measure "+conf.errorLog, nil, `stat -Lc %s -- "$1" 2>/dev/null || echo 0`, conf.errorLog)
+	out, err := x.m.script(ctx, "measure "+conf.errorLog, nil, `stat -Lc %s -- "$1" 2>/dev/null || echo 0`, conf.errorLog)
 	if err != nil {
 		return nil, err
 	}

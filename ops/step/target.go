@@ -3,6 +3,7 @@ package step
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -53,4 +54,17 @@ func sayAll(e *Env, text string) {
 			say(e, line, false)
 		}
 	}
+}
+
+// hostClock is what time it is on the host.
+func hostClock(ctx context.Context, e *Env) (time.Time, error) {
+	out, err := login(e).script(ctx, "read the clock", nil, `date -u +%Y-%m-%dT%H:%M:%S.%NZ`)
+	if err != nil {
+		return time.Time{}, err
+	}
+	t, err := time.Parse(time.RFC3339Nano, strings.TrimSpace(out))
+	if err != nil {
+		return t, fmt.Errorf("%s: what date prints is no time: %q", hostName(e), brief(out))
+	}
+	return t, nil
 }
