@@ -64,7 +64,7 @@ func (a *app) runConsole(ctx context.Context, _ []string) (err error) {
 	styles := a.consoleThemes(answer.bg)
 	deps := w.deps(screensCtx, a.now, styles[0], out.Copy)
 	deps.Tracer = a.tracer(w)
-	deps.Save, deps.Pager = saveFile, a.pager(screensCtx)
+	deps.Save, deps.Pager, deps.Views = saveFile, a.pager(screensCtx), &views{dir: a.stateDir}
 	deps.Alert = out.Alert
 	ask := askChecks(mutes)
 	judged := &judgement{run: func(s *hosts.Snapshot) *checks.Report { return ask(s).Report }}

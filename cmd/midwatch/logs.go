@@ -131,7 +131,8 @@ func (a *app) runLogs(ctx context.Context, f logsFlags, args []string) error {
 			return err
 		}
 		q.Follow = q.Until.IsZero()
-		a.first = &ui.OpenMsg{Screen: "logs", Logs: &q}
+		q.Keep = nil // the screen filters what it has, so that the filter can be changed there
+		a.first = &ui.OpenMsg{Screen: "logs", Logs: &q, Filter: f.screenFilter()}
 		return a.runConsole(ctx, nil)
 	}
 	defer sought.w.Close()

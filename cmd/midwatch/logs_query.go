@@ -45,8 +45,8 @@ func (f logsFlags) query(now time.Time) (hosts.LogQuery, error) {
 		return q, wrong("--until %s is not after --since %s", f.until, f.since)
 	case !q.Until.IsZero() && f.follow:
 		return q, wrong("--until and --follow exclude each other")
-	case f.screen && (f.grep != "" || f.level != "" || len(f.filters) > 0):
-		return q, wrong("--screen shows everything: filter there, with /")
+	case f.screen && f.grep != "":
+		return q, wrong("--screen takes no --grep: give it as a --filter")
 	}
 	return q, f.choose(&q)
 }
@@ -80,6 +80,15 @@ func (f logsFlags) choose(q *hosts.LogQuery) error {
 	}
 	q.Priority = terms[0].Min
 	return nil
+}
+
+// screenFilter is what --filter and --level say as the one filter that the screen begins with.
+func (f logsFlags) screenFilter() string {
+	texts := f.filters
+	if f.level != "" {
+		texts = append(texts[:len(texts):len(texts)], ">="+f.level)
+	}
+	return strings.Join(texts, " ")
 }
 
 // lastDeploy is when the last deploy began that the audit log knows of.

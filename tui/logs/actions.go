@@ -29,6 +29,7 @@ func (s *Screen) PaneActions() [][]ui.Action {
 		s.sourceActions(&sourcesPane{table: ui.NewTable(st, sourceColumns())}),
 		s.histogramActions(&histogram{s: s}),
 		s.newPatterns().actions(),
+		(&viewsPane{s: s, table: ui.NewTable(st, viewColumns())}).actions(),
 		s.sinceActions(&sincePane{table: ui.NewTable[since](st, nil)}),
 	}
 }
@@ -59,6 +60,9 @@ func (s *Screen) readActions() []ui.Action {
 		hide(ui.Act("logs.previous", "Log", "previous found", func() tea.Cmd { return s.jump(-1) }, "N")),
 		hide(ui.Act("logs.copy_screen", "Log", "copy the lines on screen", s.copyScreen, "Y")),
 		hide(ui.Act("logs.range", "Log", "begin a range of lines", s.beginRange, "b")),
+		hide(ui.Act("logs.save_view", "Log", "keep this view by a name", s.openSaveView, "s")),
+		hide(ui.Act("logs.views", "Log", "views that are kept", s.openViews, "O")),
+		hide(ui.Act("logs.command", "Log", "copy the command that shows this", s.copyCommand, "=")),
 		hide(ui.Act("logs.export", "Log", "write what is shown to a file", s.openExport, "E")),
 		hide(ui.Act("logs.pager", "Log", "open what is shown in the pager", s.openPager, "P")),
 		hide(ui.Act("logs.mark", "Log", "mark the line", s.mark, "m")),

@@ -21,6 +21,7 @@ type feed struct {
 	state  feedState
 	reason string          // why it failed, or how it ended
 	since  time.Time       // when it was asked for
+	back   time.Duration   // how long before that the query begins, where it was chosen so; else 0
 	ctx    context.Context //nolint:containedctx // the stream's
 	cancel context.CancelFunc
 	stream hosts.LogStream
@@ -81,7 +82,7 @@ func (s *Screen) start(q hosts.LogQuery) tea.Cmd {
 	s.feed.query = q
 	s.feed.gen++
 	s.feed.since = s.deps.Now()
-	s.feed.reason = ""
+	s.feed.reason, s.feed.back = "", 0
 	s.resetBuffer()
 	if s.deps.Logs == nil {
 		s.feed.state, s.feed.reason = feedFailed, "this console was started without log sources"

@@ -84,6 +84,7 @@ func New(d ui.Deps, open ui.OpenMsg) *Screen {
 	}
 	s := &Screen{deps: d, id: new(token), from: open, now: d.Now(), page: pager{follow: true}, marked: map[uint64]bool{}}
 	s.ctx, s.cancel = context.WithCancel(d.Context)
+	s.filter.set(open.Filter)
 	s.list.buf = NewBuffer(s.budget)
 	s.snap = &hosts.Snapshot{}
 	if d.Fleet != nil {
@@ -145,6 +146,10 @@ func (s *Screen) update(msg tea.Msg) tea.Cmd {
 	case countedMsg:
 		if h, ok := s.pane.other.(*histogram); ok && m.owner == s.id {
 			return h.counted(m)
+		}
+	case viewsMsg:
+		if v, ok := s.pane.other.(*viewsPane); ok && m.owner == s.id {
+			v.loaded(m)
 		}
 	case patternedMsg:
 		if p, ok := s.pane.other.(*patternsPane); ok && m.owner == s.id {

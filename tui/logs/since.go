@@ -69,17 +69,22 @@ func (s *Screen) chooseSince() tea.Cmd {
 	}
 	q := s.feed.query
 	q.Since, q.Until, q.Tail, q.Follow = time.Time{}, time.Time{}, r.Value.tail, true
+	q.Boot = false
 	if r.Value.back > 0 {
 		q.Since = s.deps.Now().Add(-r.Value.back)
 	}
 	s.closePane()
-	return s.start(q)
+	cmd := s.start(q)
+	s.feed.back = r.Value.back
+	return cmd
 }
 
 // sinceText says from where the log was read.
 func (s *Screen) sinceText() string {
 	q := &s.feed.query
 	switch {
+	case q.Boot:
+		return "since the hosts' start"
 	case !q.Since.IsZero() && !q.Until.IsZero():
 		return q.Since.In(s.now.Location()).Format("15:04:05") + " to " + q.Until.In(s.now.Location()).Format("15:04:05")
 	case !q.Since.IsZero():

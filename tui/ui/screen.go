@@ -102,6 +102,8 @@ type Deps struct {
 	Save func(name string, write func(io.Writer) error) (path string, err error)
 	// Pager is the person's pager, reading what write writes; nil where there is none.
 	Pager func(write func(io.Writer) error) tea.ExecCommand
+	// Views keeps ways to look at logs; nil where nothing is kept.
+	Views LogViews
 	// Context is the parent of every screen's context; it ends with the program.
 	Context context.Context //nolint:containedctx // a screen lives as long as its context does
 }
@@ -169,6 +171,7 @@ type OpenMsg struct {
 	Host   string // narrow to this host, or to several with commas between; "" for all
 	Object string // container ID, unit name, …; "" for none
 	Logs   *hosts.LogQuery
+	Filter string // what the logs are filtered by at first, in the filter's language
 }
 
 // Narrows reports whether the message leaves a host out of what it asks for.
