@@ -2,6 +2,7 @@ package checks
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -132,6 +133,8 @@ type Check struct {
 	// Needs are the parts of a host without which the answer is unknown. They count where the subject
 	// is on a host; a file is all there is to know of itself.
 	Needs []Need
+	// Also are further parts that the rule reads where they are known: worth waiting for before it is asked.
+	Also []Need
 	// After are checks whose findings cause this one's: it is hidden under them.
 	After []string
 	// Holds is how long it must be wrong, over successive runs, before it is shown.
@@ -152,9 +155,9 @@ func (e Eval) On() string { return e.on }
 // Reads lists the parts of a host that the check wants: its needs, and what its subject comes from, and
 // what may prove it.
 func (c *Check) Reads() []Need {
-	out := append([]Need{}, c.Needs...)
+	out := slices.Concat(c.Needs, c.Also)
 	from := map[string]Need{"nginx": NeedNginx, "compose": NeedCompose, "envoy": NeedEnvoy}
-	for on := range strings.SplitSeq(c.Eval.on, " and ") {
+	for on := range strings.SplitSeq(strings.ReplaceAll(c.Eval.on, ", ", " and "), " and ") {
 		if n, ok := from[on]; ok {
 			out = append(out, n)
 		}

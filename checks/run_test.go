@@ -1,6 +1,7 @@
 package checks
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -222,6 +223,19 @@ func TestTracker(t *testing.T) {
 		d := run(step.after, step.change)
 		if len(d.New) != step.new || len(d.Still) != step.still || len(d.Gone) != step.gone || len(d.Held) != step.held {
 			t.Errorf("step %d: new %d, still %d, gone %d, held %d", i, len(d.New), len(d.Still), len(d.Gone), len(d.Held))
+		}
+	}
+}
+
+// A check of several subjects wants the parts of each, however they were put together.
+func TestReads(t *testing.T) {
+	t.Parallel()
+	none := func(*Host) []Finding { return nil }
+	compose := OnCompose(func(*Compose) []Finding { return nil })
+	for _, e := range []Eval{AnyOf(compose, OnHost(none)), Join(compose, OnHost(none))} {
+		c := Check{Needs: []Need{NeedDisks}, Also: []Need{NeedProbes}, Eval: e}
+		if got := c.Reads(); !slices.Equal(got, []Need{NeedDisks, NeedProbes, NeedCompose}) {
+			t.Errorf("%s: %v", e.On(), got)
 		}
 	}
 }

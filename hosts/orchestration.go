@@ -149,9 +149,11 @@ type Probe struct {
 	Service string // several probes of one service are shown together
 	From    string // the host it is asked from; "" for this machine
 	Target  string // URL or host:port
-	Kind    string // basic, detailed, ready, live, fleet, tcp, tls
-	Every   time.Duration
-	Origin  string // "inventory", "healthcheck of CONTAINER", …
+	// ServerName is the name it asks for where Target has an address, "" where that is in Target.
+	ServerName string
+	Kind       string // basic, detailed, ready, live, fleet, tcp, tls
+	Every      time.Duration
+	Origin     string // "inventory", "healthcheck of CONTAINER", …
 	// Tolerant probes accept certificates that do not verify, and say so.
 	Tolerant bool
 	Results  []ProbeResult // oldest first, bounded

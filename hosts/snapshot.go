@@ -66,6 +66,10 @@ type HostFacts struct {
 	Symptoms          Part[[]Symptom]
 	ContainerSymptoms Part[[]Symptom]
 
+	// UnitEnv is what was read of environment files, by path. Units has it too; which of the two answers
+	// comes first does not matter.
+	UnitEnv map[string]EnvFile
+
 	LoadTrend []float64 // 1-minute load, oldest first, one value a refresh, bounded
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"midwatch/checks"
 	"midwatch/checks/compose"
+	"midwatch/hosts"
 )
 
 // netfsTypes are the types of a volume's driver_opts whose files live on another machine.
@@ -17,19 +18,74 @@ var netfsTypes = map[string]bool{
 // netfsDrivers are volume plugins that do the same.
 var netfsDrivers = regexp.MustCompile(`(?i)(nfs|netshare|cifs|sshfs|rclone|glusterfs|ceph|s3fs|convoy)`)
 
-// network says how a volume reaches another machine: the type, the options, and where it says so.
-func network(v *compose.Volume) (kind, opts string, at compose.Pos, ok bool) {
+// remote is a volume whose files live on another machine.
+type remote struct {
+	kind, opts string
+	at         compose.Pos       // where the file says so, or where it names the volume
+	more       []checks.Evidence // what shows it beside that line
+}
+
+// network says how a volume reaches another machine: by its options in the file, or, of one that the file
+// only names, by what docker says of it. unsure is why that is not known.
+func network(c *checks.Compose, v *compose.Volume) (r remote, unsure string, ok bool) {
 	if v == nil {
-		return "", "", compose.Pos{}, false
+		return r, "", false
 	}
-	o := v.Opts["o"].Str()
+	r.opts = v.Opts["o"].Str()
 	if t := v.Opts["type"]; t != nil && netfsTypes[strings.ToLower(t.Str())] {
-		return strings.ToLower(t.Str()), o, t.Pos, true
+		r.kind, r.at = strings.ToLower(t.Str()), t.Pos
+		if r.opts != "" {
+			r.more = []checks.Evidence{c.Line(v.Opts["o"].Pos)}
+		}
+		return r, "", true
 	}
 	if v.Driver != "" && v.Driver != "local" && netfsDrivers.MatchString(v.Driver) {
-		return v.Driver, o, v.Root.Get("driver").Pos, true
+		r.kind, r.at = v.Driver, v.Root.Get("driver").Pos
+		return r, "", true
 	}
-	return "", "", compose.Pos{}, false
+	if !external(v) || c.Host == nil {
+		return r, "", false
+	}
+	if !c.Host.Volumes.Known() {
+		return r, c.Host.Part(checks.NeedVolumes).Why(), false
+	}
+	name := realName(c, v)
+	for _, live := range c.Host.Volumes.Value {
+		if live.Name != name {
+			continue
+		}
+		kind := strings.ToLower(live.Options["type"])
+		if !netfsTypes[kind] {
+			if live.Driver == "local" || !netfsDrivers.MatchString(live.Driver) {
+				return r, "", false
+			}
+			kind = live.Driver
+		}
+		o := live.Options["o"]
+		r = remote{kind: kind, opts: o, at: v.Pos}
+		r.more = c.Host.Find("", checks.NeedVolumes, "volume "+name+": type="+kind+" o="+o+" device="+live.Options["device"]).Evidence
+		return r, "", true
+	}
+	return r, "", false
+}
+
+// external reports a volume that was made apart from the project.
+func external(v *compose.Volume) bool {
+	e := v.Root.Get("external")
+	return e.Bool() || e != nil && e.Kind == compose.Map
+}
+
+// realName is the name that docker knows a volume by.
+func realName(c *checks.Compose, v *compose.Volume) string {
+	switch {
+	case v.Root.Get("name").Str() != "":
+		return v.Root.Get("name").Str()
+	case v.Root.Get("external", "name").Str() != "":
+		return v.Root.Get("external", "name").Str()
+	case external(v):
+		return v.Name
+	}
+	return c.Project.Name + "_" + v.Name
 }
 
 // embedded is a program that keeps a database in one file, and where.
@@ -128,22 +184,24 @@ func evalEmbedded(engines ...string) func(c *checks.Compose) []checks.Finding {
 		var out []checks.Finding
 		for _, s := range c.Project.Services {
 			for _, m := range s.Mounts {
-				v := c.Project.Volume(m.Source)
-				kind, opts, at, ok := network(v)
-				if !ok {
-					continue
-				}
 				engine, why := engineAt(s, m)
 				if !oneOf(engine, engines) {
 					continue
 				}
+				v := c.Project.Volume(m.Source)
+				r, unsure, ok := network(c, v)
+				if unsure != "" {
+					out = append(out, checks.Unsure("service "+s.Name, unsure))
+				}
+				if !ok {
+					continue
+				}
 				f := c.At(m.Pos, "service "+s.Name)
-				f.Title = why + ", and " + m.Target + " is the " + kind + " volume " + v.Name
-				f.Evidence = append(f.Evidence, c.Line(at))
+				f.Title = why + ", and " + m.Target + " is the " + r.kind + " volume " + v.Name
+				f.Evidence = append(append(f.Evidence, c.Line(r.at)), r.more...)
 				f.Key = m.Target
-				if strings.Contains(opts, "nolock") || strings.Contains(opts, "local_lock") {
+				if strings.Contains(r.opts, "nolock") || strings.Contains(r.opts, "local_lock") {
 					f.Severity = checks.Critical
-					f.Evidence = append(f.Evidence, c.Line(v.Opts["o"].Pos))
 				}
 				out = append(out, f)
 			}
@@ -209,7 +267,7 @@ func moved(s *compose.Service, p embedded) bool {
 		return false
 	}
 	for _, e := range s.Env {
-		if p.unless.MatchString(e.Key) && (e.Bare || p.only == nil || p.only.MatchString(strings.ToLower(e.Value))) {
+		if p.unless.MatchString(e.Key) && (e.Bare || e.Value == hosts.Dots || p.only == nil || p.only.MatchString(strings.ToLower(e.Value))) {
 			return true
 		}
 	}
@@ -251,17 +309,23 @@ func evalServerOnNetFS(c *checks.Compose) []checks.Finding {
 	var out []checks.Finding
 	for _, s := range c.Project.Services {
 		for _, m := range s.Mounts {
+			if !isDatastore(s) || !oneOf(path.Clean(m.Target), serverDirs) {
+				continue
+			}
 			v := c.Project.Volume(m.Source)
-			kind, opts, _, ok := network(v)
-			if !ok || !isDatastore(s) || !oneOf(path.Clean(m.Target), serverDirs) {
+			r, unsure, ok := network(c, v)
+			if unsure != "" {
+				out = append(out, checks.Unsure("service "+s.Name, unsure))
+			}
+			if !ok {
 				continue
 			}
 			f := c.At(m.Pos, "service "+s.Name)
-			f.Title = path.Base(imagePath(s)) + " keeps its data on the " + kind + " volume " + v.Name
+			f.Title = path.Base(imagePath(s)) + " keeps its data on the " + r.kind + " volume " + v.Name
 			f.Key = m.Target
-			if strings.Contains(opts, "nolock") || strings.Contains(","+opts+",", ",soft,") {
+			f.Evidence = append(f.Evidence, r.more...)
+			if strings.Contains(r.opts, "nolock") || strings.Contains(","+r.opts+",", ",soft,") {
 				f.Severity = checks.Error
-				f.Evidence = append(f.Evidence, c.Line(v.Opts["o"].Pos))
 			}
 			out = append(out, f)
 		}

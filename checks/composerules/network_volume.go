@@ -37,6 +37,9 @@ func evalNetworkVolume(c *checks.Compose) []checks.Finding {
 	for _, v := range c.Project.Volumes {
 		t := networkType(v)
 		if t == "" {
+			if f, ok := namedVolume(c, v); ok {
+				out = append(out, f)
+			}
 			continue
 		}
 		f := c.At(v.Opts["type"].Pos, "volume "+v.Name)
@@ -46,13 +49,34 @@ func evalNetworkVolume(c *checks.Compose) []checks.Finding {
 				f.Evidence = append(f.Evidence, c.Line(o.Pos))
 			}
 		}
-		if o := v.Opts["o"].Str(); strings.Contains(o, "nolock") || hasOption(o, "soft") {
-			f.Severity = checks.Warning
-			f.Title += " with options that lose data (nolock or soft)"
-		}
+		losing(&f, v.Opts["o"].Str())
 		out = append(out, f)
 	}
 	return out
+}
+
+// losing raises a finding whose volume has options that lose data.
+func losing(f *checks.Finding, o string) {
+	if strings.Contains(o, "nolock") || hasOption(o, "soft") {
+		f.Severity = checks.Warning
+		f.Title += " with options that lose data (nolock or soft)"
+	}
+}
+
+// namedVolume is a volume that the file only names and that docker knows as a remote one.
+func namedVolume(c *checks.Compose, v *compose.Volume) (checks.Finding, bool) {
+	if !external(v) {
+		return checks.Finding{}, false
+	}
+	r, _, ok := network(c, v)
+	if !ok {
+		return checks.Finding{}, false
+	}
+	f := c.At(v.Pos, "volume "+v.Name)
+	f.Title = "volume " + v.Name + " is " + r.kind
+	f.Evidence = append(f.Evidence, r.more...)
+	losing(&f, r.opts)
+	return f, true
 }
 
 func hasOption(list, name string) bool {

@@ -74,7 +74,7 @@ func evalSwarmStateful(c *checks.Compose) []checks.Finding {
 			continue
 		}
 		for _, m := range s.Mounts {
-			if !ownData(c.Project, m) {
+			if !ownData(c, m) {
 				continue
 			}
 			f := c.At(m.Pos, "service "+s.Name)
@@ -92,7 +92,7 @@ func evalSwarmStateful(c *checks.Compose) []checks.Finding {
 
 // ownData reports a mount whose content is lost when the task moves: a volume of the local driver, or
 // a folder of the node that is written to.
-func ownData(p *compose.Project, m compose.Mount) bool {
+func ownData(c *checks.Compose, m compose.Mount) bool {
 	if m.ReadOnly || m.Target == "" {
 		return false
 	}
@@ -101,11 +101,11 @@ func ownData(p *compose.Project, m compose.Mount) bool {
 		if m.Source == "" {
 			return false // nobody expects that to last
 		}
-		v := p.Volume(m.Source)
+		v := c.Project.Volume(m.Source)
 		if v == nil {
 			return false
 		}
-		if _, _, _, net := network(v); net || v.Opts["type"].Str() == "tmpfs" || v.Root.Get("external").Bool() {
+		if _, _, net := network(c, v); net || v.Opts["type"].Str() == "tmpfs" || v.Root.Get("external").Bool() {
 			return false
 		}
 		return v.Driver == "" || v.Driver == "local"

@@ -40,14 +40,15 @@ func evalRestartLoop(h *checks.Host) []checks.Finding {
 		}
 		f := h.Find("container "+c.Name, checks.NeedContainers, fmt.Sprintf("%s: %s, %d restarts, exit %d", c.Name, c.State, c.Restarts, c.Exit))
 		f.Title = fmt.Sprintf("%s has been restarted %d times", c.Name, c.Restarts)
-		if why := exitText(c); why != "" {
-			f.Title += ": " + why
+		if c.State != "running" { // while it runs, docker says 0
+			f.Title += ": " + exitText(c)
 		}
 		if c.Exit == 0 && c.State == "restarting" {
 			f.Fix = "It finishes with code 0 and is started again all the same: a job needs the policy no or on-failure. " + f.Fix
 		}
 		if c.State == "running" {
 			f.Severity = checks.Warning
+			f.Title += fmt.Sprintf(" and has run for %s", h.World.Now.Sub(c.Started).Round(time.Second))
 		}
 		out = append(out, f)
 	}

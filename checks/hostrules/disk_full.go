@@ -2,6 +2,7 @@ package hostrules
 
 import (
 	"fmt"
+	"strings"
 
 	"midwatch/checks"
 )
@@ -31,8 +32,8 @@ func evalDiskFull(h *checks.Host) []checks.Finding {
 			continue
 		}
 		used := d.UsedPercent()
-		// A device that is mounted in several places is one disk.
-		if used < 85 || seen[d.Device] || d.FSType == "squashfs" || d.FSType == "iso9660" {
+		// A device that is mounted in several places is one disk; "tmpfs" is the name of each of them.
+		if used < 85 || seen[d.Device] && strings.HasPrefix(d.Device, "/") || d.FSType == "squashfs" || d.FSType == "iso9660" {
 			continue
 		}
 		seen[d.Device] = true

@@ -27,7 +27,7 @@ func inodeFull() checks.Check {
 			seen := map[string]bool{}
 			for _, d := range h.Disks.Value {
 				used := d.InodePercent()
-				if used < 85 || seen[d.Device] || d.FSType == "squashfs" || d.FSType == "iso9660" {
+				if used < 85 || seen[d.Device] && strings.HasPrefix(d.Device, "/") || d.FSType == "squashfs" || d.FSType == "iso9660" {
 					continue
 				}
 				seen[d.Device] = true

@@ -23,6 +23,7 @@ func tlsExpiry() checks.Check {
 		Verify:    "openssl s_client -connect HOST:443 -servername NAME </dev/null | openssl x509 -noout -dates",
 		Sources:   []string{"https://letsencrypt.org/docs/faq/", "https://www.envoyproxy.io/docs/envoy/latest/operations/admin#get--certs"},
 		Diagnoses: []string{"tls-expiry"},
+		Also:      []checks.Need{checks.NeedProbes, checks.NeedEnvoy},
 		Eval:      checks.OnHost(evalTLSExpiry),
 	}
 }
@@ -131,6 +132,9 @@ func withCert(p hosts.Probe) (hosts.ProbeResult, bool) {
 
 // target is the name a probe asks for.
 func target(p hosts.Probe) string {
+	if p.ServerName != "" {
+		return p.ServerName
+	}
 	if u, err := url.Parse(p.Target); err == nil && u.Hostname() != "" {
 		return u.Hostname()
 	}
@@ -152,6 +156,7 @@ func tlsNameMismatch() checks.Check {
 		Verify:    "openssl s_client -connect HOST:443 -servername NAME </dev/null | openssl x509 -noout -ext subjectAltName",
 		Sources:   []string{"https://www.rfc-editor.org/rfc/rfc9525", "https://nginx.org/en/docs/http/configuring_https_servers.html#name_based_https_servers"},
 		Diagnoses: []string{"tls-expiry"},
+		Also:      []checks.Need{checks.NeedProbes, checks.NeedEnvoy},
 		Eval: checks.OnHost(func(h *checks.Host) []checks.Finding {
 			return faults(h, nameFault, func(p hosts.Probe, c *hosts.ProbeCert) string {
 				if len(c.Names) == 0 {
@@ -175,6 +180,7 @@ func tlsChain() checks.Check {
 		Verify:    "openssl s_client -connect HOST:443 -servername NAME -verify_return_error </dev/null ends with Verify return code: 0",
 		Sources:   []string{"https://nginx.org/en/docs/http/configuring_https_servers.html#chains"},
 		Diagnoses: []string{"tls-expiry"},
+		Also:      []checks.Need{checks.NeedProbes, checks.NeedEnvoy},
 		Eval: checks.OnHost(func(h *checks.Host) []checks.Finding {
 			return faults(h, chainFault, func(p hosts.Probe, c *hosts.ProbeCert) string {
 				if c.Issuer == c.Subject {

@@ -24,6 +24,7 @@ func workerCount() checks.Check {
 		Verify:    "systemctl list-units 'NAME@*' --state=active | wc -l equals the server lines of nginx -T and the workers of /health/fleet",
 		Sources:   []string{"https://nginx.org/en/docs/http/ngx_http_upstream_module.html#server", "https://www.freedesktop.org/software/systemd/man/latest/systemd.unit.html"},
 		Diagnoses: []string{"worker-count"},
+		Also:      []checks.Need{checks.NeedUnits, checks.NeedSockets, checks.NeedProbes},
 		Eval:      checks.OnNginx(evalWorkerCount),
 	}
 }

@@ -120,43 +120,6 @@ func (a *app) runCheck(ctx context.Context, args []string, f checkFlags) error {
 	return nil
 }
 
-// settleChecks waits, after the picture of the fleet, for what only these checks want and is read last:
-// compose files, networks, volumes and databases.
-func (w *world) settleChecks(ctx context.Context, snap *hosts.Snapshot, names []string, list []checks.Check, wait time.Duration) (*hosts.Snapshot, error) {
-	if w.live == nil {
-		return snap, nil
-	}
-	limit, cancel := context.WithTimeout(ctx, wait)
-	defer cancel()
-	wants := func(n checks.Need) bool {
-		return slices.ContainsFunc(list, func(c checks.Check) bool {
-			return strings.Contains(c.Eval.On(), "fleet") || slices.Contains(c.Reads(), n)
-		})
-	}
-	logs := wants(checks.NeedLogs)
-	compose, volumes, networks, databases := wants(checks.NeedCompose), wants(checks.NeedVolumes), wants(checks.NeedNetworks), wants(checks.NeedDatabases)
-	for {
-		loading := slices.ContainsFunc(snap.Hosts, func(h *hosts.HostFacts) bool {
-			if !slices.Contains(names, h.Host.Name) || h.Link.State != hosts.StateConnected {
-				return false
-			}
-			if h.Host.Kind != hosts.KindDocker && (databases && !asked(h.Databases) || logs && !asked(h.Symptoms)) {
-				return true // a host without an engine has a journal too
-			}
-			return h.Containers.Known() &&
-				(compose && !asked(h.Compose) || volumes && !asked(h.Volumes) || networks && !asked(h.Networks) || databases && !asked(h.Databases) || logs && len(h.Containers.Value) > 0 && !asked(h.ContainerSymptoms))
-		})
-		if !loading {
-			return snap, nil
-		}
-		next, err := w.Fleet.Next(limit, snap.Gen)
-		if err != nil {
-			return w.Fleet.Snapshot(), context.Cause(ctx)
-		}
-		snap = next
-	}
-}
-
 // checkJSON is the document of "midwatch check --json".
 type checkJSON struct {
 	At       time.Time        `json:"at"`

@@ -152,6 +152,7 @@ func probeSpec(p *inventory.Probe) endpoint.ProbeSpec {
 	if s.ServerName == "" {
 		s.ServerName = p.HostHeader
 	}
+	s.Probe.ServerName = s.ServerName
 	for _, r := range p.ExpectStatus {
 		s.ExpectStatus = append(s.ExpectStatus, [2]int{r.Low, r.High})
 	}

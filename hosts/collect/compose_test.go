@@ -255,3 +255,34 @@ func FuzzPicture(f *testing.F) {
 		_, _ = ParseAgent(data)
 	})
 }
+
+// Of a variable's value is told where it points to and what it chooses among few, and never a secret.
+func TestTold(t *testing.T) {
+	t.Parallel()
+	for _, c := range [][3]string{
+		{"DATABASE_URL", "sqlite:////data/hub.db", "sqlite:////data/hub.db"},
+		{"DATABASE_URL", "sqlite+aiosqlite:///./hub.sqlite3", "•••"},
+		{"DATABASE_URL", "postgres://app:hunter2@db:5432/shop?sslmode=off", "postgres://•••@db:5432/•••"},
+		{"API", "http://localhost:8000", "http://localhost:8000"},
+		{"HOOK", "https://hooks.example.com/services/T0/B0/x", "https://hooks.example.com/•••"},
+		{"TEMPORAL_ADDRESS", "127.0.0.1:7233", "127.0.0.1:7233"},
+		{"REDIS_HOST", "redis", "redis"},
+		{"GREETING", "redis:6379", "•••"},
+		{"DB_TYPE", "postgresql", "postgresql"},
+		{"DB_PASSWORD", "postgresql", "•••"},
+		{"API_TOKEN", "true", "•••"},
+		{"PORT", "8000", "8000"},
+		{"PIN", "8000", "•••"},
+		{"OUTBOX_DIR", "/var/lib/app/outbox", "/var/lib/app/outbox"},
+		{"NOTE", "/var/lib/app/outbox", "•••"},
+		{"SERVER", "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY", "•••"},
+		{"FEATURE", "Sx9compose=Qz7", "•••"},
+		{"URL", "javascript:alert(1)", "•••"},
+		{"URL", "http://a b/", "•••"},
+	} {
+		got := told(c[0], c[1])
+		if got != c[2] || told(c[0], got) != got {
+			t.Errorf("%s=%s is told as %q, then %q, want %q", c[0], c[1], got, told(c[0], got), c[2])
+		}
+	}
+}

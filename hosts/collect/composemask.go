@@ -12,9 +12,9 @@ import (
 	"midwatch/hosts/redact"
 )
 
-// MaskCompose masks what may be secret in a compose file and keeps every line where it is: all
-// values under environment and args, values whose key says secret, passwords in URLs. What only
-// refers to a variable, ${NAME}, stays.
+// MaskCompose masks what may be secret in a compose file and keeps every line where it is: values
+// under environment and args but for what told lets through, values whose key says secret, passwords
+// in URLs. What only refers to a variable, ${NAME}, stays.
 func MaskCompose(text string) string {
 	lines := strings.Split(text, "\n")
 	var doc yaml.Node
@@ -76,7 +76,7 @@ type scope int
 
 const (
 	inOther       scope = iota
-	inEnvironment       // environment, args: every value is masked
+	inEnvironment       // environment, args: a value is masked but for what may be told
 	inSecret            // a key that says secret: everything is masked
 )
 
@@ -92,7 +92,12 @@ func (m *masker) walk(n *yaml.Node, under scope) {
 	switch n.Kind {
 	case yaml.MappingNode:
 		for i := 0; i+1 < len(n.Content); i += 2 {
-			m.walk(n.Content[i+1], within(n.Content[i].Value, under))
+			key, value := n.Content[i].Value, n.Content[i+1]
+			if v := follow(value); under == inEnvironment && v.Kind == yaml.ScalarNode && !secretKey.MatchString(key) {
+				m.variable(key, v)
+				continue
+			}
+			m.walk(value, within(key, under))
 		}
 	case yaml.DocumentNode, yaml.SequenceNode:
 		for _, c := range n.Content {
@@ -103,7 +108,7 @@ func (m *masker) walk(n *yaml.Node, under scope) {
 			m.walk(c, under)
 		}
 	case yaml.ScalarNode:
-		m.scalar(n, under != inOther)
+		m.scalar(n, under)
 	}
 }
 
@@ -121,13 +126,39 @@ func within(key string, under scope) scope {
 	}
 }
 
+// follow is the node that an alias stands for: what an anchor holds is masked where it stands.
+func follow(n *yaml.Node) *yaml.Node {
+	if n.Kind == yaml.AliasNode && n.Alias != nil {
+		return n.Alias
+	}
+	return n
+}
+
+// variable masks the value of a variable that is written as an entry of a mapping. An anchor that several
+// variables share is shown only where each of them may be.
+func (m *masker) variable(name string, n *yaml.Node) {
+	if n.Value == "" || n.Tag == "!!null" || reference.MatchString(n.Value) {
+		return
+	}
+	if with := told(name, n.Value); with != n.Value {
+		m.edits = append(m.edits, edit{n, with})
+	}
+}
+
 // variable is the name of an environment variable alone: what a list under environment holds when
 // the value comes from the shell that runs compose.
 var variable = regexp.MustCompile(`^[A-Z_][A-Z0-9_]*$`)
 
-func (m *masker) scalar(n *yaml.Node, all bool) {
+func (m *masker) scalar(n *yaml.Node, under scope) {
+	all := under != inOther
 	name, value, pair := strings.Cut(n.Value, "=")
 	switch {
+	case all && pair && under == inEnvironment:
+		if value != "" && !reference.MatchString(value) {
+			if with := told(name, value); with != value {
+				m.edits = append(m.edits, edit{n, name + "=" + with})
+			}
+		}
 	case all && pair:
 		if value != "" && !reference.MatchString(value) {
 			m.edits = append(m.edits, edit{n, name + "=" + hosts.Dots})
@@ -144,7 +175,8 @@ func (m *masker) scalar(n *yaml.Node, all bool) {
 // apply makes the edits, from the last to the first so that places stay where they are.
 func (m *masker) apply() {
 	slices.SortFunc(m.edits, func(a, b edit) int {
-		return cmp.Or(cmp.Compare(b.n.Line, a.n.Line), cmp.Compare(b.n.Column, a.n.Column))
+		// Of two that share a place the one that tells less comes first.
+		return cmp.Or(cmp.Compare(b.n.Line, a.n.Line), cmp.Compare(b.n.Column, a.n.Column), cmp.Compare(len(a.with), len(b.with)))
 	})
 	var last *yaml.Node
 	for _, e := range m.edits {

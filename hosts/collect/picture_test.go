@@ -238,6 +238,20 @@ func TestUnitRelations(t *testing.T) {
 	}
 }
 
+// Environment files are read beside the units, by another login: either answer may be the first.
+func TestUnitEnvBeforeUnits(t *testing.T) {
+	t.Parallel()
+	var f hosts.HostFacts
+	for _, id := range []string{"unitenv", "units"} {
+		Apply(&f, hosts.Evidence{Collector: id, At: time.Unix(1, 0), Data: sample(t, "debian12", id)})
+	}
+	for _, u := range f.Units.Value {
+		if u.Name == "worker@1.service" && (len(u.EnvFiles) != 1 || !u.EnvFiles[0].Read) {
+			t.Errorf("%+v", u.EnvFiles)
+		}
+	}
+}
+
 func TestDraining(t *testing.T) {
 	t.Parallel()
 	var f hosts.HostFacts

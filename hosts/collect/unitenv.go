@@ -34,7 +34,8 @@ done; exit 0`,
 				return nil
 			}
 			units := slices.Clone(f.Units.Value)
-			setEnv(units, ParseUnitEnv(ev.Data))
+			f.UnitEnv = ParseUnitEnv(ev.Data)
+			setEnv(units, f.UnitEnv)
 			f.Units.Value = units
 			return nil
 		},

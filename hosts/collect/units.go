@@ -71,6 +71,7 @@ func unitsSection() Section {
 				return errors.New("systemctl show printed no unit")
 			}
 			keepEnv(got, f.Units.Value)
+			setEnv(got, f.UnitEnv)
 			keepJobs(got, f.Units.Value)
 			keepCounts(got, f.Units.Value, ev.At)
 			// Failed units of other kinds are known from their states only.

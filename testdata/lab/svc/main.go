@@ -2,6 +2,8 @@
 //
 //	svc serve   answers GET /health (200, or 503 while /tmp/sick exists) and GET / on :8080, or on every
 //	            -listen ADDRESS or unix:/PATH; -id NAME is said in a header, beside what was asked for
+//	svc app     -listen likewise, answers as an application behind proxies does; see app.go
+//	svc db      makes the SQLite database -db and keeps it open
 //	svc health  asks the above and exits 0 or 1: the HEALTHCHECK of an image without a shell
 //	svc log     writes a line every -every, every tenth to standard error
 //	svc pour    writes -lines numbered lines, -rate a second, to standard output or -file, which is put aside
@@ -28,7 +30,7 @@ import (
 
 func main() {
 	if len(os.Args) < 2 {
-		fmt.Fprintln(os.Stderr, "svc serve|health|log|pour|crash|work|echo")
+		fmt.Fprintln(os.Stderr, "svc serve|app|db|health|log|pour|crash|work|echo")
 		os.Exit(2)
 	}
 	mode := os.Args[1]
@@ -43,6 +45,7 @@ func main() {
 	every := flags.Duration("every", time.Second, "time between log lines")
 	after := flags.Duration("after", 2*time.Second, "time before the crash")
 	code := flags.Int("code", 3, "exit code of the crash")
+	held := flags.String("db", "", "FILE that db keeps open")
 	id := flags.String("id", "", "NAME that answers are signed with")
 	var listen []string
 	flags.Func("listen", "ADDRESS or unix:/PATH to serve on; may be given several times", func(s string) error {
@@ -66,7 +69,11 @@ func main() {
 	var err error
 	switch mode {
 	case "serve":
-		err = serve(ctx, *id, listen)
+		err = serve(ctx, signed(*id), listen)
+	case "app":
+		err = serve(ctx, app(*every), listen)
+	case "db":
+		err = database(ctx, *held)
 	case "health":
 		err = health(ctx)
 	case "log":
@@ -94,7 +101,8 @@ func main() {
 	}
 }
 
-func serve(ctx context.Context, id string, listen []string) error {
+// signed answers every path, and says in a header who did.
+func signed(id string) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /health", func(w http.ResponseWriter, _ *http.Request) {
 		if _, err := os.Stat("/tmp/sick"); err == nil {
@@ -111,10 +119,14 @@ func serve(ctx context.Context, id string, listen []string) error {
 		}
 		fmt.Fprintln(w, "svc", r.URL.Path)
 	})
+	return mux
+}
+
+func serve(ctx context.Context, h http.Handler, listen []string) error {
 	if len(listen) == 0 {
 		listen = []string{":8080"}
 	}
-	srv := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	srv := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second}
 	go func() {
 		<-ctx.Done()
 		_ = srv.Close()

@@ -13,6 +13,10 @@
 //
 //	make lab-up && MIDWATCH_RECORD=1 make lab-test && make lab-down
 //
+// TestPlantedFaults plants the faults that people are woken for, one after the other in five stages: sound,
+// planted, mended as the finding says, planted again, sound. After each "midwatch check" has to be silent,
+// or to name the very line or object. MIDWATCH_PLANT=scheme,port chooses faults by name.
+//
 // A test skips, with its reason, where the lab is not up or lacks what the test needs. Times are measured
 // and printed; they are asserted only in bounds that a loaded machine of two cores keeps.
 package lab

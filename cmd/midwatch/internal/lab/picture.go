@@ -12,7 +12,6 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -169,13 +168,7 @@ func (w *World) config(t *testing.T, host, container string) {
 
 func (w *World) write(t *testing.T, host, file, text string) {
 	t.Helper()
-	w.l.Exec(t, host, "mkdir", "-p", path.Dir(file))
-	argv := append([]string{"docker", "exec", "-i"}, w.l.execArgv(t, host, "sh", "-c", `cat >"$1"`, "sh", file)[2:]...)
-	cmd := exec.CommandContext(t.Context(), argv[0], argv[1:]...)
-	cmd.Stdin = strings.NewReader(text)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("write %s on %s: %v: %s", file, host, err, out)
-	}
+	w.l.Write(t, host, file, text)
 }
 
 // runs waits until a container of nginx says what it has read.
