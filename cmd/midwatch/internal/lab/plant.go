@@ -15,16 +15,16 @@ import (
 	"testing"
 )
 
-// stage is how a fault stands on a host.
-type stage int
+// standing is how a fault stands on a host.
+type standing int
 
 const (
-	sound  stage = iota // as it was before
-	faulty              // the fault is planted
-	mended              // the fault is taken away as the finding says
+	sound  standing = iota // as it was before
+	faulty                 // the fault is planted
+	mended                 // the fault is taken away as the finding says
 )
 
-func (s stage) String() string { return [...]string{"sound", "planted", "mended"}[s] }
+func (s standing) String() string { return [...]string{"sound", "planted", "mended"}[s] }
 
 // fault is something that goes wrong on a host of the lab, and what midwatch has to say about it.
 type fault struct {
@@ -41,9 +41,9 @@ type fault struct {
 	// can skips the fault where the lab lacks what it needs.
 	can func(t *testing.T, l *Lab)
 	// set makes the host as the stage wants it, from whatever it was.
-	set func(t *testing.T, g *ground, s stage)
+	set func(t *testing.T, g *ground, s standing)
 	// real looks whether the trouble is there, behind midwatch's back; nil where set has waited for it.
-	real func(t *testing.T, g *ground, s stage)
+	real func(t *testing.T, g *ground, s standing)
 }
 
 // ground is where the faults are planted.
@@ -173,7 +173,7 @@ func (x *fault) of(list []Finding) []Finding {
 }
 
 // judge compares what midwatch says with how the fault stands.
-func (x *fault) judge(t *testing.T, g *ground, s stage, found, unknown []Finding) {
+func (x *fault) judge(t *testing.T, g *ground, s standing, found, unknown []Finding) {
 	t.Helper()
 	for _, u := range unknown {
 		if u.Check == x.check && u.Host == x.host {

@@ -16,25 +16,25 @@ func machineFaults() []*fault {
 		{
 			name: "port", host: "h1", check: "port-collision-deploy", marks: []string{"/srv/plant/second/"}, line: `ports: ["8210:8080"]`,
 			says: []string{"8210", "is taken by container first-front-1"}, can: func(t *testing.T, l *Lab) { l.NeedCompose(t, "h1") },
-			set: func(t *testing.T, g *ground, s stage) {
+			set: func(t *testing.T, g *ground, s standing) {
 				g.compose(t, "h1", "first", "front", `ports: ["8210:8080"]`)
-				g.compose(t, "h1", "second", "api", `ports: ["`+map[stage]string{sound: "8211", faulty: "8210", mended: "8214"}[s]+`:8080"]`)
+				g.compose(t, "h1", "second", "api", `ports: ["`+map[standing]string{sound: "8211", faulty: "8210", mended: "8214"}[s]+`:8080"]`)
 			},
-			real: func(t *testing.T, g *ground, s stage) { g.container(t, "h1", "second-api-1", s) },
+			real: func(t *testing.T, g *ground, s standing) { g.container(t, "h1", "second-api-1", s) },
 		},
 		{
 			name: "process-port", host: "h1", check: "port-collision-deploy", marks: []string{"/srv/plant/third/"}, line: `ports: ["8212:8080"]`,
 			says: []string{"8212", "process svc of plant-port.service"}, can: func(t *testing.T, l *Lab) { l.NeedCompose(t, "h1") },
-			set: func(t *testing.T, g *ground, s stage) {
+			set: func(t *testing.T, g *ground, s standing) {
 				g.l.Write(t, "h1", "/etc/systemd/system/plant-port.service", "[Service]\nExecStart=/usr/local/bin/svc serve -listen 0.0.0.0:8212\n")
 				g.l.Exec(t, "h1", "sh", "-ec", "systemctl daemon-reload; systemctl start plant-port")
 				Poll(t, 20*time.Second, "the process has its port", func() (bool, string) {
 					out := g.sh("h1", "ss -Hlnt 'sport = :8212'")
 					return strings.Contains(out, "8212"), out
 				})
-				g.compose(t, "h1", "third", "hook", `ports: ["`+map[stage]string{sound: "8213", faulty: "8212", mended: "8215"}[s]+`:8080"]`)
+				g.compose(t, "h1", "third", "hook", `ports: ["`+map[standing]string{sound: "8213", faulty: "8212", mended: "8215"}[s]+`:8080"]`)
 			},
-			real: func(t *testing.T, g *ground, s stage) { g.container(t, "h1", "third-hook-1", s) },
+			real: func(t *testing.T, g *ground, s standing) { g.container(t, "h1", "third-hook-1", s) },
 		},
 		{
 			name: "database", host: "h3", check: "sqlite-on-network-fs", marks: []string{"plant-db"},
@@ -46,9 +46,9 @@ func machineFaults() []*fault {
 					t.Skipf("h3 has no /dev/fuse: %v %s", err, out)
 				}
 			},
-			set: func(t *testing.T, g *ground, s stage) {
+			set: func(t *testing.T, g *ground, s standing) {
 				g.l.Write(t, "h3", "/srv/plant/sftp", "#!/bin/sh\nexec /usr/lib/openssh/sftp-server\n") // the other machine is this one
-				dir := map[stage]string{sound: "/srv/plant/near", faulty: "/srv/plant/db", mended: "/srv/plant/local"}[s]
+				dir := map[standing]string{sound: "/srv/plant/near", faulty: "/srv/plant/db", mended: "/srv/plant/local"}[s]
 				g.l.Write(t, "h3", "/etc/systemd/system/plant-db.service", "[Service]\nExecStart=/usr/local/bin/svc db -db "+dir+"/app.db\n")
 				g.l.Exec(t, "h3", "sh", "-ec", `systemctl daemon-reload; systemctl stop plant-db
 mkdir -p /srv/plant/near /srv/plant/far /srv/plant/local /srv/plant/db; chmod 755 /srv/plant/sftp
@@ -64,7 +64,7 @@ systemctl start plant-db`)
 			name: "nfs-volume", host: "h3", check: "sqlite-on-network-fs", marks: []string{"/srv/plant/hub/"},
 			line: "volumes: [{type: volume, source: data, target: /data, volume: {nocopy: true}}]",
 			says: []string{"nfs", "nolock", "critical"}, can: func(t *testing.T, l *Lab) { l.NeedCompose(t, "h3") },
-			set: func(t *testing.T, g *ground, s stage) {
+			set: func(t *testing.T, g *ground, s standing) {
 				g.l.Exec(t, "h3", "sh", "-ec", `docker volume inspect plant-nfs >/dev/null 2>&1 ||
 docker volume create --label midwatch.plant --opt type=nfs --opt o=addr=192.0.2.7,rw,nolock --opt device=:/export/hub plant-nfs >/dev/null
 docker volume create --label midwatch.plant plant-local >/dev/null`)
@@ -86,14 +86,14 @@ volumes:
 		},
 		{
 			name: "loop", host: "h2", check: "container-restart-loop", marks: []string{"plant-loop"}, says: []string{"plant-loop has been restarted"},
-			set: func(t *testing.T, g *ground, s stage) {
+			set: func(t *testing.T, g *ground, s standing) {
 				command := "serve"
 				if s == faulty {
 					command = "crash -after 0s -code 9"
 				}
 				g.l.Exec(t, "h2", "sh", "-ec", "docker rm -f plant-loop >/dev/null 2>&1 || true; docker run -d --label midwatch.plant --name plant-loop --restart always lab/svc:1 "+command)
 			},
-			real: func(t *testing.T, g *ground, s stage) {
+			real: func(t *testing.T, g *ground, s standing) {
 				Poll(t, time.Minute, "it loops or does not", func() (bool, string) {
 					out := g.sh("h2", "docker inspect -f '{{.RestartCount}} {{.State.Status}}' plant-loop")
 					return s != faulty && strings.HasPrefix(out, "0 running") || s == faulty && out > "3", out
@@ -102,7 +102,7 @@ volumes:
 		},
 		{
 			name: "storm", host: "h2", check: "systemd-restart-storm", marks: []string{"plant-storm"}, says: []string{"plant-storm.service"},
-			set: func(t *testing.T, g *ground, s stage) {
+			set: func(t *testing.T, g *ground, s standing) {
 				command := "serve -listen 127.0.0.1:8216"
 				if s == faulty {
 					command = "crash -after 0s -code 9"
@@ -110,7 +110,7 @@ volumes:
 				g.l.Write(t, "h2", "/etc/systemd/system/plant-storm.service", "[Unit]\nStartLimitIntervalSec=0\n[Service]\nRestart=always\nRestartSec=500ms\nExecStart=/usr/local/bin/svc "+command+"\n")
 				g.l.Exec(t, "h2", "sh", "-ec", "systemctl daemon-reload; systemctl stop plant-storm; systemctl start plant-storm")
 			},
-			real: func(t *testing.T, g *ground, s stage) {
+			real: func(t *testing.T, g *ground, s standing) {
 				Poll(t, time.Minute, "it is restarted or is not", func() (bool, string) {
 					out := strings.TrimSpace(g.sh("h2", "systemctl show -p NRestarts --value plant-storm"))
 					return (len(out) > 1 || out >= "3") == (s == faulty), out
@@ -119,7 +119,7 @@ volumes:
 		},
 		{
 			name: "disk", host: "h2", check: "disk-full", marks: []string{"/srv/plant/disk"}, says: []string{"critical", "tmpfs"},
-			set: func(t *testing.T, g *ground, s stage) {
+			set: func(t *testing.T, g *ground, s standing) {
 				g.l.Exec(t, "h2", "sh", "-ec", "mkdir -p /srv/plant/disk; grep -q ' /srv/plant/disk tmpfs' /proc/mounts || mount -t tmpfs -o size=4m tmpfs /srv/plant/disk; rm -f /srv/plant/disk/*")
 				if s == faulty {
 					g.l.Exec(t, "h2", "sh", "-c", "dd if=/dev/zero of=/srv/plant/disk/fill bs=64k 2>/dev/null || true")
@@ -139,7 +139,7 @@ func (g *ground) compose(t *testing.T, host, project, service, more string) {
 }
 
 // container looks whether a container of a project runs.
-func (g *ground) container(t *testing.T, host, name string, s stage) {
+func (g *ground) container(t *testing.T, host, name string, s standing) {
 	t.Helper()
 	want := "running"
 	if s == faulty {

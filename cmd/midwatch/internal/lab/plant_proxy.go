@@ -21,10 +21,10 @@ func proxyFaults() []*fault {
 		{
 			name: "scheme", host: "h1", check: "xfp-overwritten-behind-tls-proxy", marks: []string{"plant-shop"},
 			line: "proxy_set_header X-Forwarded-Proto $scheme;", says: []string{"another nginx in front ends TLS", "error", "plant-edge"},
-			set: func(t *testing.T, g *ground, s stage) {
+			set: func(t *testing.T, g *ground, s standing) {
 				g.shop(t)
 				g.application(t, "h1", "127.0.0.1:8203")
-				pre, value := "", map[stage]string{sound: "$http_x_forwarded_proto", faulty: "$scheme", mended: "$forwarded_proto"}[s]
+				pre, value := "", map[standing]string{sound: "$http_x_forwarded_proto", faulty: "$scheme", mended: "$forwarded_proto"}[s]
 				if s == mended { // the words of the finding's fix
 					pre = "map $http_x_forwarded_proto $forwarded_proto { default $http_x_forwarded_proto; '' $scheme; }\n"
 				}
@@ -39,7 +39,7 @@ func proxyFaults() []*fault {
 }
 `)
 			},
-			real: func(t *testing.T, g *ground, s stage) {
+			real: func(t *testing.T, g *ground, s standing) {
 				want := "https://shop.test/home"
 				if s == faulty {
 					want = "http://shop.test/home"
@@ -53,7 +53,7 @@ func proxyFaults() []*fault {
 		{
 			name: "upgrade", host: "h1", check: "nginx-hardcoded-connection-upgrade", marks: []string{"plant-live"},
 			line: `proxy_set_header Connection "upgrade";`, says: []string{"unit plant-app"},
-			set: func(t *testing.T, g *ground, s stage) {
+			set: func(t *testing.T, g *ground, s standing) {
 				g.application(t, "h1", "127.0.0.1:8203")
 				value, pre := "$connection_upgrade", "map $http_upgrade $connection_upgrade { default upgrade; '' close; }\n"
 				if s == faulty {
@@ -73,7 +73,7 @@ func proxyFaults() []*fault {
 }
 `)
 			},
-			real: func(t *testing.T, g *ground, s stage) {
+			real: func(t *testing.T, g *ground, s standing) {
 				post := "200"
 				if s == faulty {
 					post = "400"
@@ -89,7 +89,7 @@ func proxyFaults() []*fault {
 		{
 			name: "workers", host: "h1", check: "worker-count-consistency", marks: []string{"plant_core"},
 			line: "upstream plant_core {", says: []string{"3 servers in the upstream and somebody listens on 2", "PLANTCORE_WORKERS=4", "plantcore@2.service runs and is not enabled"},
-			set: func(t *testing.T, g *ground, s stage) {
+			set: func(t *testing.T, g *ground, s standing) {
 				env, third, enable := "PLANTCORE_WORKERS=2\n", "", "enable"
 				if s == faulty {
 					env, third, enable = "PLANTCORE_WORKERS=4\n", "    server unix:/run/plant/core3.sock max_conns=1;\n", "disable"
@@ -121,7 +121,7 @@ server { listen 8205; location / { proxy_pass http://plant_core; proxy_set_heade
 		{
 			name: "zone", host: "h2", check: "nginx-max-conns-per-worker", marks: []string{"plant_calls"},
 			line: "upstream plant_calls {", says: []string{"workers count for themselves, there is no zone"},
-			set: func(t *testing.T, g *ground, s stage) {
+			set: func(t *testing.T, g *ground, s standing) {
 				zone := "    zone plant_calls 64k;\n"
 				if s == faulty {
 					zone = ""
@@ -136,7 +136,7 @@ server { listen 8208; location / { proxy_pass http://plant_calls; proxy_set_head
 		{
 			name: "unlimited", host: "h3", check: "nginx-max-conns-per-worker", marks: []string{"plant_some"},
 			line: "server 127.0.0.1:8207;", says: []string{"127.0.0.1:8207 has no max_conns"},
-			set: func(t *testing.T, g *ground, s stage) {
+			set: func(t *testing.T, g *ground, s standing) {
 				limit := " max_conns=1"
 				if s == faulty {
 					limit = ""
@@ -152,7 +152,7 @@ server { listen 8208; location / { proxy_pass http://plant_some; proxy_set_heade
 		},
 		{
 			name: "certificate", host: "h3", check: "tls-expiry", marks: []string{"plant.test", "plant-tls"}, says: []string{"critical", "expired"},
-			set: func(t *testing.T, g *ground, s stage) {
+			set: func(t *testing.T, g *ground, s standing) {
 				until := time.Now().Add(90 * 24 * time.Hour)
 				if s == faulty {
 					until = time.Now().Add(-3 * 24 * time.Hour)
@@ -167,7 +167,7 @@ server { listen 8208; location / { proxy_pass http://plant_some; proxy_set_heade
 }
 `)
 			},
-			real: func(t *testing.T, g *ground, s stage) {
+			real: func(t *testing.T, g *ground, s standing) {
 				Poll(t, 20*time.Second, "what is served is as planted", func() (bool, string) {
 					out := g.sh("h3", "openssl s_client -connect 127.0.0.1:8444 -servername plant.test </dev/null 2>/dev/null | openssl x509 -noout -checkend 0")
 					return strings.Contains(out, "will not expire") == (s != faulty), out

@@ -23,7 +23,7 @@ func TestPlantedFaults(t *testing.T) {
 		}
 	}
 	bad := false
-	for _, s := range []stage{sound, faulty, mended, faulty, sound} {
+	for _, s := range []standing{sound, faulty, mended, faulty, sound} {
 		g.everywhere(t, s.String()+"/set", faults, func(t *testing.T, x *fault) { x.set(t, g, s) })
 		g.reload(t)
 		g.everywhere(t, s.String()+"/real", faults, func(t *testing.T, x *fault) {
