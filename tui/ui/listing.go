@@ -40,6 +40,8 @@ type ListingParams[T any] struct {
 	Empty   func() Notice
 	// Actions are the screen's own; they stand before those of every listing.
 	Actions func() []Action
+	// Refresh reads again what the rows are made of, where that is not the facts of hosts.
+	Refresh func() tea.Cmd
 }
 
 // Listing is the body of a screen that lists things and shows the details of the selected one:
@@ -227,7 +229,11 @@ func (l *Listing[T]) Actions() []Action {
 	if l.ListingParams.Actions != nil {
 		list = append(list, l.ListingParams.Actions()...)
 	}
-	list = append(list, hide(Act(id("refresh"), "Show", "refresh the host", l.refresh, "r")))
+	if l.Refresh != nil {
+		list = append(list, hide(Act(id("refresh"), "Show", "read again", l.Refresh, "r")))
+	} else {
+		list = append(list, hide(Act(id("refresh"), "Show", "refresh the host", l.refresh, "r")))
+	}
 	if l.full {
 		return append(list, sideways(l.pane.Actions())...)
 	}

@@ -113,6 +113,9 @@ func (v *Viewer) Position() string {
 	return itoa(v.off+1) + "-" + itoa(min(len(v.lines), v.off+v.h)) + " of " + itoa(len(v.lines))
 }
 
+// AtEnd reports that the last line is in sight.
+func (v *Viewer) AtEnd() bool { return v.off+v.h >= len(v.lines) }
+
 // Lines draws exactly the lines and cells of the viewer's size.
 func (v *Viewer) Lines() []string {
 	out := make([]string, max(0, v.h))

@@ -169,15 +169,20 @@ func (g *Stage) Line(text string) string {
 // console.
 func (g *Stage) CheckActions() {
 	g.t.Helper()
-	list := g.Screen.Actions()
+	CheckActions(g.t, g.Screen.Actions())
+}
+
+// CheckActions wants no conflict in a list of actions, and none of them on a key of the console.
+func CheckActions(t testing.TB, list []ui.Action) {
+	t.Helper()
 	for _, c := range ui.Conflicts(list) {
-		g.t.Error(c)
+		t.Error(c)
 	}
 	console := " : ? ! L M [ ] q esc backspace ctrl+p ctrl+c ctrl+r ctrl+l ctrl+z 1 2 3 4 5 6 7 8 9 0 "
 	for _, a := range list {
 		for _, k := range a.Key.Keys() {
 			if strings.Contains(console, " "+k+" ") && k != " " {
-				g.t.Errorf("%s takes the console's key %s", a.ID, k)
+				t.Errorf("%s takes the console's key %s", a.ID, k)
 			}
 		}
 	}
