@@ -90,6 +90,30 @@ func (m *Manager) admitOperation(o Operation) (hosts.Lease, error) {
 	return m.lease, nil
 }
 
+// Then is Begin of what follows from an operation that is at work and was agreed to with it: the way back of a
+// deploy that failed. It holds under the same lease, and takes over the key.
+func (p *Permit) Then(o Operation) (*Permit, error) {
+	m := p.m
+	m.mu.Lock()
+	if m.closed {
+		m.mu.Unlock()
+		return nil, fmt.Errorf("%s %s: %w", o.Verb, o.Object, ErrClosed)
+	}
+	delete(m.busy, p.o.Key)
+	p.o.Key = ""
+	if o.Key != "" {
+		m.busy[o.Key] = o.Verb + " " + o.Object
+	}
+	m.work.Add(1)
+	m.mu.Unlock()
+	n := &Permit{m: m, o: o, lease: p.lease, id: rand.Text()[:12]}
+	if err := n.write(n.record(audit.PhaseBegin)); err != nil {
+		n.free()
+		return nil, fmt.Errorf("%s %s: nothing was done: %w", o.Verb, o.Object, err)
+	}
+	return n, nil
+}
+
 // Reason is why the operator holds the write lease.
 func (p *Permit) Reason() string { return p.lease.Reason }
 
@@ -140,7 +164,9 @@ func (p *Permit) End(result string, err error) error {
 
 func (p *Permit) free() {
 	p.m.mu.Lock()
-	delete(p.m.busy, p.o.Key)
+	if p.o.Key != "" {
+		delete(p.m.busy, p.o.Key)
+	}
 	p.m.mu.Unlock()
 	p.m.work.Done()
 }

@@ -439,3 +439,18 @@ func (h *Host) Sweep(ctx context.Context, run string) error {
 }
 
 var _ step.Jobs = (*Jobs)(nil)
+
+// outputScript prints what the jobs of a step printed, from an offset on, in the order of their names.
+const outputScript = `cd "$1" 2>/dev/null || exit 0
+for d in "$2".[0-9]*/; do
+	[ ! -d "$d" ] || cat "$d/log" "$d/err" 2>/dev/null
+done | tail -c "+$(($3 + 1))" | head -c 1048576`
+
+// Output returns what the jobs of a step of a run printed so far, from a byte offset on, at most a MiB.
+func (h *Host) Output(ctx context.Context, run, stepID string, from int64) ([]byte, error) {
+	out, err := h.script(ctx, outputScript, nil, path.Join(h.runDir(run), "jobs"), safeName(stepID), strconv.FormatInt(max(from, 0), 10))
+	if err != nil {
+		return nil, fmt.Errorf("output of %s: %w", stepID, err)
+	}
+	return []byte(out), nil
+}

@@ -221,3 +221,20 @@ cat >"$tmp"
 [ "$(wc -c <"$tmp")" -eq "$size" ] || { echo "the input was cut off" >&2; exit 12; }
 cat "$tmp" >>"$file"
 sync "$file" 2>/dev/null || sync`
+
+// removeScript deletes what a run keeps.
+const removeScript = `set -eu
+[ -d "$1/runs/$2" ] || exit 0
+rm -rf "$1/runs/$2"`
+
+// Remove deletes what a run keeps on the host.
+func (h *Host) Remove(ctx context.Context, run string) error {
+	name := safeName(run)
+	if run == "" || name != run {
+		return fmt.Errorf("%s: %q is no id of a run", h.Name, run)
+	}
+	if _, err := h.script(ctx, removeScript, nil, h.Root, name); err != nil {
+		return fmt.Errorf("remove run %s: %w", run, err)
+	}
+	return nil
+}

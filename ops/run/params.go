@@ -48,7 +48,9 @@ type Params struct {
 	Version   string // of midwatch, for the lock
 	// Root is the directory on the targets; "" is /var/lib/midwatch, or below the login's home without rights.
 	Root string
-	Log  *slog.Logger
+	// RootOf is Root for one host. Optional.
+	RootOf func(host string) string
+	Log    *slog.Logger
 	// OnRecord is called right before and right after a record is written to the local journal; for tests that
 	// end the process there. Optional.
 	OnRecord func(written bool, r Record)

@@ -3,79 +3,204 @@ package run
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"time"
 
+	"midwatch/ops"
 	"midwatch/ops/deploy"
+	"midwatch/ops/remote"
 	"midwatch/ops/step"
 )
 
-// Runs plans runs and drives them. It implements Service.
+// Runs plans runs and drives them. It implements Service. Close must be called before the gate is closed.
 type Runs struct {
-	p Params
+	p    Params
+	work sync.WaitGroup // the runs that are driven
+
+	mu     sync.Mutex // guards everything below
+	live   map[string]*driver
+	hosts  map[string]remote.Host // where things lie, by name
+	closed bool
 }
 
 var _ Service = (*Runs)(nil)
 
-// errNotBuilt is answered by what is still being built; nothing that an operator reaches uses it.
-var errNotBuilt = errors.New("not built yet")
-
 // New returns a Runs that drives nothing yet.
-func New(p Params) *Runs { return &Runs{p: p} }
+func New(p Params) *Runs {
+	switch {
+	case p.Context == nil, p.Dir == "", p.Definitions == nil, p.Host == nil, p.Conn == nil, p.Local == nil, p.Kinds == nil,
+		p.Expand == nil, p.Text == nil, p.Reveal == nil, p.Gate == nil, p.Now == nil, p.Who == "", p.Log == nil:
+		panic("run.New: a required parameter is missing")
+	}
+	if p.Group == nil {
+		p.Group = func(string) []string { return nil }
+	}
+	return &Runs{p: p, live: map[string]*driver{}, hosts: map[string]remote.Host{}}
+}
 
-// Close stops driving and waits for that: runs stay as they are, and can be resumed.
-func (r *Runs) Close(context.Context) error { return nil }
+// Close stops driving and waits for that until ctx ends: runs stay as they are, their jobs go on, and they can be
+// resumed.
+func (r *Runs) Close(ctx context.Context) error {
+	r.mu.Lock()
+	r.closed = true
+	for _, d := range r.live {
+		d.cancel(errLeft)
+	}
+	r.mu.Unlock()
+	done := make(chan struct{})
+	go func() { r.work.Wait(); close(done) }()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("leave the runs: %w", ctx.Err())
+	}
+}
+
+// forget takes a driver out that has ended.
+func (r *Runs) forget(d *driver) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.live, d.id)
+}
+
+func (r *Runs) driver(id string) *driver {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.live[id]
+}
 
 // Definitions implements Service.
 func (r *Runs) Definitions(ctx context.Context) ([]*deploy.Definition, error) {
 	return r.p.Definitions(ctx)
 }
 
-// Overview implements Service.
-func (r *Runs) Overview(context.Context) ([]Overview, error) { return nil, errNotBuilt }
-
-// Plan implements Service.
-func (r *Runs) Plan(context.Context, string, Options) (*Plan, error) { return nil, errNotBuilt }
-
-// Start implements Service.
-func (r *Runs) Start(context.Context, *Plan, Options) (string, error) { return "", errNotBuilt }
-
-// Resume implements Service.
-func (r *Runs) Resume(context.Context, string, Options) error { return errNotBuilt }
-
-// Candidates implements Service.
-func (r *Runs) Candidates(context.Context, string) ([]Candidate, error) { return nil, errNotBuilt }
-
-// PlanRollback implements Service.
-func (r *Runs) PlanRollback(context.Context, string, Options) (*Plan, error) {
-	return nil, errNotBuilt
-}
-
-// List implements Service.
-func (r *Runs) List(context.Context, []string) ([]State, error) { return nil, errNotBuilt }
-
-// Show implements Service.
-func (r *Runs) Show(context.Context, string) (State, error) { return State{}, errNotBuilt }
-
-// Next implements Service.
-func (r *Runs) Next(context.Context, string, uint64) (State, uint64, error) {
-	return State{}, 0, errNotBuilt
-}
-
-// Output implements Service.
-func (r *Runs) Output(context.Context, string, string, string, int64) ([]byte, int64, error) {
-	return nil, 0, errNotBuilt
-}
-
 // Order implements Service.
-func (r *Runs) Order(context.Context, string, Order) error { return errNotBuilt }
+func (r *Runs) Order(ctx context.Context, id string, o Order) error {
+	if err := r.order(ctx, id, o); err != nil {
+		return fmt.Errorf("%s run %s: %w", o.Verb, id, err)
+	}
+	return nil
+}
+
+func (r *Runs) order(ctx context.Context, id string, o Order) error {
+	switch o.Verb {
+	case verbPause, verbGo, verbCancel, verbRetry, verbSkip:
+	default:
+		return fmt.Errorf("%w: one of %s", ops.ErrVerb, strings.Join([]string{verbPause, verbGo, verbCancel, verbRetry, verbSkip}, ", "))
+	}
+	return r.told(ctx, id, o.Verb, strings.TrimSpace(o.Step+" "+o.Host), message{Order: &o, Who: r.p.Who})
+}
 
 // Answer implements Service.
-func (r *Runs) Answer(context.Context, string, string, step.Answer) error { return errNotBuilt }
+func (r *Runs) Answer(ctx context.Context, id, question string, a step.Answer) error {
+	if a.Who == "" {
+		a.Who = r.p.Who
+	}
+	if err := r.told(ctx, id, "answer", question, message{Question: question, Answer: &a, Who: r.p.Who}); err != nil {
+		return fmt.Errorf("answer run %s: %w", id, err)
+	}
+	return nil
+}
 
-// Locks implements Service.
-func (r *Runs) Locks(context.Context) ([]LockState, error) { return nil, errNotBuilt }
+// told takes a message to whoever drives a run, through the gate.
+func (r *Runs) told(ctx context.Context, id, verb, object string, m message) error {
+	d := r.driver(id)
+	var st State
+	if d == nil {
+		var err error
+		if st, err = r.Show(ctx, id); err != nil {
+			return err
+		}
+		switch {
+		case st.Phase.Ended():
+			return fmt.Errorf("%w: %s", ErrEnded, st.Phase)
+		case st.Phase == Interrupted:
+			return fmt.Errorf("%s: nobody drives it: resume it", st.Note)
+		case m.Answer != nil && !m.Answer.Secret.Empty():
+			return errors.New("a secret is given only where the run is driven")
+		}
+	}
+	perm, err := r.p.Gate.Begin(ops.Operation{Verb: verb, Object: strings.TrimSpace("run " + id + " " + object), Run: id})
+	if err != nil {
+		return err
+	}
+	if d != nil {
+		err = d.deal(m)
+	} else {
+		err = r.send(ctx, st, m)
+	}
+	if aerr := perm.End("told", err); err == nil {
+		err = aerr
+	}
+	return err
+}
 
-// TakeLock implements Service.
-func (r *Runs) TakeLock(context.Context, string, string, bool, []string) error { return errNotBuilt }
+// send takes a message to a process of this machine, or leaves it on a host of the run.
+func (r *Runs) send(ctx context.Context, st State, m message) error {
+	if r.drivenHere(st.ID) {
+		return r.tell(st.ID, m)
+	}
+	b, err := marshal(m)
+	if err != nil {
+		return err
+	}
+	errs := make([]error, 0, len(st.Hosts))
+	for _, name := range st.Hosts {
+		h, err := r.remote(ctx, name)
+		if err == nil {
+			err = h.Tell(ctx, st.ID, time.Now().UTC().Format("20060102T150405.000000000"), b)
+		}
+		if err == nil {
+			return nil
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(append(errs, errors.New("no host of the run can be reached"))...)
+}
 
-// ReleaseLock implements Service.
-func (r *Runs) ReleaseLock(context.Context, string) error { return errNotBuilt }
+// Output implements Service. Who is not on the machine that drives the run sees what the jobs of the step print.
+func (r *Runs) Output(ctx context.Context, id, stepID, host string, from int64) ([]byte, int64, error) {
+	b, err := readFrom(outputFile(r.runDir(id), spot{stepID, host}), from)
+	if err == nil || !errors.Is(err, os.ErrNotExist) || host == "" {
+		if errors.Is(err, os.ErrNotExist) {
+			err = nil
+		}
+		return b, from + int64(len(b)), err
+	}
+	if r.drivenHere(id) {
+		return nil, from, nil
+	}
+	h, err := r.remote(ctx, host)
+	if err != nil {
+		return nil, from, err
+	}
+	if b, err = h.Output(ctx, id, stepID, from); err != nil {
+		return nil, from, err
+	}
+	return b, from + int64(len(b)), nil
+}
+
+// maxOutput bounds what one call of Output returns.
+const maxOutput = 1 << 20
+
+func readFrom(name string, from int64) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil || from < 0 || from >= st.Size() {
+		return nil, err
+	}
+	b := make([]byte, min(st.Size()-from, maxOutput))
+	n, err := f.ReadAt(b, from)
+	if n > 0 {
+		err = nil
+	}
+	return b[:n], err
+}
