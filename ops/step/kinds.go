@@ -13,6 +13,7 @@ import (
 func Kinds() map[string]Kind {
 	return map[string]Kind{
 		"approve":   approve{},
+		"check":     check{},
 		"command":   command{},
 		"compose":   composeKind{},
 		"container": containerKind{},
@@ -21,8 +22,11 @@ func Kinds() map[string]Kind {
 		"file":      file{},
 		"gate":      gate{},
 		"http":      httpKind{},
+		"migrate":   migrate{},
 		"nginx":     nginxKind{},
 		"notify":    notify{},
+		"retain":    retain{},
+		"snapshot":  snapshot{},
 		"swap":      swap{},
 		"sync":      syncKind{},
 		"systemd":   systemdKind{},

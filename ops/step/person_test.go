@@ -79,8 +79,7 @@ func TestDrainForwardAndBack(t *testing.T) {
 	if c := b.plan(drain{}); c.Nothing || c.Back != BackCompensating || !strings.Contains(c.Lines[1], "2 at work now") {
 		t.Errorf("%+v", c)
 	}
-	u := b.record(drain{})
-	if tree(t, b.dir) != before {
+	if b.record(drain{}); tree(t, b.dir) != before {
 		t.Error("planning or recording has an effect")
 	}
 	looks := 0
@@ -91,7 +90,7 @@ func TestDrainForwardAndBack(t *testing.T) {
 			}
 		}
 	}
-	u = b.forward(drain{})
+	u := b.forward(drain{})
 	if _, err := os.Stat(flag); err != nil || looks != 2 {
 		t.Errorf("%v after %d looks", err, looks)
 	}
