@@ -40,7 +40,11 @@ func planText(p *run.Plan, width int) string {
 	if p.Kind == "rollback" {
 		what = "take back " + p.Parent + ": " + what
 	}
-	fmt.Fprintf(&b, "%s\n%s\n\n", hosts.CleanLine(what), hosts.CleanLine(p.Deploy.About))
+	b.WriteString(hosts.CleanLine(what) + "\n")
+	if p.Deploy.About != "" {
+		b.WriteString(hosts.CleanLine(p.Deploy.About) + "\n")
+	}
+	b.WriteString("\n")
 	var stepWidth, hostWidth int
 	for _, s := range p.Steps {
 		stepWidth = max(stepWidth, ui.Width(stepName(&s)))
@@ -49,7 +53,11 @@ func planText(p *run.Plan, width int) string {
 		}
 	}
 	stepWidth, hostWidth = max(4, min(stepWidth, 24)), max(4, min(hostWidth, 20))
+	back := p.Kind == "rollback" // there, forward is the way back
 	half := max(20, (width-stepWidth-hostWidth-6)/2)
+	if back {
+		half = max(40, width-stepWidth-hostWidth-4)
+	}
 	line := func(r planRow) {
 		f, k := ui.Wrap(r.forward, half), ui.Wrap(r.back, half)
 		for i := range max(len(f), len(k)) {
@@ -67,7 +75,11 @@ func planText(p *run.Plan, width int) string {
 			b.WriteString(strings.TrimRight(text, " ") + "\n")
 		}
 	}
-	line(planRow{"STEP", "HOST", "FORWARD", "BACK"})
+	if back {
+		line(planRow{"STEP", "HOST", "TAKEN BACK", ""})
+	} else {
+		line(planRow{"STEP", "HOST", "FORWARD", "BACK"})
+	}
 	phase := ""
 	for i := range p.Steps {
 		s := &p.Steps[i]
@@ -79,6 +91,11 @@ func planText(p *run.Plan, width int) string {
 			b.WriteString("── point of no return: what comes after has effects that an undo does not take back ──\n")
 		}
 		for _, r := range planRows(s) {
+			if back {
+				if r.back = ""; r.forward == "" {
+					continue
+				}
+			}
 			line(r)
 		}
 	}

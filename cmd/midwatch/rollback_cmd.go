@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -83,10 +84,28 @@ type candidateJSON struct {
 }
 
 func (a *app) listCandidates(ctx context.Context, s *session) error {
-	list, err := s.svc.Candidates(ctx, "")
+	defs, _, err := s.defs.load()
 	if err != nil {
+		return &exitError{exitUsage, err}
+	}
+	var list []run.Candidate
+	var errs []error
+	for _, def := range defs {
+		some, err := s.svc.Candidates(ctx, def.Name+"/"+def.Env)
+		list = append(list, some...)
+		errs = append(errs, err)
+	}
+	slices.SortStableFunc(list, func(x, y run.Candidate) int { return strings.Compare(y.Run.ID, x.Run.ID) }) // ids begin with the time
+	if err := a.printCandidates(list); err != nil {
 		return err
 	}
+	if err := errors.Join(errs...); err != nil { // some hosts could not be asked
+		return &exitError{exitIncomplete, err}
+	}
+	return nil
+}
+
+func (a *app) printCandidates(list []run.Candidate) error {
 	if a.flags.json {
 		out := []candidateJSON{}
 		for _, c := range list {
