@@ -66,13 +66,15 @@ func (a *app) runConsole(ctx context.Context, _ []string) (err error) {
 	deps.Tracer = a.tracer(w)
 	deps.Save, deps.Pager, deps.Views = saveFile, a.pager(screensCtx), &views{dir: a.stateDir}
 	deps.Alert = out.Alert
+	desk, watchers := w.runScreens(screensCtx, notice)
 	ask := askChecks(mutes)
 	judged := &judgement{run: func(s *hosts.Snapshot) *checks.Report { return ask(s).Report }}
 	wait := judged.watch(screensCtx, w.Fleet.Snapshot)
 	defer func() { cancel(); wait() }()
 	root, err := tui.New(tui.Params{
 		Deps:      deps,
-		Screens:   screens(ask),
+		Screens:   screens(ask, desk),
+		Watchers:  watchers,
 		Reach:     reach(),
 		Keys:      inv.Console.Keys,
 		Themes:    styles,

@@ -15,6 +15,7 @@ import (
 
 	"midwatch/themes"
 	"midwatch/tui"
+	"midwatch/tui/runs"
 	"midwatch/tui/ui"
 )
 
@@ -77,7 +78,7 @@ func keyTables(t *testing.T) string {
 	docs := tui.Docs(plainConsole(t))
 	titles := map[string]string{"": "Everywhere"}
 	order := []string{""}
-	for _, f := range screens(nil) {
+	for _, f := range screens(nil, runs.Deps{}) {
 		titles[f.ID] = f.Title
 		order = append(order, f.ID)
 	}
@@ -118,7 +119,7 @@ func plainConsole(t *testing.T) tui.Params {
 			Styles:  themes.New(r, themes.Dark(), themes.Options{}),
 			Context: t.Context(),
 		},
-		Screens: screens(nil),
+		Screens: screens(nil, runs.Deps{}),
 		Reach:   reach(),
 	}
 }

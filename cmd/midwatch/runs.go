@@ -21,6 +21,8 @@ import (
 	"midwatch/ops/run"
 	"midwatch/ops/secrets"
 	"midwatch/ops/step"
+	"midwatch/tui"
+	"midwatch/tui/runs"
 )
 
 // definitions are the files of deploys, read again whenever somebody asks.
@@ -126,7 +128,7 @@ func (a *app) assembleRuns(w *world, log *audit.Log, ask transport.Ask) error {
 		return errors.Join(err, local.Close())
 	}
 	defs := a.definitionsOf(w.Inventory)
-	runs := run.New(run.Params{
+	driver := run.New(run.Params{
 		Context: w.ctx, Dir: dir, Definitions: defs.all,
 		Host: func(name string) (hosts.Host, bool) {
 			h, ok := w.Inventory.Host(name)
@@ -148,12 +150,12 @@ func (a *app) assembleRuns(w *world, log *audit.Log, ask transport.Ask) error {
 		Redact: vault.Redact, Gate: w.Ops, HTTP: step.NewWeb(step.DialFunc(d.here()), nil), Rsh: w.rsh, Checks: w.prove,
 		Now: a.now, Who: a.who(), From: a.from(), Version: versionInfo().Version, Root: w.Inventory.Runs.Root, Log: a.log,
 	})
-	w.Runs, w.defs = runs, defs
+	w.Runs, w.defs = driver, defs
 	// Runs are left before the gate closes: it waits for what is on its way.
 	w.first = append([]func() error{func() error {
 		wait, cancel := context.WithTimeout(context.WithoutCancel(w.ctx), leaveWait)
 		defer cancel()
-		return errors.Join(runs.Close(wait), vault.Close())
+		return errors.Join(driver.Close(wait), vault.Close())
 	}}, w.first...)
 	w.closers = append(w.closers, local.Close)
 	return nil
@@ -241,4 +243,29 @@ func rshQuote(path string) string {
 		return `"` + path + `"`
 	}
 	return "'" + path + "'"
+}
+
+// runScreens is what the screens of runs are built with, and what calls when a run needs somebody. why is why
+// nothing can be changed here.
+func (w *world) runScreens(ctx context.Context, why error) (runs.Deps, []tui.Watcher) {
+	d := runs.Deps{Why: "there are no deploys here"}
+	switch {
+	case w.live == nil:
+		d.Why = "a capture cannot be deployed to"
+	case why != nil:
+		d.Why = why.Error()
+	}
+	if w.Runs == nil { // a nil pointer in an interface is not nil
+		return d, nil
+	}
+	d.Service, d.Dir, d.Desk = w.Runs, tilde(w.defs.dir, w.getenv("HOME")), runs.NewDesk(ctx, w.Runs)
+	return d, []tui.Watcher{d.Desk}
+}
+
+// tilde writes a path below the home directory as people do.
+func tilde(path, home string) string {
+	if rest, ok := strings.CutPrefix(path, strings.TrimRight(home, "/")+"/"); ok && home != "" {
+		return "~/" + rest
+	}
+	return path
 }

@@ -17,6 +17,7 @@ import (
 	"midwatch/tui/logs"
 	"midwatch/tui/ports"
 	"midwatch/tui/routes"
+	"midwatch/tui/runs"
 	"midwatch/tui/services"
 	"midwatch/tui/timeline"
 	tuitrace "midwatch/tui/trace"
@@ -24,8 +25,9 @@ import (
 )
 
 // screens are the rooms of the console, in the order of their tabs.
-// ask runs the checks on a snapshot, for the screens that show what they find.
-func screens(ask func(*hosts.Snapshot) findings.Answer) []tui.ScreenFactory {
+// ask runs the checks on a snapshot, for the screens that show what they find; deploys is what the screens of
+// runs are built with beside the rest.
+func screens(ask func(*hosts.Snapshot) findings.Answer, deploys runs.Deps) []tui.ScreenFactory {
 	traced := new(tuitrace.History)
 	found := findings.NewMemory(ask)
 	return []tui.ScreenFactory{
@@ -37,6 +39,11 @@ func screens(ask func(*hosts.Snapshot) findings.Answer) []tui.ScreenFactory {
 		{ID: "logs", Title: "Logs", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return logs.New(d, o) }},
 		{ID: "health", Title: "Health", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return health.New(d, o) }},
 		{ID: "checks", Title: "Checks", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return findings.New(d, o, found) }},
+		{ID: "deploys", Title: "Deploys", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen {
+			with := deploys
+			with.Deps = d
+			return runs.New(with, o)
+		}},
 		{ID: "timeline", Title: "Timeline", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return timeline.New(d, o) }},
 		{ID: "trace", Title: "Trace", Takes: "URL", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return tuitrace.New(d, o, traced) }},
 		{ID: "guide", Title: "Guide", Key: "W", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return findings.NewGuide(d, o, found, diagnoses()) }},
