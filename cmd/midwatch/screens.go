@@ -36,7 +36,7 @@ func screens(ask func(*hosts.Snapshot) findings.Answer, deploys runs.Deps) []tui
 		{ID: "services", Title: "Services", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return services.New(d, o) }},
 		{ID: "ports", Title: "Ports", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return ports.New(d, o) }},
 		{ID: "routes", Title: "Routes", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return routes.New(d, o) }},
-		{ID: "logs", Title: "Logs", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return logs.New(d, o) }},
+		{ID: "logs", Title: "Logs", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return logs.Open(d, o) }},
 		{ID: "health", Title: "Health", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return health.New(d, o) }},
 		{ID: "checks", Title: "Checks", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return findings.New(d, o, found) }},
 		{ID: "deploys", Title: "Deploys", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen {
