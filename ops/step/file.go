@@ -103,7 +103,7 @@ func actFile(ctx context.Context, e *Env, m machine, s *deploy.File, r fileRecor
 	was.Was = "" // Before has been compared; after a crash in the middle of writing in place it cannot hold
 	w := wish{s: &was, before: r.Before}
 	if r.Saved != "" && len(s.Edits) > 0 {
-		old, err := m.readFile(ctx, r.Saved, maxLocal)
+		old, err := vault(e).readFile(ctx, r.Saved, maxLocal)
 		if err != nil {
 			return err
 		}
@@ -232,10 +232,10 @@ func undoFile(ctx context.Context, e *Env, r fileRecord) error {
 	if !r.Before.exists() {
 		return m.removeFile(ctx, r.Dst)
 	}
-	if err := m.unchanged(ctx, r.Before, r.Saved); err != nil {
+	if err := vault(e).unchanged(ctx, r.Before, r.Saved); err != nil {
 		return fmt.Errorf("the saved copy is not what was recorded: %w", err)
 	}
-	return m.restoreFile(ctx, r.Dst, r.Saved, e.Run, r.InPlace)
+	return vault(e).restoreFile(ctx, r.Dst, r.Saved, e.Run, r.InPlace)
 }
 
 func (file) Undone(ctx context.Context, e *Env, u Undo) (Seen, error) {

@@ -139,6 +139,72 @@ func (b *bench) reveal(_ context.Context, s deploy.Sensitive) (hosts.Secret, err
 // path is a path on the host.
 func (b *bench) path(p ...string) string { return filepath.Join(append([]string{b.dir}, p...)...) }
 
+// asNobody makes the host's login an unprivileged user; root is what sudo gives, where it is allowed. The
+// step's blobs are root's then, as the engine keeps them.
+func (b *bench) asNobody(sudo bool) {
+	b.t.Helper()
+	if os.Getuid() != 0 {
+		b.t.Skip("becoming another user takes root")
+	}
+	if _, err := exec.LookPath("setpriv"); err != nil {
+		b.t.Skip("no setpriv to become another user with")
+	}
+	home := b.t.TempDir()
+	for _, d := range []string{home, b.dir} {
+		if err := os.Chown(d, nobody, nobody); err != nil {
+			b.t.Fatal(err)
+		}
+		for p := d; p != "/" && p != "/tmp"; p = filepath.Dir(p) {
+			i, err := os.Stat(p)
+			if err == nil && i.Mode().Perm()&1 == 0 {
+				_ = os.Chmod(p, i.Mode().Perm()|0o711)
+			}
+		}
+	}
+	if !sudo {
+		if err := os.Chown(b.store.dir, nobody, nobody); err != nil {
+			b.t.Fatal(err)
+		}
+	}
+	_ = os.Chmod(b.store.dir, 0o700)
+	b.conn.Conn = &userConn{b.conn.Conn, home, sudo}
+	b.jobs.as = func(j Job) []string {
+		if j.Sudo {
+			return j.Argv
+		}
+		return append(become(home), j.Argv...)
+	}
+	b.Sudo = sudo
+	rsh := filepath.Join(home, "rsh")
+	root, _, _, _ := b.Rsh(b.t.Context())
+	b.RshRoot = func(context.Context) (string, string, func(), error) { return root, "box", func() {}, nil }
+	write(b.t, rsh, "#!/bin/sh\nshift\nexec "+strings.Join(become(home), " ")+" sh -c \"$*\"\n", 0o755)
+	b.Rsh = func(context.Context) (string, string, func(), error) { return rsh, "box", func() {}, nil }
+}
+
+const nobody = 65534
+
+func become(home string) []string {
+	return []string{"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "env", "HOME=" + home}
+}
+
+// userConn runs commands as nobody, and as root where sudo is allowed and asked for.
+type userConn struct {
+	hosts.Conn
+	home string
+	sudo bool
+}
+
+func (u *userConn) Run(ctx context.Context, c hosts.Cmd) (hosts.Result, error) {
+	switch {
+	case c.Sudo && !u.sudo:
+		return hosts.Result{}, fmt.Errorf("box: %w: it is not allowed", hosts.ErrNoSudo)
+	case !c.Sudo:
+		c.Argv = append(become(u.home), c.Argv...)
+	}
+	return u.Conn.Run(ctx, c)
+}
+
 // write puts a file into a directory of the test.
 func write(t *testing.T, p, content string, mode os.FileMode) {
 	t.Helper()
@@ -206,7 +272,13 @@ func (s *dirStore) Put(_ context.Context, name string, r io.Reader) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(s.dir, name), b, 0o600)
+	p := filepath.Join(s.dir, name)
+	i, err := os.Stat(s.dir)
+	if err != nil {
+		return err
+	}
+	st := i.Sys().(*syscall.Stat_t)
+	return errors.Join(os.WriteFile(p, b, 0o600), os.Chown(p, int(st.Uid), int(st.Gid)))
 }
 
 func (s *dirStore) Get(_ context.Context, name string) ([]byte, error) {
@@ -222,6 +294,7 @@ type dirJobs struct {
 	had     map[string]int // lines given
 	started []string
 	jobs    []Job
+	as      func(Job) []string
 }
 
 func (d *dirJobs) file(name, what string) string { return filepath.Join(d.dir, name+"."+what) }
@@ -258,6 +331,9 @@ func (d *dirJobs) Run(ctx context.Context, name string, j Job, line func(string,
 }
 
 func (d *dirJobs) start(name string, j Job) error {
+	if d.as != nil {
+		j.Argv = d.as(j)
+	}
 	c := exec.Command(j.Argv[0], j.Argv[1:]...)
 	c.Dir, c.Env = j.Dir, os.Environ()
 	for k, v := range j.Env {

@@ -24,6 +24,10 @@ type machine struct {
 // target is the machine the step works on.
 func target(e *Env) machine { return machine{e.Conn, hostName(e), e.Sudo} }
 
+// vault is the machine that may read and write the step's directory of blobs: where root is allowed, the
+// directory is root's.
+func vault(e *Env) machine { return target(e) }
+
 // login is target without root.
 func login(e *Env) machine { return machine{e.Conn, hostName(e), false} }
 

@@ -227,13 +227,17 @@ func (r rsync) run(ctx context.Context, e *Env) (listing, error) {
 		if e.Rsh == nil {
 			return nil, refused("%s: there is no way for rsync to it: use mode release", hostName(e))
 		}
-		rsh, remote, stop, err := e.Rsh(ctx)
+		dial, asRoot := e.Rsh, false
+		if r.sudo && e.RshRoot != nil {
+			dial, asRoot = e.RshRoot, true
+		}
+		rsh, remote, stop, err := dial(ctx)
 		if err != nil {
 			return nil, err
 		}
 		defer stop()
 		argv = append(argv, "-e", rsh)
-		if r.sudo {
+		if r.sudo && !asRoot {
 			argv = append(argv, "--rsync-path=sudo -n rsync")
 		}
 		to = remote + ":" + to

@@ -72,6 +72,9 @@ type Env struct {
 	// Rsh makes the open connection usable for a system rsync: argument of rsync -e, and the name to use as
 	// the remote host. nil when there is none.
 	Rsh func(ctx context.Context) (rsh, remote string, stop func(), err error)
+	// RshRoot is Rsh with root at the other end, by the host's own way to become it; nil when there is none:
+	// then "sudo -n rsync" is tried.
+	RshRoot func(ctx context.Context) (rsh, remote string, stop func(), err error)
 	// Outputs are the values named so far, by "step.name".
 	Outputs map[string]string
 	// Started is when a step of this run began on this host, by the host's clock.

@@ -20,6 +20,7 @@ type syncRecord struct {
 	Sudo bool   `json:"sudo,omitempty"`
 	// Of staged and inplace: the blobs listed, the tree of saved files in Saved.
 	Saved   string `json:"saved,omitempty"`
+	Stage   string `json:"stage,omitempty"`
 	Touched int    `json:"touched,omitempty"` // paths
 	Sum     string `json:"sum,omitempty"`     // of the blob blobTouched
 	// Of release.
@@ -71,6 +72,9 @@ func (t *transfer) recordTree(ctx context.Context, e *Env) (Undo, error) {
 		return u, err
 	}
 	r.Sudo, r.Saved, r.Touched = t.m.sudo, path.Join(e.Store.Dir(), dirSaved), len(paths)
+	if r.Stage, err = stageDir(ctx, e); err != nil {
+		return u, err
+	}
 	if r.Sum, err = t.saveTree(ctx, e, r, paths, before); err != nil {
 		return u, err
 	}
@@ -119,11 +123,11 @@ func (t *transfer) saveTree(ctx context.Context, e *Env, r syncRecord, paths []s
 		}
 	}
 	if len(before) > 0 {
-		if err := t.m.copyTree(ctx, t.to, r.Saved, path.Join(e.Store.Dir(), blobExisting), true); err != nil {
+		if err := vault(e).copyTree(ctx, t.to, r.Saved, path.Join(e.Store.Dir(), blobExisting), true); err != nil {
 			return "", err
 		}
 	}
-	saved, err := t.m.lookPaths(ctx, r.Saved, before.names())
+	saved, err := vault(e).lookPaths(ctx, r.Saved, before.names())
 	if err != nil {
 		return "", err
 	}
@@ -211,7 +215,7 @@ func (t *transfer) actTree(ctx context.Context, e *Env, u Undo) error {
 	if t.mode == modeInPlace {
 		_, err = rsync{from: t.from, to: t.to, flags: append(t.flags(), t.careful()...), sudo: t.m.sudo && !sameMachine(e)}.run(ctx, e)
 	} else {
-		err = t.viaStage(ctx, e)
+		err = t.viaStage(ctx, e, r.Stage)
 	}
 	if err != nil || !t.root {
 		return err
@@ -258,16 +262,33 @@ func (t *transfer) asRecorded(ctx context.Context, items listing, paths []string
 	return nil
 }
 
+// stageDir is where a stage lies: beside the blobs where the login may go there, else in its home. The login
+// sends, so that no rule of sudoers has to name rsync.
+func stageDir(ctx context.Context, e *Env) (string, error) {
+	if !e.Sudo {
+		return path.Join(e.Store.Dir(), dirStage), nil
+	}
+	out, err := login(e).script(ctx, "make a place for the stage", nil, `d=${XDG_STATE_HOME:-$HOME/.local/state}/midwatch/stage
+(umask 077; mkdir -p -- "$d") && printf '%s' "$d"`)
+	if err != nil {
+		return "", err
+	}
+	return path.Join(out, plainName(e.Run)+"-"+plainName(e.Step)), nil
+}
+
 // viaStage sends to a directory that nobody uses and copies into place on the host, detached.
-func (t *transfer) viaStage(ctx context.Context, e *Env) error {
-	stage, job := path.Join(e.Store.Dir(), dirStage), jobName(e, "place")
+func (t *transfer) viaStage(ctx context.Context, e *Env, stage string) error {
+	job := jobName(e, "place")
 	p, _, err := e.Jobs.Find(ctx, job)
 	if err != nil {
 		return err
 	}
 	if p == NotStarted { // else it was sent, all of it, before a crash
 		note(e, "sends to a stage")
-		send := rsync{from: t.from, to: stage, flags: append(t.flags(), "--link-dest="+t.to)}
+		send := rsync{from: t.from, to: stage, flags: t.flags()}
+		if !t.m.sudo { // else the login may not be allowed to look at what is there
+			send.flags = append(send.flags, "--link-dest="+t.to)
+		}
 		send.flags = slices.DeleteFunc(send.flags, func(f string) bool { return f == "--delete-delay" })
 		send.flags = append(send.flags, "--delete")
 		if _, err := send.run(ctx, e); err != nil {

@@ -25,7 +25,7 @@ func (r syncRecord) undoTree(ctx context.Context, e *Env) error {
 	if err != nil {
 		return err
 	}
-	saved, err := m.lookPaths(ctx, r.Saved, before.names())
+	saved, err := vault(e).lookPaths(ctx, r.Saved, before.names())
 	if err != nil {
 		return err
 	}
@@ -36,16 +36,14 @@ func (r syncRecord) undoTree(ctx context.Context, e *Env) error {
 		return err
 	}
 	if len(before) > 0 {
-		if err := m.copyTree(ctx, r.Saved, r.To, path.Join(e.Store.Dir(), blobExisting), false); err != nil {
+		if err := vault(e).copyTree(ctx, r.Saved, r.To, path.Join(e.Store.Dir(), blobExisting), false); err != nil {
 			return err
 		}
 	}
-	return r.unstage(ctx, e, m)
-}
-
-// unstage removes a stage that a crash has left.
-func (r syncRecord) unstage(ctx context.Context, e *Env, m machine) error {
-	_, err := m.script(ctx, "remove the stage", nil, `rm -rf -- "$1"`, path.Join(e.Store.Dir(), dirStage))
+	if r.Stage == "" {
+		return nil
+	}
+	_, err = vault(e).script(ctx, "remove the stage", nil, `rm -rf -- "$1"`, r.Stage) // one that a crash has left
 	return err
 }
 

@@ -272,10 +272,10 @@ func (w *wish) record(ctx context.Context, e *Env, m machine, kind, blob string)
 		u.Way, r.After = BackNone, w.before
 	case w.before.exists():
 		r.Saved = path.Join(e.Store.Dir(), blob)
-		if err := m.saveFile(ctx, w.before.Path, r.Saved); err != nil {
+		if err := vault(e).saveFile(ctx, w.before.Path, r.Saved); err != nil {
 			return u, err
 		}
-		if err := m.unchanged(ctx, w.before, r.Saved); err != nil {
+		if err := vault(e).unchanged(ctx, w.before, r.Saved); err != nil {
 			return u, err
 		}
 		u.Blobs, u.Lines = []string{blob}, []string{p + " comes back as it was"}
