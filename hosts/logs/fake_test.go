@@ -34,6 +34,7 @@ type step struct {
 	open  error // refuses to be opened
 	exit  hosts.Result
 	panic bool
+	gap   bool
 }
 
 func (s *script) pop() (step, bool) {
@@ -112,7 +113,7 @@ func (l *scriptLines) Next() (docker.LogLine, error) {
 	if at.IsZero() {
 		at = time.Now()
 	}
-	return docker.LogLine{Time: at, Text: st.line, Cursor: docker.LogCursor{At: at, N: 1}}, nil
+	return docker.LogLine{Time: at, Text: st.line, Cursor: docker.LogCursor{At: at, N: 1}, Gap: st.gap}, nil
 }
 
 func (*scriptLines) Close() error { return nil }

@@ -44,6 +44,9 @@ type queue struct {
 	lively bool          // has delivered since it was opened
 	timed  bool          // late is known: a line was written while we were reading
 	late   time.Duration
+	lately time.Duration // the worst since turned
+	before time.Duration // the worst of the time before that
+	turned time.Duration
 	ended  bool   // delivers nothing more, or nothing for now
 	note   string // what is to be known while it is read, shown as the reason
 	meter  meter
@@ -75,7 +78,7 @@ func (q *queue) push(e hosts.Entry, now time.Duration) {
 	q.status.Lines++
 	if at > q.opened {
 		q.status.Lag = max(0, now-at)
-		q.learn(now - at)
+		q.learn(now-at, now)
 	}
 }
 
@@ -103,16 +106,25 @@ func (q *queue) grow(e *hosts.Entry) bool {
 	return true
 }
 
-// learn notes how long after its time a line came. late follows the worst of these at once and
-// forgets it slowly: journald gathers a quarter of a second before it wakes its readers, a container's
-// line is here after some milliseconds, and the clock of a host may be off in either direction.
-func (q *queue) learn(lag time.Duration) {
-	if !q.timed || lag > q.late {
-		q.timed, q.late = true, lag
+// learn notes how long after its time a line came. late is the worst of these of the last seconds: journald
+// gathers a quarter of a second before it wakes its readers and a file is looked at five times a second, so
+// the lines of one burst are late by all there is between nothing and that; a container's line is here after
+// some milliseconds, and the clock of a host may be off in either direction.
+func (q *queue) learn(lag, now time.Duration) {
+	switch {
+	case !q.timed:
+		q.timed, q.late, q.lately, q.before, q.turned = true, lag, lag, lag, now
 		return
+	case now-q.turned > memory:
+		q.before, q.lately, q.turned = q.lately, lag, now
+	case lag > q.lately:
+		q.lately = lag
 	}
-	q.late -= (q.late - lag) / 16
+	q.late = max(q.before, q.lately)
 }
+
+// memory is how long the worst that was learned holds at least; it is forgotten after twice that.
+const memory = 2 * time.Second
 
 // pop takes the oldest entry out.
 func (q *queue) pop() waiting {

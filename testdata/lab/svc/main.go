@@ -6,8 +6,8 @@
 //	svc db      makes the SQLite database -db and keeps it open
 //	svc health  asks the above and exits 0 or 1: the HEALTHCHECK of an image without a shell
 //	svc log     writes a line every -every, every tenth to standard error
-//	svc pour    writes -lines numbered lines, -rate a second, to standard output or -file, which is put aside
-//	            after every -rotate
+//	svc pour    says that it is ready, waits -after, and writes -lines numbered lines, -rate a second, to
+//	            standard output or -file, which is put aside after every -rotate
 //	svc crash   waits -after, then exits with -code
 //	svc work    a worker of a fleet, on a unix socket of its own; see work.go
 //	svc echo    sends back what it is sent, on 127.0.0.1:7007 and /run/labecho.sock: the other side of a dial
@@ -43,7 +43,7 @@ func main() {
 	}
 	flags := flag.NewFlagSet(mode, flag.ExitOnError)
 	every := flags.Duration("every", time.Second, "time between log lines")
-	after := flags.Duration("after", 2*time.Second, "time before the crash")
+	after := flags.Duration("after", 2*time.Second, "time before the crash, or before lines are poured")
 	code := flags.Int("code", 3, "exit code of the crash")
 	held := flags.String("db", "", "FILE that db keeps open")
 	id := flags.String("id", "", "NAME that answers are signed with")
@@ -79,6 +79,7 @@ func main() {
 	case "log":
 		emit(ctx, *every)
 	case "pour":
+		p.after = *after
 		err = pour(ctx, p)
 	case "crash":
 		select {

@@ -13,6 +13,7 @@ import (
 // pouring is what "svc pour" is asked for.
 type pouring struct {
 	name   string
+	after  time.Duration
 	rate   int // lines a second
 	lines  int // in all
 	file   string
@@ -22,7 +23,7 @@ type pouring struct {
 // lag is how long a program goes on writing to a file that was put aside, as one does until it is told.
 const lag = 60 * time.Millisecond
 
-// pour writes numbered lines at a steady rate, each with the moment it was written.
+// pour says that it is ready, waits, and writes numbered lines at a steady rate, each with the moment it was written.
 func pour(ctx context.Context, p pouring) error {
 	out, err := p.open()
 	if err != nil {
@@ -30,6 +31,18 @@ func pour(ctx context.Context, p pouring) error {
 	}
 	defer func() { _ = out.Close() }()
 	w := bufio.NewWriterSize(out, 64<<10)
+	say := func(n int, what string) {
+		fmt.Fprintf(w, "%s INFO %s n=%07d %s\n", time.Now().UTC().Format("2006-01-02T15:04:05.000000000Z"), p.name, n, what)
+	}
+	say(0, "ready")
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(p.after):
+	}
 	start := time.Now()
 	var reopen time.Time
 	tick := time.NewTicker(10 * time.Millisecond)
@@ -42,7 +55,7 @@ func pour(ctx context.Context, p pouring) error {
 		}
 		since := time.Since(start)
 		for due := int(since.Seconds() * float64(p.rate)); n < min(due, p.lines); n++ {
-			fmt.Fprintf(w, "%s INFO %s n=%07d the quick brown fox jumps over the lazy dog\n", time.Now().UTC().Format("2006-01-02T15:04:05.000000000Z"), p.name, n+1)
+			say(n+1, "the quick brown fox jumps over the lazy dog")
 		}
 		if err := w.Flush(); err != nil {
 			return err

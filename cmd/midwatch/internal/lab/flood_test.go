@@ -1,0 +1,157 @@
+//go:build lab
+
+package lab
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+)
+
+// What is promised of the Logs screen and of "midwatch logs" while lines pour in.
+const (
+	floodLasts  = 60 * time.Second
+	cutAfter    = 20 * time.Second
+	cutLasts    = 10 * time.Second
+	keyGoal     = 50 * time.Millisecond // of 99 keys in a hundred
+	memoryBound = 640 << 20             // what holds 256 MB of lines, with what the collector leaves lying
+)
+
+// floods are 20,000 lines a second together. h2 is the host that is cut off.
+func floods() []flood {
+	return []flood{
+		{host: "h1", kind: "container", name: "pour-c1", rate: 3500},
+		{host: "h1", kind: "file", name: "pour-f1", rate: 5000, rotate: []time.Duration{15 * time.Second, 40 * time.Second}},
+		{host: "h2", kind: "unit", name: "pour-u2", rate: 1500},
+		{host: "h2", kind: "container", name: "pour-c2", rate: 3500},
+		{host: "h3", kind: "unit", name: "pour-u3", rate: 1500},
+		{host: "h3", kind: "file", name: "pour-f3", rate: 5000},
+	}
+}
+
+// Three hosts, six sources, a host that is cut off and a file that is put aside twice: every line comes
+// once and in the order of the clocks, while the console, which follows the same, answers its keys.
+func TestLogsKeepUp(t *testing.T) {
+	l := Open(t)
+	l.NeedEngine(t, "h1", "h2")
+	p := l.Program(t, l.Inventory(engineHosts...))
+	all := floods()
+	const pause = 25 * time.Second // for everybody to connect
+	opened := time.Now()
+	var sources []string
+	c := &counter{by: map[string]*count{}}
+	for _, f := range all {
+		f.open(t, l, pause, floodLasts)
+		sources = append(sources, f.source())
+		c.by[f.key()] = new(count)
+	}
+
+	console := p.Console(t, 160, 50, append([]string{"logs", "--screen", "-n", "1"}, sources...)...)
+	if _, ok := console.Press("", "ready", 20*time.Second); !ok {
+		t.Fatalf("the console shows no line; it wrote %q", console.shown)
+	}
+	var work sync.WaitGroup
+	defer work.Wait()
+	work.Go(func() {
+		time.Sleep(time.Until(opened.Add(pause + cutAfter)))
+		mend := l.Cut(t, "h2")
+		// The connection has to be a new one afterwards: what serves it is ended, too.
+		if _, err := try(t.Context(), l.execArgv(t, "h2", "sh", "-c", "pkill -9 -f '[s]shd: .*@' || true")...); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(cutLasts)
+		mend()
+	})
+	keys := make(chan []time.Duration, 1)
+	work.Go(func() {
+		time.Sleep(time.Until(opened.Add(pause)))
+		keys <- typing(t, console, opened.Add(pause+floodLasts))
+	})
+
+	ready := map[string]bool{}
+	p.Tail(t, pause+floodLasts+3*time.Minute, func(b []byte) (bool, error) {
+		if err := c.line(b); err != nil {
+			return true, err
+		}
+		if n := len(ready); n < len(all) {
+			ready[field(b, `"source":"`)] = true
+			if len(ready) == len(all) && time.Since(opened) > pause {
+				return true, fmt.Errorf("this machine takes longer than %s to connect to three hosts", pause)
+			}
+		}
+		for _, f := range all {
+			if c.by[f.key()].next <= f.lines(floodLasts) {
+				return false, nil
+			}
+		}
+		return true, nil
+	}, append([]string{"logs", "--follow", "--json", "-n", "1"}, sources...)...)
+	took := time.Since(opened.Add(pause))
+	work.Wait()
+
+	total := 0
+	for _, f := range all {
+		k := c.by[f.key()]
+		total += k.lines
+		t.Logf("%-30s %7d lines, %.0f a second, %d late, gaps %q", f.key(), k.lines, float64(f.lines(floodLasts))/max(0.001, k.last.Sub(k.first).Seconds()), k.late, k.gaps)
+		if k.lost > 0 || k.twice > 0 || len(k.gaps) > 0 || k.lines != f.lines(floodLasts)+1 {
+			t.Errorf("%s: %d lines of %d, %d lost, %d twice, gaps %q", f.key(), k.lines, f.lines(floodLasts)+1, k.lost, k.twice, k.gaps)
+		}
+		if k.disorder > 0 {
+			t.Errorf("%s: %d lines stand behind newer ones and do not say so, by up to %s", f.key(), k.disorder, c.worst)
+		}
+	}
+	all2 := <-keys
+	slices.Sort(all2)
+	memory := Memory(t, console.Pid)
+	t.Logf("%d lines were there %s after the first was due, of %s that were poured", total, took.Round(100*time.Millisecond), floodLasts)
+	t.Logf("console: %d keys answered within %s in the middle, %s of 99 in a hundred, %s at most (goal: %s of 99); %d MB at most",
+		len(all2), at(all2, 50), at(all2, 99), at(all2, 100), keyGoal, memory>>20)
+	if p99 := at(all2, 99); p99 > keyGoal {
+		t.Errorf("99 keys in a hundred are answered within %s, want %s", p99, keyGoal)
+	}
+	if memory > memoryBound {
+		t.Errorf("the console took %d MB, want %d at most", memory>>20, int64(memoryBound)>>20)
+	}
+}
+
+// at is the time within which so many of a hundred are; the list is sorted.
+func at(list []time.Duration, percent int) time.Duration {
+	if len(list) == 0 {
+		return 0
+	}
+	return list[min(len(list)-1, len(list)*percent/100)].Round(time.Millisecond / 10)
+}
+
+// typing types into the filter until the time is over, and returns how long each key took.
+func typing(t *testing.T, c *Console, until time.Time) []time.Duration {
+	t.Helper()
+	const letters = "abcdefghijklmnopqrstuvwxyz0123456789"
+	const empty = "filter text" // what a filter may be is said while there is none
+	var out []time.Duration
+	press := func(key, text string) bool {
+		took, ok := c.Press(key, text, 5*time.Second)
+		if !ok {
+			t.Errorf("the key %q is not answered by %q within 5 s; the console wrote\n%s", key, text, c.Wrote())
+		}
+		out = append(out, took)
+		time.Sleep(30 * time.Millisecond)
+		return ok
+	}
+	for time.Now().Before(until) {
+		if !press("/", empty) {
+			return out
+		}
+		// A filter that takes every line: the log goes on beneath it.
+		for text := "!"; len(text) < len(letters) && time.Now().Before(until); text += letters[len(text)-1 : len(text)] {
+			if !press(text[len(text)-1:], "filter "+text) {
+				return out
+			}
+		}
+		// Not measured: what follows an escape at once would be taken for one key with it.
+		c.Press("\x1b", "no such text", time.Second)
+	}
+	return out
+}
