@@ -96,8 +96,11 @@ const journalFields = "MESSAGE,PRIORITY,_SOURCE_REALTIME_TIMESTAMP,SYSLOG_IDENTI
 // ParseJournal reads one line of journalctl -o json.
 func ParseJournal(line []byte) (JournalEntry, error) {
 	var w journalWire
-	if err := json.Unmarshal(line, &w); err != nil {
-		return JournalEntry{}, fmt.Errorf("parse journal entry: %w", err)
+	if !scanJournal(line, &w) {
+		w = journalWire{}
+		if err := json.Unmarshal(line, &w); err != nil {
+			return JournalEntry{}, fmt.Errorf("parse journal entry: %w", err)
+		}
 	}
 	e := JournalEntry{
 		Cursor:     w.Cursor.text,

@@ -1,6 +1,7 @@
 package logs
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
@@ -140,6 +141,28 @@ func FuzzParseJournal(f *testing.F) {
 		got := e.entry(hosts.LogSource{Host: "h", Kind: hosts.LogJournal})
 		if got.Time.IsZero() || !utf8.ValidString(got.Text) || hosts.Clean(got.Text) != got.Text {
 			t.Fatalf("%q became %+v", line, got)
+		}
+	})
+}
+
+// The quick reader says what the general one does, or nothing.
+func FuzzScanJournal(f *testing.F) {
+	for _, line := range []string{
+		`{"MESSAGE":"a \\"quoted\\" one\\\\","PRIORITY":"3"}`, `{"MESSAGE":null}`, `{"message":"lower"}`, `{"MESSAGE":"a","MESSAGE":"b"}`, `{}`,
+		`{"MESSAGE":"\u00fc ü","X":"1"}`, `{"MESSAGE":"x" }`, `{"MESSAGE":"x"}}`, `{"A":"b",}`, "{\"MESSAGE\":\"\xff\"}",
+	} {
+		f.Add([]byte(line))
+	}
+	f.Fuzz(func(t *testing.T, line []byte) {
+		var quick, general journalWire
+		if !scanJournal(line, &quick) {
+			return
+		}
+		if err := json.Unmarshal(line, &general); err != nil {
+			t.Fatalf("%q is read, and is none: %v", line, err)
+		}
+		if quick != general {
+			t.Fatalf("%q: %+v, want %+v", line, quick, general)
 		}
 	})
 }

@@ -129,7 +129,7 @@ func at(list []time.Duration, percent int) time.Duration {
 func typing(t *testing.T, c *Console, until time.Time) []time.Duration {
 	t.Helper()
 	const letters = "abcdefghijklmnopqrstuvwxyz0123456789"
-	const empty = "filter text" // what a filter may be is said while there is none
+	const empty = "text  !not" // what a filter may be is said while there is none
 	var out []time.Duration
 	press := func(key, text string) bool {
 		took, ok := c.Press(key, text, 5*time.Second)
