@@ -39,8 +39,9 @@ func (a *app) operate(ctx context.Context, w *world, ask transport.Ask) error {
 	if a.capture == nil { // what is done here has nothing to do with somebody's capture
 		w.record = &recorder{path: path}
 	}
+	vault := a.secretsOf(log, ask)
 	w.Ops = ops.New(ops.Params{
-		Context: context.WithoutCancel(ctx), Now: a.now, Audit: log, Who: a.who(), From: a.from(),
+		Context: context.WithoutCancel(ctx), Now: a.now, Audit: cleanLog{log, vault.Redact}, Who: a.who(), From: a.from(),
 		Host: func(name string) (hosts.Host, bool) {
 			h, ok := w.Inventory.Host(name)
 			if !ok {
@@ -61,11 +62,30 @@ func (a *app) operate(ctx context.Context, w *world, ask transport.Ask) error {
 		wait, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWait)
 		defer cancel()
 		return w.Ops.Close(wait)
-	}, log.Close)
+	}, vault.Close, log.Close)
 	if a.capture != nil {
 		return nil
 	}
-	return a.assembleRuns(w, log, ask)
+	return a.assembleRuns(w, vault)
+}
+
+// cleanLog is the audit log without the secrets that a program may have printed in an error.
+type cleanLog struct {
+	*audit.Log
+	redact func(string) string
+}
+
+func (l cleanLog) Append(r audit.Record) error {
+	_, err := l.AppendLine(r)
+	return err
+}
+
+// AppendLine returns the line for the copies on the hosts.
+func (l cleanLog) AppendLine(r audit.Record) ([]byte, error) {
+	for _, s := range []*string{&r.Reason, &r.Object, &r.Before, &r.After, &r.Result, &r.Error} {
+		*s = l.redact(*s)
+	}
+	return l.Log.AppendLine(r)
 }
 
 // who is the operator's login on this machine.

@@ -108,7 +108,7 @@ func scopeOf(s run.Scope) deploy.Scope {
 }
 
 // assembleRuns gives a world its deploys, when it has operations.
-func (a *app) assembleRuns(w *world, log *audit.Log, ask transport.Ask) error {
+func (a *app) assembleRuns(w *world, vault *secrets.Vault) error {
 	dir, err := a.runsDir()
 	if err != nil {
 		return err
@@ -116,13 +116,6 @@ func (a *app) assembleRuns(w *world, log *audit.Log, ask transport.Ask) error {
 	local := transport.Open(w.ctx, transport.Target{Name: inventory.Here, Kind: hosts.KindLocal}, transport.Params{
 		Log: a.log.With("host", inventory.Here), Getenv: a.getenv, Lazy: true,
 	})
-	vault := secrets.New(secrets.Params{Ask: secretAsk(ask), Used: func(id, name, from string, err error) error {
-		r := audit.Record{At: a.now(), Phase: audit.PhaseSecret, Who: a.who(), From: a.from(), Object: name, Result: from, Run: id}
-		if err != nil {
-			r.Error = err.Error()
-		}
-		return log.Append(r)
-	}})
 	d, err := a.dialing()
 	if err != nil {
 		return errors.Join(err, local.Close())
@@ -149,16 +142,32 @@ func (a *app) assembleRuns(w *world, log *audit.Log, ask transport.Ask) error {
 		},
 		Redact: vault.Redact, Gate: w.Ops, HTTP: step.NewWeb(step.DialFunc(d.here()), nil), Rsh: w.rsh, Checks: w.prove,
 		Now: a.now, Who: a.who(), From: a.from(), Version: versionInfo().Version, Root: w.Inventory.Runs.Root, Log: a.log,
+		OnRecord: func(written bool, r run.Record) {
+			if written && r.K == run.KindClose {
+				vault.Forget(r.Run)
+			}
+		},
 	})
 	w.Runs, w.defs = driver, defs
 	// Runs are left before the gate closes: it waits for what is on its way.
 	w.first = append([]func() error{func() error {
 		wait, cancel := context.WithTimeout(context.WithoutCancel(w.ctx), leaveWait)
 		defer cancel()
-		return errors.Join(driver.Close(wait), vault.Close())
+		return driver.Close(wait)
 	}}, w.first...)
 	w.closers = append(w.closers, local.Close)
 	return nil
+}
+
+// secretsOf keeps the secrets of runs, and writes into the audit log which of them were fetched.
+func (a *app) secretsOf(log *audit.Log, ask transport.Ask) *secrets.Vault {
+	return secrets.New(secrets.Params{Ask: secretAsk(ask), Used: func(id, name, from string, err error) error {
+		r := audit.Record{At: a.now(), Phase: audit.PhaseSecret, Who: a.who(), From: a.from(), Object: name, Result: from, Run: id}
+		if err != nil {
+			r.Error = err.Error()
+		}
+		return log.Append(r)
+	}})
 }
 
 // leaveWait is how long the end of the program waits for runs to be left in order.
