@@ -49,15 +49,17 @@ cd -- "$1/releases" 2>/dev/null || exit 0
 pwd -P
 for d in *; do
 	[ -d "$d" ] && [ ! -L "$d" ] || continue
-	t=$(stat -c %Y -- "$d") w=no b=no
+	t=$(stat -c %Y -- "$d") w=yes b=no
+	[ -e "$d/$4" ] && w=no
 	if [ -e "$d/$2" ]; then w=yes; t=$(stat -c %Y -- "$d/$2"); fi
 	[ -e "$d/$3" ] && b=yes
 	printf '%s %s %s %s\n' "$t" "$w" "$b" "$d"
 done`
 
-// releasesOf lists the releases of a directory, newest first, and the one that is current.
+// releasesOf lists the releases of a directory, newest first, and the one that is current. A release without a
+// mark is whole when nothing says that it is being filled: somebody else has made it.
 func releasesOf(ctx context.Context, m machine, to string) (list []release, current string, err error) {
-	out, err := m.script(ctx, "list the releases of "+to, nil, scriptReleases, to, releaseMark, badMark)
+	out, err := m.script(ctx, "list the releases of "+to, nil, scriptReleases, to, releaseMark, badMark, partMark)
 	if err != nil {
 		return nil, "", err
 	}

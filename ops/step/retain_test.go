@@ -59,6 +59,7 @@ func TestRetainKeepsWhatIsNeeded(t *testing.T) {
 		"swapped from":     {2, "r7", nil, "r3", "", "", "r3 r6 r7"},
 		"bad goes":         {2, "r6", nil, "", "r7", "", "r5 r6"},
 		"half goes":        {3, "r7", nil, "", "", "r6", "r4 r5 r7"},
+		"another's":        {5, "r7", nil, "", "", "", "r3 r4 r5 r6 r7"},
 		"half of open run": {2, "r7", []string{"r5"}, "", "", "r5", "r5 r6 r7"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -70,6 +71,12 @@ func TestRetainKeepsWhatIsNeeded(t *testing.T) {
 			}
 			if c.half != "" {
 				_ = os.Remove(b.path("releases", c.half, releaseMark))
+				write(t, b.path("releases", c.half, partMark), "", 0o644)
+			}
+			if name == "another's" { // without a mark, and as old as it says
+				_ = os.Remove(b.path("releases", "r5", releaseMark))
+				at := time.Now().Add(-96 * time.Hour)
+				_ = os.Chtimes(b.path("releases", "r5"), at, at)
 			}
 			if c.previous != "" {
 				b.Outputs["swap.previous"] = b.path("releases", c.previous)

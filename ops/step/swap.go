@@ -19,6 +19,7 @@ type swapRecord struct {
 	Link   string    `json:"link"`
 	To     string    `json:"to"`
 	Before fileState `json:"before"`
+	Ours   bool      `json:"ours,omitempty"` // To is a release that a sync has made, and marked when it was whole
 	Sudo   bool      `json:"sudo,omitempty"`
 }
 
@@ -46,7 +47,7 @@ func lookSwap(ctx context.Context, e *Env) (swapRecord, error) {
 	if err != nil {
 		return swapRecord{}, err
 	}
-	r := swapRecord{Link: path.Clean(string(s.Link)), To: swapTo(e, s)}
+	r := swapRecord{Link: path.Clean(string(s.Link)), To: swapTo(e, s), Ours: s.To == ""}
 	if !path.IsAbs(r.Link) || !path.IsAbs(r.To) {
 		return r, refused("%s: link %q and to %q must be absolute paths", hostName(e), hosts.CleanLine(r.Link), hosts.CleanLine(r.To))
 	}
@@ -125,15 +126,16 @@ func (swap) Record(ctx context.Context, e *Env) (Undo, error) {
 	u := Undo{Kind: "swap", Way: BackReversible, Lines: []string{r.backLine()}}
 	if r.there(r.Before) {
 		u.Nothing, u.Way, u.Lines = true, BackNone, nil
-	} else if err := r.machine(e).release(ctx, r.To); err != nil {
+	} else if err := r.machine(e).release(ctx, r.To, r.Ours); err != nil {
 		return u, err
 	}
 	u.Data = data(r)
 	return u, nil
 }
 
-// release wants a directory to be there, and all of it when it is a release of ours.
-func (m machine) release(ctx context.Context, dir string) error {
+// release wants a directory to be there, and all of it when it is a release of ours. A link that was there
+// before may point at one that somebody else has made.
+func (m machine) release(ctx context.Context, dir string, ours bool) error {
 	out, err := m.script(ctx, "look at "+dir, nil, `[ -d "$1" ] || { echo absent; exit 0; }
 [ -e "$1/$2" ] && echo whole || echo part`, dir, releaseMark)
 	p := hosts.CleanLine(dir)
@@ -142,7 +144,7 @@ func (m machine) release(ctx context.Context, dir string) error {
 		return err
 	case state == "absent":
 		return refused("%s: there is no directory %s to point at: sync the release first", m.name, p)
-	case state == "part" && path.Base(path.Dir(dir)) == "releases":
+	case state == "part" && ours:
 		return refused("%s: %s is not complete: sync it again", m.name, p)
 	}
 	return nil
@@ -176,7 +178,7 @@ func (swap) Act(ctx context.Context, e *Env, u Undo) error {
 	if why := r.Before.differs(now); why != "" {
 		return refused("%s: %s %s: changed by someone else since the plan; look at it and plan again", m.name, hosts.CleanLine(r.Link), why)
 	}
-	if err := m.release(ctx, r.To); err != nil {
+	if err := m.release(ctx, r.To, r.Ours); err != nil {
 		return err
 	}
 	uid, gid := -1, -1
@@ -199,7 +201,7 @@ func (swap) Verify(ctx context.Context, e *Env, u Undo) (Seen, error) {
 	if !r.there(now) {
 		return Seen{Line: hosts.CleanLine(fmt.Sprintf("%s points at %s, not at %s", r.Link, orWord(now.Link, "nothing"), r.To))}, nil
 	}
-	if err := m.release(ctx, r.To); err != nil {
+	if err := m.release(ctx, r.To, r.Ours); err != nil {
 		return Seen{Line: err.Error()}, nil //nolint:nilerr // it is the verdict, not a failure to make one
 	}
 	if e.Output != nil {
@@ -237,7 +239,7 @@ func (swap) Undo(ctx context.Context, e *Env, u Undo) error {
 	if !r.Before.exists() {
 		return m.removeFile(ctx, r.Link)
 	}
-	if err := m.release(ctx, resolve(r.Link, r.Before.Link)); err != nil {
+	if err := m.release(ctx, resolve(r.Link, r.Before.Link), false); err != nil {
 		return fmt.Errorf("the way back is gone: %w", err)
 	}
 	return m.point(ctx, r.Link, r.Before.Link, r.Before.UID, r.Before.GID)

@@ -23,7 +23,7 @@ func TestSwapForwardAndBack(t *testing.T) {
 	for name, old := range map[string]string{"absolute": "/releases/r0", "relative": "releases/r0", "first": ""} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t, nil)
-			releases(b, []string{"r0", "r1"})
+			releases(b, []string{"r1"}, "r0") // the old one was not made by us
 			if old != "" {
 				if name == "absolute" {
 					old = b.dir + old

@@ -183,7 +183,7 @@ func (t *transfer) flags() []string {
 		for _, x := range t.s.Shared {
 			f = append(f, "--exclude=/"+strings.Trim(string(x), "/"))
 		}
-		f = append(f, "--exclude=/"+releaseMark, "--exclude=/"+badMark)
+		f = append(f, "--exclude=/"+releaseMark, "--exclude=/"+badMark, "--exclude=/"+partMark)
 	}
 	return f
 }

@@ -11,6 +11,9 @@ import (
 	"midwatch/hosts"
 )
 
+// partMark is the file in a release directory while it is being filled.
+const partMark = ".midwatch-part"
+
 // badMark is the file that marks a release that was taken back, so that it is not offered again.
 const badMark = ".midwatch-bad"
 
@@ -113,7 +116,7 @@ func (t *transfer) actRelease(ctx context.Context, e *Env, u Undo) error {
 	if whole, err := r.whole(ctx, e); err != nil || whole {
 		return err
 	}
-	if _, err := t.m.script(ctx, "make "+r.Dir, nil, `mkdir -p -- "$1"`, r.Dir); err != nil {
+	if _, err := t.m.script(ctx, "make "+r.Dir, nil, `mkdir -p -- "$1" && : >"$1/$2"`, r.Dir, partMark); err != nil {
 		return err
 	}
 	note(e, "sends the release")
@@ -131,7 +134,10 @@ func (t *transfer) actRelease(ctx context.Context, e *Env, u Undo) error {
 	if err := t.after(ctx, e, r); err != nil {
 		return err
 	}
-	return r.mark(ctx, e, releaseMark)
+	if err := r.mark(ctx, e, releaseMark); err != nil {
+		return err
+	}
+	return t.m.removeFile(ctx, path.Join(r.Dir, partMark))
 }
 
 // fill sends the release and looks a second time that all of it is there.

@@ -31,7 +31,7 @@ func (t *transfer) fillByTar(ctx context.Context, e *Env, r syncRecord) error {
 	}
 	defer s.Close()
 	res, err := t.m.conn.Run(ctx, hosts.Cmd{
-		Argv:  []string{"sh", "-c", `umask 022; find "$1" -mindepth 1 -delete && exec tar -C "$1" -xpof -`, "sh", r.Dir},
+		Argv:  []string{"sh", "-c", `umask 022; find "$1" -mindepth 1 ! -name "$2" -delete && exec tar -C "$1" -xpof -`, "sh", r.Dir, partMark},
 		Stdin: s, Sudo: t.m.sudo, Timeout: treeTime,
 	})
 	if err != nil {
@@ -108,7 +108,7 @@ func (t *transfer) rules() []excludeRule {
 	for _, x := range t.s.Shared {
 		all = append(all, deploy.Text("/"+strings.Trim(string(x), "/")))
 	}
-	all = append(all, "/"+releaseMark, "/"+badMark)
+	all = append(all, "/"+releaseMark, "/"+badMark, "/"+partMark)
 	out := make([]excludeRule, len(all))
 	for i, x := range all {
 		out[i] = newExclude(string(x))
