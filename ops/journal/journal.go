@@ -93,12 +93,26 @@ func syncDir(dir string) error {
 
 // lock takes the file for this process; it is given back when the file is closed or the process ends.
 func lock(f *os.File) error {
-	err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-	if errors.Is(err, unix.EWOULDBLOCK) {
-		return ErrBusy
+	// Who asks with Busy holds it for a moment.
+	for range lockTries {
+		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
+			return err
+		}
+		<-time.After(lockPause)
 	}
-	return err
+	return ErrBusy
 }
+
+// How often, and how far apart, a lock is tried that somebody holds.
+const (
+	lockTries = 20
+	lockPause = 10 * time.Millisecond
+)
+
+// unlock gives the file back at once: a process that is being started elsewhere in this program holds what is
+// merely closed until it has become another program.
+func unlock(f *os.File) error { return unix.Flock(int(f.Fd()), unix.LOCK_UN) }
 
 // Busy reports whether a process writes the journal at path now.
 func Busy(path string) (bool, error) {
@@ -110,9 +124,10 @@ func Busy(path string) (bool, error) {
 	switch err := unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB); {
 	case errors.Is(err, unix.EWOULDBLOCK):
 		return true, nil
-	default:
+	case err != nil:
 		return false, err
 	}
+	return false, unlock(f)
 }
 
 // Append writes a record behind the last one. It is on the disk when Append returns.
@@ -173,7 +188,7 @@ func (j *Journal) Close() error {
 	if j.file == nil {
 		return nil
 	}
-	err := j.file.Close()
+	err := errors.Join(unlock(j.file), j.file.Close())
 	j.file = nil
 	return err
 }

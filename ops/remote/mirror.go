@@ -17,7 +17,7 @@ const appendScript = `set -eu
 file=$1 want=$2 size=$3 lock=$4 mine=$5
 umask 077
 dir=${file%/*}
-mkdir -p "$dir"
+[ -d "$dir" ] || mkdir -p "$dir"
 tmp=$file.in.$$
 trap 'rm -f "$tmp"' EXIT
 cat >"$tmp"

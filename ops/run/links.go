@@ -16,6 +16,7 @@ const (
 	backoffMin = 200 * time.Millisecond
 	backoffMax = 5 * time.Second
 	pingTime   = 15 * time.Second
+	gather     = 300 * time.Millisecond // records go to the hosts together
 )
 
 // link is a host of a run: what lies on it, its copy of the journal, our lock on it, and whether it is reached.
@@ -147,7 +148,17 @@ func (l *link) run() {
 			case <-l.d.ctx.Done():
 				return
 			case <-l.poked:
-				_ = l.sync(l.d.ctx)
+			}
+			// What comes in a moment goes along; what must be there before something begins is synced by that.
+			t := time.NewTimer(gather)
+			select {
+			case <-l.d.ctx.Done():
+				t.Stop()
+				return
+			case <-t.C:
+			}
+			if l.sync(l.d.ctx) == nil {
+				l.sendAudit(l.d.ctx)
 			}
 		}
 	})
@@ -205,12 +216,17 @@ func (l *link) sync(ctx context.Context) error {
 		}
 		return err
 	}
-	l.sendAudit(ctx)
 	return nil
 }
 
 // sendAudit adds what the audit log says of the run to the host's copy.
 func (l *link) sendAudit(ctx context.Context) {
+	select {
+	case l.one <- struct{}{}:
+	case <-ctx.Done():
+		return
+	}
+	defer func() { <-l.one }()
 	lines, n := l.d.audit.from(l.sent)
 	if len(lines) == 0 {
 		return
