@@ -94,12 +94,11 @@ func (d *driver) voidQuestions() error {
 	return nil
 }
 
-// message is what another process tells a run.
+// message is what another process tells a run. There is no place for a secret in it.
 type message struct {
-	Order    *Order       `json:"order,omitempty"`
-	Question string       `json:"question,omitempty"`
-	Answer   *step.Answer `json:"answer,omitempty"`
-	Who      string       `json:"who"`
+	Order  *Order      `json:"order,omitempty"`
+	Answer *answerData `json:"answer,omitempty"`
+	Who    string      `json:"who"`
 }
 
 // deal does what a message says.
@@ -110,8 +109,7 @@ func (d *driver) deal(m message) error {
 	if m.Answer == nil {
 		return errors.New("a message that says nothing")
 	}
-	m.Answer.Who = m.Who
-	return d.answer(m.Question, *m.Answer)
+	return d.answer(m.Answer.ID, step.Answer{Yes: m.Answer.Yes, Choice: m.Answer.Choice, Comment: m.Answer.Comment, Who: m.Who})
 }
 
 func (d *driver) answer(id string, a step.Answer) error {
@@ -256,6 +254,8 @@ func (d *driver) hear(b []byte) {
 
 // inbox takes the messages of operators on other machines.
 func (l *link) inbox(ctx context.Context) {
+	l.hearing.Lock()
+	defer l.hearing.Unlock()
 	msgs, err := l.once().Inbox(ctx, l.d.id)
 	if err != nil {
 		return

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -279,30 +278,27 @@ func (w *world) unlocked(t *testing.T, hosts ...string) {
 	}
 }
 
-// cut is a way to a host that can be cut.
+// cut is a way to a host that can be cut: what is under way is lost, and nothing new is begun.
 type cut struct {
 	hosts.Conn
-	mu   sync.Mutex
-	down bool
-	used chan struct{} // told of every call that failed, when not nil
-	fail func(argv []string) bool
+	mu      sync.Mutex
+	down    bool
+	streams []hosts.Stream
 }
 
 func (c *cut) set(down bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.down = down
+	for _, s := range c.streams {
+		s.Close()
+	}
+	c.streams = nil
 }
 
 func (c *cut) broken() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.down && c.used != nil {
-		select {
-		case c.used <- struct{}{}:
-		default:
-		}
-	}
 	return c.down
 }
 
@@ -323,14 +319,13 @@ func (c *cut) Stream(ctx context.Context, cmd hosts.Cmd) (hosts.Stream, error) {
 	if c.broken() {
 		return nil, errCut
 	}
-	return c.Conn.Stream(ctx, cmd)
-}
-
-func (c *cut) Dial(ctx context.Context, network, address string) (net.Conn, error) {
-	if c.broken() {
-		return nil, errCut
+	s, err := c.Conn.Stream(ctx, cmd)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err == nil {
+		c.streams = append(c.streams, s)
 	}
-	return c.Conn.Dial(ctx, network, address)
+	return s, err
 }
 
 func (c *cut) Upload(ctx context.Context, path string, mode uint32, r io.Reader) error {

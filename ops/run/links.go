@@ -29,6 +29,8 @@ type link struct {
 	poked  chan struct{}
 	one    chan struct{} // one append at a time
 
+	hearing sync.Mutex // messages are taken once
+
 	mu       sync.Mutex // guards everything below
 	since    time.Time  // when the link was lost; zero while it stands
 	why      string

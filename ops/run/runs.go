@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"midwatch/hosts"
 	"midwatch/ops"
 	"midwatch/ops/deploy"
 	"midwatch/ops/remote"
@@ -92,7 +93,7 @@ func (r *Runs) order(ctx context.Context, id string, o Order) error {
 	default:
 		return fmt.Errorf("%w: one of %s", ops.ErrVerb, strings.Join([]string{verbPause, verbGo, verbCancel, verbRetry, verbSkip}, ", "))
 	}
-	return r.told(ctx, id, o.Verb, strings.TrimSpace(o.Step+" "+o.Host), message{Order: &o, Who: r.p.Who})
+	return r.told(ctx, id, o.Verb, strings.TrimSpace(o.Step+" "+o.Host), message{Order: &o, Who: r.p.Who}, hosts.Secret{})
 }
 
 // Answer implements Service.
@@ -100,14 +101,15 @@ func (r *Runs) Answer(ctx context.Context, id, question string, a step.Answer) e
 	if a.Who == "" {
 		a.Who = r.p.Who
 	}
-	if err := r.told(ctx, id, "answer", question, message{Question: question, Answer: &a, Who: r.p.Who}); err != nil {
+	m := message{Answer: &answerData{ID: question, Yes: a.Yes, Choice: a.Choice, Comment: a.Comment}, Who: a.Who}
+	if err := r.told(ctx, id, "answer", question, m, a.Secret); err != nil {
 		return fmt.Errorf("answer run %s: %w", id, err)
 	}
 	return nil
 }
 
-// told takes a message to whoever drives a run, through the gate.
-func (r *Runs) told(ctx context.Context, id, verb, object string, m message) error {
+// told takes a message to whoever drives a run, through the gate. A secret goes with it only within this process.
+func (r *Runs) told(ctx context.Context, id, verb, object string, m message, secret hosts.Secret) error {
 	d := r.driver(id)
 	var st State
 	if d == nil {
@@ -120,7 +122,7 @@ func (r *Runs) told(ctx context.Context, id, verb, object string, m message) err
 			return fmt.Errorf("%w: %s", ErrEnded, st.Phase)
 		case st.Phase == Interrupted:
 			return fmt.Errorf("%s: nobody drives it: resume it", st.Note)
-		case m.Answer != nil && !m.Answer.Secret.Empty():
+		case !secret.Empty():
 			return errors.New("a secret is given only where the run is driven")
 		}
 	}
@@ -128,9 +130,12 @@ func (r *Runs) told(ctx context.Context, id, verb, object string, m message) err
 	if err != nil {
 		return err
 	}
-	if d != nil {
+	switch {
+	case d != nil && !secret.Empty():
+		err = d.answer(m.Answer.ID, step.Answer{Yes: true, Who: m.Who, Secret: secret})
+	case d != nil:
 		err = d.deal(m)
-	} else {
+	default:
 		err = r.send(ctx, st, m)
 	}
 	if aerr := perm.End("told", err); err == nil {

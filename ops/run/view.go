@@ -148,7 +148,10 @@ func (r *Runs) driven(st State, locks []remote.LockLook) State {
 			continue
 		}
 		st.Beat = r.p.Now().Add(-l.Beat)
-		if !l.Quiet() {
+		switch {
+		case l.Token == readToken(r.runDir(st.ID)) && !r.drivenHere(st.ID):
+			return st.interrupted("its driver on this machine has ended")
+		case !l.Quiet():
 			return st
 		}
 		why := fmt.Sprintf("its driver %s@%s gave no sign for %v", l.User, l.Machine, l.Beat.Round(time.Second))
