@@ -1,6 +1,8 @@
 package logs
 
 import (
+	"math"
+
 	tea "github.com/charmbracelet/bubbletea"
 
 	"midwatch/hosts"
@@ -214,27 +216,24 @@ func (s *Screen) toMark(dir int) tea.Cmd {
 	if s.page.follow {
 		pos = s.list.end()
 	}
-	for range markReach {
-		if dir > 0 {
-			pos = s.list.after(pos + 1)
-		} else {
-			pos = s.list.before(pos)
-		}
-		l, ok := s.list.buf.at(pos)
-		if !ok {
+	least, most := uint64(math.MaxUint64), uint64(0)
+	for id := range s.marked {
+		least, most = min(least, id), max(most, id)
+	}
+	marked := func(id uint64, kind lineKind) bool {
+		return kind == kindRuler || id >= least && id <= most && s.marked[id]
+	}
+	for {
+		if pos = s.list.buf.nextWhere(pos, dir, marked); pos < 0 {
 			return ui.Toast(hosts.LevelInfo, "no mark further on")
 		}
-		if l.kind == kindRuler || s.marked[l.id] {
+		if s.list.after(pos) == pos { // it is shown
 			s.page.jump(&s.list, s.bodyH(), pos)
 			s.noteIDs()
 			return nil
 		}
 	}
-	return ui.Toast(hosts.LevelInfo, "no mark within "+commas(markReach)+" lines")
 }
-
-// markReach bounds how far a mark is looked for: some milliseconds of work on the update loop.
-const markReach = 200_000
 
 // clear hides what has come so far; nothing is forgotten.
 func (s *Screen) clear() tea.Cmd {

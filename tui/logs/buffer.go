@@ -163,7 +163,11 @@ func (b *Buffer) lineOf(e *hosts.Entry, arrived int64) line {
 	b.lastKey = max(b.lastKey, key)
 	text := e.Text
 	if len(text) > maxText {
-		text = text[:maxText]
+		keep := maxText
+		for keep > 0 && text[keep]&0xc0 == 0x80 { // not within a character
+			keep--
+		}
+		text = text[:keep] + "\n... " + commas(len(text)-keep) + " more bytes of this line are not kept"
 	}
 	return line{
 		id: b.newID(), key: key, time: t, text: text, source: si, kind: kindOf(e.Kind),

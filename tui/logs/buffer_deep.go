@@ -92,3 +92,27 @@ func (b *Buffer) locate(id uint64, hint int) int {
 	}
 	return -1
 }
+
+// nextWhere returns the position of the next line after pos (dir 1) or before it (dir -1) for whose id and
+// kind ok holds, -1 for none. It reads nothing else of the lines: a million take some milliseconds.
+func (b *Buffer) nextWhere(pos, dir int, ok func(id uint64, kind lineKind) bool) int {
+	pos = max(b.base-1, min(pos+dir, b.End()))
+	for ; pos >= b.settled && pos < b.End(); pos += dir {
+		if l := &b.tail[pos-b.settled].line; ok(l.id, l.kind) {
+			return pos
+		}
+	}
+	for pos >= b.base && pos < b.settled {
+		c := &b.chunks[b.chunkAt(pos)]
+		for i := pos - c.first; i >= 0 && i < len(c.recs); i += dir {
+			if ok(c.recs[i].id, c.recs[i].kind()) {
+				return c.first + i
+			}
+			pos = c.first + i + dir
+		}
+	}
+	if dir > 0 && pos < b.End() && pos >= b.settled {
+		return b.nextWhere(pos-dir, dir, ok)
+	}
+	return -1
+}

@@ -110,6 +110,7 @@ func (s *Screen) detailActions(d *detail) []ui.Action {
 		ui.Act("logs.request", "Line", "follow the request", s.followRequest, "R"),
 		ui.Act("logs.copy", "Line", "copy the line", s.copyLine, "y"),
 		onField("logs.detail.copy", "copy the value", func(f logline.Field) tea.Cmd { return ui.Copy(s.deps, f.Name, cleanText(f.Value)) }, "Y"),
+		onField("logs.detail.copy_fields", "copy all fields", func(logline.Field) tea.Cmd { return ui.Copy(s.deps, "the fields", d.fieldsJSON()) }, "c"),
 		ui.Act("logs.detail.raw", "Line", "fields, or the text as it stands", func() tea.Cmd { d.raw = !d.raw; d.lay(d.w); s.layout(); return nil }, "t"),
 		ui.Act("logs.detail.next", "Line", "next line", next(1), "J", "n"),
 		ui.Act("logs.detail.previous", "Line", "previous line", next(-1), "K", "N"),
@@ -120,6 +121,29 @@ func (s *Screen) detailActions(d *detail) []ui.Action {
 		move("view.first", "beginning", -1<<20, "g", "home"),
 		move("view.last", "end", 1<<20, "G", "end"),
 	}
+}
+
+// fieldsJSON is the message and the fields as one object, in their order.
+func (d *detail) fieldsJSON() string {
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	member := func(sep, name, value string) {
+		b.WriteString(sep)
+		_ = enc.Encode(cleanText(name)) // a text can be encoded
+		b.WriteString(": ")
+		_ = enc.Encode(cleanText(value))
+	}
+	member("{", "message", d.rec.Message)
+	for _, f := range d.rec.Fields {
+		member(",", f.Name, f.Value)
+	}
+	b.WriteString("}")
+	var out bytes.Buffer
+	if err := json.Indent(&out, []byte(b.String()), "", "  "); err != nil {
+		return b.String()
+	}
+	return out.String() + "\n"
 }
 
 // filterBy adds a condition on a field to the filter.

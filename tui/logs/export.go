@@ -164,7 +164,7 @@ type lineJSON struct {
 
 func (x *excerpt) json(l *line) ([]byte, error) {
 	out := lineJSON{
-		Level: hosts.Level(l.level).String(), Stderr: l.stderr, Text: l.text,
+		Level: hosts.Level(l.level).String(), Stderr: l.stderr, Text: hosts.Clean(l.text),
 		Gap: l.kind == kindGap, Note: l.kind == kindNote || l.kind == kindRuler,
 	}
 	if src, ok := x.source(l); ok {

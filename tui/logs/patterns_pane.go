@@ -60,11 +60,9 @@ func (s *Screen) newPatterns() *patternsPane {
 func (s *Screen) moments() []moment {
 	var out []moment
 	b := s.list.buf
-	for pos := b.End() - 1; pos >= max(b.base, b.End()-markReach); pos-- {
-		if l, ok := b.at(pos); ok && l.kind == kindRuler {
-			out = append(out, moment{l.key, "the line you drew"})
-			break
-		}
+	ruler := func(_ uint64, kind lineKind) bool { return kind == kindRuler }
+	if l, ok := b.at(b.nextWhere(b.End(), -1, ruler)); ok {
+		out = append(out, moment{l.key, "the line you drew"})
 	}
 	if at, what := s.lastStart(); !at.IsZero() {
 		out = append(out, moment{at.UnixNano(), "the start of " + what})

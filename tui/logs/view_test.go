@@ -211,19 +211,6 @@ func hostile() []hosts.Entry {
 	return out
 }
 
-// No escape sequence from a host reaches the terminal.
-func TestViewIsClean(t *testing.T) {
-	t.Parallel()
-	g := told(t, plain())
-	g.feed(hosts.LogBatch{Entries: hostile()})
-	for _, keys := range [][]string{nil, {"k"}, {"enter"}, {"esc", "o"}, {"esc", "i"}, {"esc", "p"}, {"esc", "w"}} {
-		g.keys(keys...)
-		if v := g.s.View(); strings.ContainsFunc(v, func(r rune) bool { return r < 0x20 && r != '\n' || r == 0x202e }) {
-			t.Errorf("after %v: control characters in %q", keys, v)
-		}
-	}
-}
-
 func bigScreen(tb testing.TB, lines int) *stage {
 	tb.Helper()
 	g := &stage{logs: &fakeLogs{}, now: t0.Add(time.Hour)}
