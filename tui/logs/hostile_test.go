@@ -51,8 +51,20 @@ func TestHostileTextIsShownAsText(t *testing.T) {
 		g.feed(hosts.LogBatch{Entries: es, Status: []hosts.LogStatus{{Source: es[0].Source, State: "retrying\x1b[2J", Reason: "why\x1b]52;c;?\a\u202e"}}})
 		g.s.list.buf.Append(g.now.Add(time.Hour), nil, 0)
 		for _, keys := range [][]string{
-			nil, {"w"}, {"z"}, {"g"}, {"G", "k", "enter"}, {"esc", "k", "enter", "t"}, {"esc", "g", "enter"}, {"esc", "o"}, {"esc", "i"}, {"esc", "p"}, {"esc", "O"},
-			{"esc", "/", "\u202e", "x", "enter"}, {"f", "\u009b", "enter"}, {"esc", "esc", "b", "g"},
+			nil,
+			{"w"},
+			{"z"},
+			{"g"},
+			{"G", "k", "enter"},
+			{"esc", "k", "enter", "t"},
+			{"esc", "g", "enter"},
+			{"esc", "o"},
+			{"esc", "i"},
+			{"esc", "p"},
+			{"esc", "O"},
+			{"esc", "/", "\u202e", "x", "enter"},
+			{"f", "\u009b", "enter"},
+			{"esc", "esc", "b", "g"},
 		} {
 			g.keys(keys...)
 			for _, size := range [][2]int{{80, 24}, {120, 40}, {200, 50}} {

@@ -15,14 +15,20 @@ func TestSameButTime(t *testing.T) {
 		a, b string
 		want bool
 	}{
-		{"", "", true}, {"a", "a", true}, {"a", "b", false}, {"a", "ab", false},
+		{"", "", true},
+		{"a", "a", true},
+		{"a", "b", false},
+		{"a", "ab", false},
 		{"2026-03-14T02:00:00.123Z up", "2026-03-14T02:00:07.456Z up", true},
 		{"2026-03-14 02:00:00,123 INFO up", "2026-03-14 02:00:01,001 INFO up", true},
 		{"[14/Mar/2026:02:00:00 +0000] GET 200", "[14/Mar/2026:02:00:09 +0000] GET 200", true},
 		{"[14/Mar/2026:02:00:00 +0000] GET 200", "[14/Mar/2026:02:00:09 +0000] GET 500", false},
 		{"ts=1773453600 up", "ts=1773453699 up", true},
-		{"took 200ms", "took 201ms", false}, {"10.0.0.1", "10.0.0.2", false}, {"a 02:00:00", "a 02:00:0x", false},
-		{"02:00:00 a", "02:00:01 b", false}, {"port 8080", "port 8081", false},
+		{"took 200ms", "took 201ms", false},
+		{"10.0.0.1", "10.0.0.2", false},
+		{"a 02:00:00", "a 02:00:0x", false},
+		{"02:00:00 a", "02:00:01 b", false},
+		{"port 8080", "port 8081", false},
 	} {
 		if got := sameButTime([]byte(c.a), c.b); got != c.want {
 			t.Errorf("%q, %q: %v", c.a, c.b, got)
