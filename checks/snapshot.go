@@ -31,6 +31,9 @@ func (w *World) addNginx(h *Host) {
 			World: w, Host: h, Container: x.Container, Config: x.Config, HTTP: x.HTTP, Notes: x.Notes,
 			Source: "nginx -T", ReadAt: h.Nginx.At,
 		}
+		if !x.Read.IsZero() {
+			n.ReadAt = x.Read
+		}
 		if x.Container != "" {
 			n.Source = "docker exec " + x.Container + " nginx -T"
 		}

@@ -19,6 +19,8 @@ type Nginx struct {
 	Stale string
 	Error string // why its configuration could not be read; Config and HTTP are nil then
 	Needs string // what would make it readable
+	// Read is when this one was read: those of containers and the host's own come in different ways.
+	Read time.Time `json:",omitzero"`
 	// Loaded is when the newest worker started, Changed when the file ChangedFile did, the last of all;
 	// zero where that is not known.
 	Loaded      time.Time
@@ -81,4 +83,18 @@ type ProxyServer struct{ URL, Status string }
 type Middleware struct {
 	Name, Type string
 	Settings   map[string]string
+}
+
+// ReadNginx is the part of all nginx of a host after one of the ways to them gave an answer at a moment: the
+// part is as old as the oldest of them.
+func ReadNginx(list []Nginx, source string, at time.Time) Part[[]Nginx] {
+	oldest := at
+	for _, n := range list {
+		if !n.Read.IsZero() && n.Read.Before(oldest) {
+			oldest = n.Read
+		}
+	}
+	p := Read(list, source, oldest)
+	p.Tried = at
+	return p
 }

@@ -48,8 +48,50 @@ func (a *app) follow(ctx context.Context, s *session, id string, driven bool) er
 	if a.flags.json {
 		f.drain(st)
 	}
-	return f.ended(st)
+	back, err := f.wayBack(ctx, st)
+	if err != nil {
+		return err
+	}
+	err = f.ended(st, back)
+	if back == "" {
+		return err
+	}
+	// The way back was taken by itself: that it works is no success of what failed.
+	return errors.Join(err, a.follow(ctx, s, back, driven))
 }
+
+// wayBack is the run that takes back a run that failed, when its definition wants that: it begins at once.
+// While it is on its way the gate is busy.
+func (f *follower) wayBack(ctx context.Context, st run.State) (string, error) {
+	if !f.driven || st.Phase != run.Failure || st.Kind == "rollback" {
+		return "", nil
+	}
+	tick := time.NewTicker(backEvery)
+	defer tick.Stop()
+	for {
+		busy := len(f.s.Ops.Busy()) > 0
+		list, err := f.s.svc.List(ctx, nil)
+		if err != nil {
+			return "", err
+		}
+		for _, x := range list {
+			if x.Parent == st.ID {
+				return x.ID, nil
+			}
+		}
+		if !busy {
+			return "", nil
+		}
+		select {
+		case <-ctx.Done():
+			return "", context.Cause(ctx)
+		case <-tick.C:
+		}
+	}
+}
+
+// backEvery is how often a way back is looked for that begins by itself.
+const backEvery = 200 * time.Millisecond
 
 // follower is one run that is followed.
 type follower struct {
@@ -232,7 +274,7 @@ func (f *follower) drain(run.State) {
 }
 
 // ended is the last word on a run, and its exit code.
-func (f *follower) ended(st run.State) error {
+func (f *follower) ended(st run.State, back string) error {
 	if !f.flags.json {
 		if err := f.tail(st); err != nil {
 			return err
@@ -244,7 +286,7 @@ func (f *follower) ended(st run.State) error {
 		if err := f.printf("run %s: %s%s\n", f.id, hosts.CleanLine(phraseOf(&st)), took); err != nil {
 			return err
 		}
-		if (st.Phase == run.Failure || st.Phase == run.Cancelled) && st.Kind != "rollback" {
+		if (st.Phase == run.Failure || st.Phase == run.Cancelled) && st.Kind != "rollback" && back == "" {
 			if err := f.printf("the way back: midwatch rollback %s --plan\n", f.id); err != nil {
 				return err
 			}

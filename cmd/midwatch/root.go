@@ -51,7 +51,7 @@ midwatch status --json`,
 	_ = root.RegisterFlagCompletionFunc("theme", cobra.FixedCompletions([]string{"auto", "dark", "light"}, cobra.ShellCompDirectiveNoFileComp))
 	_ = root.RegisterFlagCompletionFunc("demo", cobra.FixedCompletions(demoWorlds(), cobra.ShellCompDirectiveNoFileComp))
 	root.AddCommand(
-		a.demoCommand(), a.statusCommand(), a.logsCommand(), a.hostsCommand(), a.auditCommand(), a.captureCommand(), a.diffCommand(), a.traceCommand(), a.lintCommand(), a.checkCommand(), a.versionCommand(),
+		a.demoCommand(), a.statusCommand(), a.logsCommand(), a.hostsCommand(), a.auditCommand(), a.captureCommand(), a.diffCommand(), a.traceCommand(), a.lintCommand(), a.checkCommand(), a.mendCommand(), a.versionCommand(),
 		a.deployCommand(), a.rollbackCommand(), a.runsCommand(), a.lockCommand(),
 		&cobra.Command{Use: "exit-codes", Short: "What the exit codes mean", Long: exitCodesText},
 		&cobra.Command{Use: "checks", Short: "Every check, with its fix", Long: pages(catalog.All())},

@@ -267,7 +267,7 @@ func (w *world) runScreens(ctx context.Context, why error) (runs.Deps, []tui.Wat
 	if w.Runs == nil { // a nil pointer in an interface is not nil
 		return d, nil
 	}
-	d.Service, d.Dir, d.Desk = w.Runs, tilde(w.defs.dir, w.getenv("HOME")), runs.NewDesk(ctx, w.Runs)
+	d.Service, d.Dir, d.Desk = mender{w.Runs, w}, tilde(w.defs.dir, w.getenv("HOME")), runs.NewDesk(ctx, w.Runs)
 	return d, []tui.Watcher{d.Desk}
 }
 

@@ -30,6 +30,9 @@ import (
 func screens(ask func(*hosts.Snapshot) findings.Answer, deploys runs.Deps) []tui.ScreenFactory {
 	traced := new(tuitrace.History)
 	found := findings.NewMemory(ask)
+	found.Plan = func(f *checks.Finding) ui.OpenMsg {
+		return ui.OpenMsg{Screen: "deploys", Object: runs.Object("plan", mendName+f.ID())}
+	}
 	return []tui.ScreenFactory{
 		{ID: "fleet", Title: "Fleet", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return tuifleet.New(d, o, judge) }},
 		{ID: "containers", Title: "Containers", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return containers.New(d, o) }},
@@ -39,13 +42,13 @@ func screens(ask func(*hosts.Snapshot) findings.Answer, deploys runs.Deps) []tui
 		{ID: "logs", Title: "Logs", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return logs.Open(d, o) }},
 		{ID: "health", Title: "Health", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return health.New(d, o) }},
 		{ID: "checks", Title: "Checks", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return findings.New(d, o, found) }},
-		{ID: "deploys", Title: "Deploys", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen {
+		{ID: "timeline", Title: "Timeline", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return timeline.New(d, o) }},
+		{ID: "trace", Title: "Trace", Takes: "URL", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return tuitrace.New(d, o, traced) }},
+		{ID: "deploys", Title: "Deploys", Key: "D", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen {
 			with := deploys
 			with.Deps = d
 			return runs.New(with, o)
 		}},
-		{ID: "timeline", Title: "Timeline", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return timeline.New(d, o) }},
-		{ID: "trace", Title: "Trace", Takes: "URL", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return tuitrace.New(d, o, traced) }},
 		{ID: "guide", Title: "Guide", Key: "W", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return findings.NewGuide(d, o, found, diagnoses()) }},
 		{ID: "compare", Title: "Compare", New: func(d ui.Deps, o ui.OpenMsg) ui.Screen { return compare.New(d, o) }},
 	}

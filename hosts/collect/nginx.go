@@ -82,10 +82,11 @@ func fillNginx(f *hosts.HostFacts, ev hosts.Evidence) error {
 		if err != nil {
 			return err
 		}
+		n.Read = ev.At
 		n.Loaded, n.Changed, n.ChangedFile = nginxAges(ev.Data, ev.At)
 		list = append([]hosts.Nginx{n}, list...)
 	}
-	f.Nginx = hosts.Read(list, ev.Source, ev.At)
+	f.Nginx = hosts.ReadNginx(list, ev.Source, ev.At)
 	f.Nginx.Needs = ev.Needs
 	if none {
 		f.Nginx.Needs = why

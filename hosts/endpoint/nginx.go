@@ -125,10 +125,12 @@ func applyNginx(f *hosts.HostFacts, ev hosts.Evidence) {
 	}
 	for _, r := range p.Value {
 		if r.Error != "" {
-			out = append(out, hosts.Nginx{Container: r.Container, ContainerID: r.ID, Version: read.Version(r.Version), Error: r.Error})
+			out = append(out, hosts.Nginx{Container: r.Container, ContainerID: r.ID, Version: read.Version(r.Version), Error: r.Error, Read: ev.At})
 			continue
 		}
-		out = append(out, read.Instance(r.Container, r.ID, r.Version, r.Stdout, r.Stderr))
+		n := read.Instance(r.Container, r.ID, r.Version, r.Stdout, r.Stderr)
+		n.Read = ev.At
+		out = append(out, n)
 	}
-	f.Nginx = hosts.Read(out, ev.Source, ev.At)
+	f.Nginx = hosts.ReadNginx(out, ev.Source, ev.At)
 }
