@@ -194,32 +194,33 @@ func (j *Journal) Close() error {
 }
 
 // Adopt makes a journal at path of the bytes of another copy. One that is there is kept when it has the same
-// beginning and is longer, and completed when it is shorter; another is an error. No process may write it.
-func Adopt(path string, b []byte) error {
+// beginning and is longer, and completed when it is shorter; another is an error. It returns how many bytes of an
+// unfinished line were cut off. No process may write it.
+func Adopt(path string, b []byte) (torn int64, err error) {
 	b = b[:Read(b).Good]
 	j, g, err := Open(path)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer j.Close()
 	have, err := j.Bytes(0)
 	if err != nil {
-		return err
+		return g.Torn, err
 	}
 	n := min(len(have), len(b))
 	if string(have[:n]) != string(b[:n]) {
-		return fmt.Errorf("journal %s: %w: the copies differ after record %d", path, ErrChain, len(Read(have[:common(have, b)]).Records))
+		return g.Torn, fmt.Errorf("journal %s: %w: the copies differ after record %d", path, ErrChain, len(Read(have[:common(have, b)]).Records))
 	}
 	if g.Good >= int64(len(b)) {
-		return nil
+		return g.Torn, nil
 	}
 	if _, err = j.file.Write(b[n:]); err == nil {
 		err = j.file.Sync()
 	}
 	if err != nil {
-		return fmt.Errorf("journal %s: %w", path, err)
+		return g.Torn, fmt.Errorf("journal %s: %w", path, err)
 	}
-	return nil
+	return g.Torn, nil
 }
 
 // common is how long the same beginning of a and b is.

@@ -136,7 +136,7 @@ func TestAdopt(t *testing.T) {
 		b    []byte
 		want int
 	}{{short, 4}, {whole, 5}, {short, 5}} {
-		if err := Adopt(path, step.b); err != nil {
+		if _, err := Adopt(path, step.b); err != nil {
 			t.Fatal(err)
 		}
 		if g, _ := Load(path); len(g.Records) != step.want || g.Fault != nil {
@@ -151,7 +151,7 @@ func TestAdopt(t *testing.T) {
 	c.Close()
 	a.Append(Record{K: "mine", Run: "r"})
 	fork, _ := a.Bytes(0)
-	if err := Adopt(path, fork); !errors.Is(err, ErrChain) {
+	if _, err := Adopt(path, fork); !errors.Is(err, ErrChain) {
 		t.Errorf("a fork was adopted: %v", err)
 	}
 }

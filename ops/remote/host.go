@@ -53,6 +53,15 @@ type Host struct {
 	// Wait is asked when the host cannot be reached: nil to try again, or the error to end with. A nil Wait ends
 	// with the error as it is.
 	Wait func(ctx context.Context, err error) error
+	// Now is the clock that the host's is compared with; nil is this machine's.
+	Now func() time.Time
+}
+
+func (h *Host) now() time.Time {
+	if h.Now != nil {
+		return h.Now()
+	}
+	return time.Now()
 }
 
 // Open finds out where things lie on a host. root "" is DefaultRoot for root and where sudo is allowed and works,

@@ -250,7 +250,7 @@ func (h *Host) Acquire(ctx context.Context, r LockRecord, over Over) (*Lock, tim
 	if over.Force {
 		quiet = -1 << 31
 	}
-	sent := time.Now()
+	sent := h.now()
 	out, err := h.script(ctx, lockScript, b, h.Root, l.file, r.Token, strconv.Itoa(len(b)), over.Token,
 		strconv.FormatInt(quiet, 10), yesNo(over.Jobs || over.Force))
 	var exit *exitError

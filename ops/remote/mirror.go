@@ -68,7 +68,7 @@ func (m *Mirror) Append(ctx context.Context, journal func(from int64) ([]byte, e
 		if m.lock != nil {
 			lock, mine = m.lock.file, m.lock.mine
 		}
-		sent := time.Now()
+		sent := m.h.now()
 		out, err := m.h.script(ctx, appendScript, b, m.file, strconv.FormatInt(m.off, 10), strconv.Itoa(len(b)), lock, mine)
 		switch {
 		case err == nil:

@@ -179,6 +179,14 @@ func (b *backReader) drift(pr pair) (lines []string, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("not possible any more: %w", err)
 	}
+	h := b.r.here()
+	if pr.host != "" {
+		if h, err = b.r.remote(b.ctx, pr.host); err != nil {
+			return nil, err
+		}
+	}
+	e.Try = b.led.byID[pr.unit.id].host(pr.host).try
+	e.Jobs = h.Jobs(b.led.id, fmt.Sprintf("%s.%d", pr.unit.id, e.Try))
 	e.Store, e.Undoing, e.Outputs = s, true, b.led.flatOutputs(pr.host)
 	return kind.Drift(b.ctx, e, u)
 }

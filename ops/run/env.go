@@ -97,7 +97,7 @@ func (d *driver) env(ctx context.Context, u unit, at spot, owner, jobs string, n
 	e.Reveal = func(ctx context.Context, text deploy.Sensitive) (hosts.Secret, error) {
 		return d.r.p.Reveal(ctx, d.lay.def, text, sc)
 	}
-	e.Runs = &runsOn{d: d, host: h}
+	e.Runs = &runsOn{deploy: d.open.Deploy, env: d.open.Env, host: h}
 	return environment{Env: e, jobs: j}, nil
 }
 
@@ -223,8 +223,8 @@ func compiled(pattern string) (*regexp.Regexp, error) { return regexp.Compile(pa
 
 // runsOn are the runs whose records lie on a host.
 type runsOn struct {
-	d    *driver
-	host *remote.Host
+	deploy, env string
+	host        *remote.Host
 }
 
 // keptRuns is how many runs are looked at on a host.
@@ -277,7 +277,7 @@ func (r *runsOn) Ended(ctx context.Context) ([]string, error) {
 	}
 	done := map[string]bool{}
 	for id, st := range all {
-		if st.Phase.Ended() && st.Deploy == r.d.open.Deploy && st.Env == r.d.open.Env {
+		if st.Phase.Ended() && st.Deploy == r.deploy && st.Env == r.env {
 			done[id] = true
 		}
 	}

@@ -14,6 +14,7 @@ type ledger struct {
 	open      openData
 	plan      planData
 	records   int
+	torn      int64 // bytes of an unfinished record that were cut off before these
 	id        string
 	phase     Phase
 	note      string

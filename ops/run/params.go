@@ -40,6 +40,8 @@ type Params struct {
 	HTTP step.Doer
 	// Rsh makes a host's connection usable for a system rsync. Optional.
 	Rsh func(ctx context.Context, host string) (rsh, remote string, stop func(), err error)
+	// RshRoot is Rsh with root at the other end. Optional.
+	RshRoot func(ctx context.Context, host string) (rsh, remote string, stop func(), err error)
 	// Checks asks the console's checks. Optional.
 	Checks func(ctx context.Context, host string, ids []string) ([]string, error)
 	Now    func() time.Time

@@ -239,6 +239,15 @@ func (r *Runs) env(ctx context.Context, lay *layout, u unit, host string, sc Sco
 	if host != "" && r.p.Rsh != nil {
 		e.Rsh = func(ctx context.Context) (string, string, func(), error) { return r.p.Rsh(ctx, host) }
 	}
+	if host != "" && r.p.RshRoot != nil {
+		e.RshRoot = func(ctx context.Context) (string, string, func(), error) { return r.p.RshRoot(ctx, host) }
+	}
+	if host == "" {
+		return e, nil
+	}
+	if h, err := r.remote(ctx, host); err == nil {
+		e.Runs = &runsOn{deploy: lay.def.Name, env: lay.def.Env, host: h}
+	}
 	return e, nil
 }
 

@@ -77,8 +77,8 @@ func (r *Runs) goOn(ctx context.Context, d *driver, led *ledger, o Options) erro
 	}
 	d.led, d.base = replay(g.Records), led.open.Base
 	d.open, d.vars, d.ask = d.led.open, vars(d.lay.def, led.open.Vars), !o.Yes
-	if g.Torn > 0 {
-		d.warn("journal: an unfinished record of %d bytes was cut off", g.Torn)
+	if torn := g.Torn + led.torn; torn > 0 {
+		d.warn("journal: an unfinished record of %d bytes was cut off", torn)
 	}
 	if err := d.makeLinks(ctx); err != nil {
 		return err
@@ -175,26 +175,29 @@ func (r *Runs) fetch(ctx context.Context, id string, names []string) (*ledger, e
 	if best == nil {
 		return led, nil
 	}
-	if err := adopt(path, best); err != nil {
+	torn, err := adopt(path, best)
+	if err != nil {
 		return nil, err
 	}
 	g, err := journal.Load(path)
 	if err != nil {
 		return nil, err
 	}
-	return replay(g.Records), nil
+	led = replay(g.Records)
+	led.torn = torn
+	return led, nil
 }
 
 // adopt takes over the copy of a host. A copy of ours that goes another way is put aside: what it says more was
 // never allowed to have an effect, because no host had it.
-func adopt(path string, b []byte) error {
-	err := journal.Adopt(path, b)
+func adopt(path string, b []byte) (torn int64, err error) {
+	torn, err = journal.Adopt(path, b)
 	if !errors.Is(err, journal.ErrChain) {
-		return err
+		return torn, err
 	}
 	aside := path + ".left-" + time.Now().UTC().Format("20060102T150405")
 	if err := os.Rename(path, aside); err != nil {
-		return err
+		return torn, err
 	}
 	return journal.Adopt(path, b)
 }

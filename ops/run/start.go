@@ -245,6 +245,7 @@ func (r *Runs) remote(ctx context.Context, name string) (*remote.Host, error) {
 		return nil, err
 	}
 	r.mu.Lock()
+	h.Now = r.p.Now
 	r.hosts[name] = *h
 	r.mu.Unlock()
 	return h, nil
