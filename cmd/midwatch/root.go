@@ -55,7 +55,7 @@ midwatch status --json`,
 		a.deployCommand(), a.rollbackCommand(), a.runsCommand(), a.lockCommand(),
 		&cobra.Command{Use: "exit-codes", Short: "What the exit codes mean", Long: exitCodesText},
 		&cobra.Command{Use: "checks", Short: "Every check, with its fix", Long: pages(catalog.All())},
-		&cobra.Command{Use: "json", Short: "The documents that --json prints", Long: jsonText},
+		&cobra.Command{Use: "json", Short: "The documents that --json prints", Long: jsonText + jsonRunsText},
 	)
 	return root
 }

@@ -6,6 +6,46 @@ import (
 	"midwatch/ops/run"
 )
 
+// jsonRunsText goes on with jsonText.
+const jsonRunsText = `
+midwatch deploy --list --json
+
+  deploys[]    name, env, about, file, hosts[], steps[] (ids, "group.step"), faults[]: why it cannot be run
+
+midwatch deploy NAME --plan --json, midwatch rollback RUN --plan --json
+
+  deploy, env, kind (deploy, rollback), parent (the run that is taken back), fingerprint, hosts[]
+  lock[]       free, or who holds it
+  faults[]     why it cannot be run; warnings[]
+  consent[]    what has to be agreed to; production[]: hosts whose names have to be typed; word: the version
+               of a schema that is crossed
+  steps[]      id, kind, title, phase, group, gate, no_return, skip (why it will not run)
+    hosts[]    host ("" is this machine), error (why nothing could be read), forward[], nothing (it is so
+               already), unknown, way (none, reversible, compensating, irreversible, by hand), back[],
+               seconds, asks[], detail[]{title, text, diff}
+
+midwatch deploy NAME --json, midwatch rollback RUN --json, midwatch runs follow RUN --json
+
+  The records of the run's journal, one object a line, as they are written: v, seq, t, mono, run, k (run.open,
+  plan, lock.acquired, intent, undo.saved, job.started, result, question, answer, cancel, state, undo.intent,
+  undo.result, lock.released, run.close and more), step, host, try, d (what belongs to k), prev (hash of the
+  line before), crc.
+
+midwatch runs --json, midwatch runs show RUN --json
+
+  runs[]       id, deploy, env, kind, parent, state (pending, queued, running, paused, awaiting_approval,
+               success, failure, cancelled, interrupted, rolling_back, rolled_back, rollback_failed), note, who,
+               from, reason, plan, started, ended, hosts[], bad, warnings[]
+    steps[]    id, kind, title, state, line (what was seen, or why not), undo[], way, outputs{}
+      hosts[]  host, state, line, note, try, started, ended
+    questions[] id, step, host, kind, text, choices[], asked, until
+  show prints one run, without the list around it.
+
+midwatch rollback --json   candidates[]{run, possible, why, changes[], risk, seconds, bad}
+midwatch lock --json       locks[]{deploy, env, host, run, owner, reason, seconds, beat_seconds, state (live,
+                           stale, frozen), mine}
+`
+
 // runJSON is a run as --json prints it.
 type runJSON struct {
 	ID        string         `json:"id"`

@@ -181,8 +181,13 @@ func TestExitOfRuns(t *testing.T) {
 		phase run.Phase
 		want  exitCode
 	}{
-		{"deploy", run.Success, exitOK}, {"deploy", run.Failure, exitFindings}, {"deploy", run.Cancelled, exitFindings}, {"deploy", run.RolledBack, exitFindings},
-		{"rollback", run.RolledBack, exitOK}, {"rollback", run.Success, exitOK}, {"rollback", run.RollbackFailed, exitFindings},
+		{"deploy", run.Success, exitOK},
+		{"deploy", run.Failure, exitFindings},
+		{"deploy", run.Cancelled, exitFindings},
+		{"deploy", run.RolledBack, exitFindings},
+		{"rollback", run.RolledBack, exitOK},
+		{"rollback", run.Success, exitOK},
+		{"rollback", run.RollbackFailed, exitFindings},
 	} {
 		a, _, _ := newTestApp(t)
 		svc := &scripted{states: []run.State{{ID: "r", Kind: tc.kind, Phase: tc.phase}}}

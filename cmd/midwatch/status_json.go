@@ -91,7 +91,7 @@ midwatch diff --json
 
 midwatch hosts trust --json      [{host, trusted, error, keys[]{algorithm, fingerprint, state, against}}]
 midwatch audit --json            one record a line
-midwatch audit --verify --json   {whole, records, head, torn, open[], faults[]}
+midwatch audit --verify --json   {whole, records, head, torn, open[], faults[], runs[]{run, records, head, torn, fault}}
 midwatch version --json       {version, commit, time, modified, go, os, arch}`
 
 // statusJSON is the document of "midwatch status --json"; jsonText describes it.

@@ -60,7 +60,7 @@ type Command struct {
 	User    Text                 `toml:"user"`                  // default the login; "root" by sudo
 	Exit    []int                `toml:"exit" rule:"min=0"`     // default 0
 	Match   string               `toml:"match" rule:"regex"`    // RE2 that the output must match
-	Outputs map[string]string    `toml:"outputs" rule:"output"` // name → RE2 with one group over the output, or "json:KEY"
+	Outputs map[string]string    `toml:"outputs" rule:"output"` // name → RE2 with one group over the output, line by line, or "json:KEY"
 	// Repeat is "safe" (may run twice), "never" (a person decides after a crash) or "" (re-attached).
 	Repeat string `toml:"repeat" rule:"oneof=safe|never"`
 	// Effect says in words what it changes, for the plan; "" is an unknown effect.

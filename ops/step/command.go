@@ -185,7 +185,7 @@ func verifyJob(ctx context.Context, e *Env, s *deploy.Command, job string) (Seen
 		return seen, nil
 	}
 	if s.Match != "" {
-		re, err := regexp.Compile(s.Match)
+		re, err := regexp.Compile("(?m)" + s.Match) // as of outputs
 		if err != nil {
 			return seen, fmt.Errorf("match: %w", err)
 		}
@@ -257,7 +257,7 @@ func outputOf(how string, log []byte) (string, error) {
 		}
 		return jsonText(v), nil
 	}
-	re, err := regexp.Compile(how)
+	re, err := regexp.Compile("(?m)" + how) // ^ and $ are those of a line
 	if err != nil {
 		return "", err
 	}
