@@ -210,7 +210,7 @@ var processName = regexp.MustCompile(`\("([^"]+)",pid=`)
 func lookPort(ctx context.Context, e *Env, p deploy.PortOwner) verdict {
 	proto := orWord(p.Proto, "tcp")
 	name := proto + " port " + string(p.Port)
-	out, err := target(e).script(ctx, "look who listens", nil, scriptPorts, proto[:1])
+	out, err := watcher(e).script(ctx, "look who listens", nil, scriptPorts, proto[:1])
 	if err != nil {
 		if exitOf(err) == 9 {
 			return fail("%s: not known: ss is not installed", name)
@@ -279,7 +279,7 @@ const maxMatch = 8 << 20
 
 // lookMatches looks into a file, here or on the host.
 func lookMatches(ctx context.Context, e *Env, f deploy.FileMatch) []verdict {
-	m, p := target(e), string(f.Path)
+	m, p := watcher(e), string(f.Path)
 	if f.Local {
 		m, p = here(e), localPath(e, string(f.Path))
 	}
@@ -329,7 +329,7 @@ func lookUnit(ctx context.Context, e *Env, unit string) verdict {
 }
 
 func lookImage(ctx context.Context, e *Env, image string) verdict {
-	m := target(e)
+	m := watcher(e)
 	res, err := m.run(ctx, nil, "docker", "image", "inspect", "--format", "{{.Id}}", "--", image)
 	switch {
 	case err != nil:

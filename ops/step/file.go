@@ -26,14 +26,21 @@ type fileRecord struct {
 
 // fileRights is the machine a file step works with: root where an owner is to be given.
 func fileRights(ctx context.Context, e *Env, s *deploy.File) (machine, error) {
-	if s.Owner != "" {
-		return target(e), nil
+	m, err := rights(ctx, e, string(s.Dst))
+	if err != nil || m.sudo || s.Owner == "" || !e.Sudo {
+		return m, err
 	}
-	return rights(ctx, e, string(s.Dst))
+	self, err := m.isSelf(ctx, string(s.Owner))
+	if err != nil || self {
+		return m, err
+	}
+	return target(e), nil
 }
 
 // machine is the one the record was made with.
-func (r fileRecord) machine(e *Env) machine { return machine{e.Conn, hostName(e), r.Sudo} }
+func (r fileRecord) machine(e *Env) machine {
+	return machine{conn: e.Conn, name: hostName(e), sudo: r.Sudo}
+}
 
 func (file) Class(any) Class { return Repeat }
 
@@ -103,7 +110,11 @@ func actFile(ctx context.Context, e *Env, m machine, s *deploy.File, r fileRecor
 	was.Was = "" // Before has been compared; after a crash in the middle of writing in place it cannot hold
 	w := wish{s: &was, before: r.Before}
 	if r.Saved != "" && len(s.Edits) > 0 {
-		old, err := vault(e).readFile(ctx, r.Saved, maxLocal)
+		v, err := vault(ctx, e, m)
+		if err != nil {
+			return err
+		}
+		old, err := v.readFile(ctx, r.Saved, maxLocal)
 		if err != nil {
 			return err
 		}
@@ -232,10 +243,14 @@ func undoFile(ctx context.Context, e *Env, r fileRecord) error {
 	if !r.Before.exists() {
 		return m.removeFile(ctx, r.Dst)
 	}
-	if err := vault(e).unchanged(ctx, r.Before, r.Saved); err != nil {
+	v, err := vault(ctx, e, m)
+	if err != nil {
+		return err
+	}
+	if err := v.unchanged(ctx, r.Before, r.Saved); err != nil {
 		return fmt.Errorf("the saved copy is not what was recorded: %w", err)
 	}
-	return vault(e).restoreFile(ctx, r.Dst, r.Saved, e.Run, r.InPlace)
+	return v.restoreFile(ctx, r.Dst, r.Saved, e.Run, r.InPlace)
 }
 
 func (file) Undone(ctx context.Context, e *Env, u Undo) (Seen, error) {

@@ -19,20 +19,35 @@ type machine struct {
 	conn hosts.Conn
 	name string // for people
 	sudo bool
+	soft bool // without root where root is not to be had: for looks, which may work without
 }
 
 // target is the machine the step works on.
-func target(e *Env) machine { return machine{e.Conn, hostName(e), e.Sudo} }
+func target(e *Env) machine { return machine{conn: e.Conn, name: hostName(e), sudo: e.Sudo} }
 
-// vault is the machine that may read and write the step's directory of blobs: where root is allowed, the
-// directory is root's.
-func vault(e *Env) machine { return target(e) }
+// watcher is target for looks.
+func watcher(e *Env) machine {
+	m := target(e)
+	m.soft = true
+	return m
+}
+
+// vault is the machine that may read and write the step's directory of blobs as well as what m may: the
+// directory is root's on hosts where sudo works.
+func vault(ctx context.Context, e *Env, m machine) (machine, error) {
+	if m.sudo || !e.Sudo {
+		return m, nil
+	}
+	out, err := login(e).script(ctx, "look at the directory of records", nil, `[ -w "$1" ] && [ -x "$1" ] && echo login || echo root`, e.Store.Dir())
+	m.sudo = strings.TrimSpace(out) == "root"
+	return m, err
+}
 
 // login is target without root.
-func login(e *Env) machine { return machine{e.Conn, hostName(e), false} }
+func login(e *Env) machine { return machine{conn: e.Conn, name: hostName(e)} }
 
 // here is the operator's machine.
-func here(e *Env) machine { return machine{e.Local, "this machine", false} }
+func here(e *Env) machine { return machine{conn: e.Local, name: "this machine"} }
 
 const scriptRights = `me=$(id -u); d=$(dirname -- "$1")
 [ -d "$d" ] && [ -w "$d" ] && [ -x "$d" ] || { echo root; exit 0; }
@@ -112,7 +127,17 @@ func lastLine(b []byte) string {
 
 // run starts an argv; another exit status than 0 is no error.
 func (m machine) run(ctx context.Context, stdin io.Reader, argv ...string) (hosts.Result, error) {
-	res, err := m.conn.Run(ctx, hosts.Cmd{Argv: argv, Stdin: stdin, Sudo: m.sudo, Timeout: scriptTime, Limit: 64 << 20})
+	return m.exec(ctx, hosts.Cmd{Argv: argv, Stdin: stdin, Timeout: scriptTime, Limit: 64 << 20})
+}
+
+// exec runs a command with the machine's rights.
+func (m machine) exec(ctx context.Context, c hosts.Cmd) (hosts.Result, error) {
+	c.Sudo = m.sudo
+	res, err := m.conn.Run(ctx, c)
+	if m.soft && m.sudo && c.Stdin == nil && errors.Is(err, hosts.ErrNoSudo) {
+		c.Sudo = false
+		res, err = m.conn.Run(ctx, c)
+	}
 	if err != nil {
 		return res, m.unable(err)
 	}

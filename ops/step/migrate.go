@@ -47,7 +47,7 @@ func readMarker(ctx context.Context, e *Env, s *deploy.Migrate) (string, error) 
 	if err != nil {
 		return "", err
 	}
-	m := machine{e.Conn, hostName(e), j.Sudo}
+	m := machine{conn: e.Conn, name: hostName(e), sudo: j.Sudo}
 	if j.User != "" || len(j.Secret) > 0 {
 		return readMarkerByJob(ctx, e, s, j)
 	}
@@ -64,6 +64,9 @@ func readMarker(ctx context.Context, e *Env, s *deploy.Migrate) (string, error) 
 // readMarkerByJob is for markers that need another user or secrets in their environment: only jobs have a way
 // for these. Each reading is a job of its own.
 func readMarkerByJob(ctx context.Context, e *Env, s *deploy.Migrate, j Job) (string, error) {
+	if e.Jobs == nil {
+		return "", fmt.Errorf("%s: the marker needs secrets or another user, and is read when the run begins: %w", hostName(e), errLater)
+	}
 	job := jobName(e, fmt.Sprintf("marker-%d", e.Now().UnixNano()))
 	exit, err := e.Jobs.Run(ctx, job, j, func(string, bool) {})
 	if err != nil {
@@ -78,6 +81,9 @@ func readMarkerByJob(ctx context.Context, e *Env, s *deploy.Migrate, j Job) (str
 	}
 	return markerOf(s, log)
 }
+
+// errLater is what cannot be read while planning.
+var errLater = errors.New("not known yet")
 
 func markerOf(s *deploy.Migrate, out []byte) (string, error) {
 	if how, ok := s.Marker.Outputs["version"]; ok {
@@ -99,10 +105,14 @@ func (k migrate) Plan(ctx context.Context, e *Env) (Change, error) {
 	c := Change{Unknown: true}
 	from := "?"
 	if k.marked(s) {
-		if from, err = readMarker(ctx, e, s); err != nil {
+		switch from, err = readMarker(ctx, e, s); {
+		case errors.Is(err, errLater):
+			from = "?"
+		case err != nil:
 			return c, err
+		default:
+			c.Saw = "schema " + from
 		}
-		c.Saw = "schema " + from
 	}
 	c.Lines = []string{fmt.Sprintf("schema %s → ? (%s)", brief(from), migrateHow(s))}
 	c.Back, c.BackLines = migrateWay(s)

@@ -54,7 +54,7 @@ func from(e *Env, p deploy.Probe) machine {
 	if p.From == "here" || e.Host == "" {
 		return here(e)
 	}
-	return target(e)
+	return watcher(e)
 }
 
 // hasSecret reports that a value holds a secret once it is revealed.
@@ -263,10 +263,10 @@ func probeLog(ctx context.Context, e *Env, p deploy.Probe) probed {
 	}
 	m := from(e, p)
 	// Both streams together: docker gives a container's standard error as its own.
-	res, err := m.conn.Run(ctx, hosts.Cmd{Argv: append([]string{"sh", "-c", `exec "$@" 2>&1`, "sh"}, argv...), Sudo: m.sudo, Limit: maxLog, Timeout: scriptTime})
+	res, err := m.exec(ctx, hosts.Cmd{Argv: append([]string{"sh", "-c", `exec "$@" 2>&1`, "sh"}, argv...), Limit: maxLog, Timeout: scriptTime})
 	switch {
 	case err != nil:
-		return bad("log of %s: %s", p.Log, hosts.CleanLine(m.unable(err).Error()))
+		return bad("log of %s: %s", p.Log, hosts.CleanLine(err.Error()))
 	case res.Exit != 0:
 		return bad("log of %s: %s", p.Log, lastLine(res.Stdout))
 	case res.Truncated:

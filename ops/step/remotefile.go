@@ -133,10 +133,10 @@ func (s *fileState) parseStat(line string) error {
 
 // readFile returns a file's content, at most limit bytes.
 func (m machine) readFile(ctx context.Context, p string, limit int64) ([]byte, error) {
-	res, err := m.conn.Run(ctx, hosts.Cmd{Argv: []string{"cat", "--", p}, Sudo: m.sudo, Timeout: scriptTime, Limit: limit})
+	res, err := m.exec(ctx, hosts.Cmd{Argv: []string{"cat", "--", p}, Timeout: scriptTime, Limit: limit})
 	switch {
 	case err != nil:
-		return nil, m.unable(err)
+		return nil, err
 	case res.Exit != 0:
 		return nil, m.explain(&failure{m.name, "read " + p, res})
 	case res.Truncated:

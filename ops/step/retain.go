@@ -173,12 +173,12 @@ func (retain) choose(ctx context.Context, e *Env) (retainRecord, error) {
 
 // tagsOf are the tags that keep images for undoing runs; none where there is no docker.
 func tagsOf(ctx context.Context, e *Env, runs []string) (out []string, err error) {
-	res, err := target(e).run(ctx, nil, "docker", "image", "ls", "--format", "{{.Repository}}:{{.Tag}}")
+	res, err := watcher(e).run(ctx, nil, "docker", "image", "ls", "--format", "{{.Repository}}:{{.Tag}}")
 	if err != nil || res.Exit != 0 {
 		if res.Exit == 127 {
 			return nil, nil
 		}
-		return nil, errors.Join(err, target(e).explain(&failure{hostName(e), "list images", res}))
+		return nil, errors.Join(err, watcher(e).explain(&failure{hostName(e), "list images", res}))
 	}
 	for line := range strings.SplitSeq(string(res.Stdout), "\n") {
 		if _, tag, ok := strings.Cut(line, ":"+undoTag); ok && slices.ContainsFunc(runs, func(run string) bool { return tagOfRun(tag, run) }) {
@@ -247,7 +247,7 @@ func (retain) Act(ctx context.Context, e *Env, u Undo) error {
 	if err != nil || u.Nothing {
 		return err
 	}
-	m := machine{e.Conn, hostName(e), r.Sudo}
+	m := machine{conn: e.Conn, name: hostName(e), sudo: r.Sudo}
 	for _, d := range r.Releases {
 		// Looked at in the last moment: a rollback beside this run may have made it current.
 		_, err := m.script(ctx, "remove "+d, nil, `cur=$(cd -- "$1/../../current" 2>/dev/null && pwd -P)
@@ -263,7 +263,7 @@ rm -rf -- "$1"`, d)
 		say(e, "removed "+d, false)
 	}
 	for _, t := range r.Tags {
-		res, err := target(e).run(ctx, nil, "docker", "image", "rm", "--no-prune", "--", t)
+		res, err := watcher(e).run(ctx, nil, "docker", "image", "rm", "--no-prune", "--", t)
 		if err != nil {
 			return err
 		}
@@ -287,7 +287,7 @@ func (retain) Verify(ctx context.Context, e *Env, u Undo) (Seen, error) {
 	if u.Nothing {
 		return Seen{OK: true, Line: "nothing was old enough"}, nil
 	}
-	m := machine{e.Conn, hostName(e), r.Sudo}
+	m := machine{conn: e.Conn, name: hostName(e), sudo: r.Sudo}
 	left := 0
 	for _, d := range r.Releases {
 		s, err := m.lookFile(ctx, d)

@@ -8,6 +8,32 @@ import (
 	"midwatch/ops/deploy"
 )
 
+// Where root is allowed here and not to be had there, looks are made and files written without it.
+func TestWithoutSudoOnTheHost(t *testing.T) {
+	b := newBench(t, nil)
+	b.asNobody(false)
+	b.Sudo = true
+	write(t, b.path("mine"), "old", 0o600)
+	_ = os.Chown(b.path("mine"), nobody, nobody)
+	before := tree(t, b.dir)
+	b.Settings = &deploy.File{Dst: deploy.Text(b.path("mine")), Content: "new", Owner: "65534:65534"}
+	u := b.forward(file{})
+	b.back(file{}, u)
+	if got := tree(t, b.dir); got != before {
+		t.Errorf("before\n%safter\n%s", before, got)
+	}
+	b.Settings = &deploy.Check{FileMatches: []deploy.FileMatch{{Path: deploy.Text(b.path("mine")), Must: "old"}}, PortOwner: []deploy.PortOwner{{Port: "1"}}}
+	if _, seen := b.run(check{}); !seen.OK {
+		t.Errorf("%+v", seen)
+	}
+	b.Settings = &deploy.Snapshot{Files: argv(b.path("mine"))}
+	b.forward(snapshot{})
+	b.Settings = &deploy.Check{Sudo: true}
+	if _, seen := b.run(check{}); seen.OK || !strings.Contains(seen.Line, "root") {
+		t.Errorf("%+v", seen)
+	}
+}
+
 // A login that is not root: with sudo everything works and belongs to whom it belonged; without, what cannot be
 // brought back is refused before anything happens.
 func TestFileWithoutRoot(t *testing.T) {
@@ -79,9 +105,10 @@ func TestSyncWithoutRoot(t *testing.T) {
 
 func TestSyncOfOnesOwnTreeNeedsNoRoot(t *testing.T) {
 	needRsync(t)
-	for _, sudo := range []bool{true, false} {
-		b := newBench(t, nil)
-		b.asNobody(sudo)
+	for _, may := range [][2]bool{{true, true}, {false, false}, {true, false}} { // allowed here, allowed by the host
+		b, sudo := newBench(t, nil), may
+		b.asNobody(may[1])
+		b.Sudo = may[0]
 		write(t, b.src+"/a", "new", 0o644)
 		write(t, b.src+"/b", "b", 0o644)
 		write(t, b.path("to", "a"), "old!", 0o640)

@@ -108,13 +108,13 @@ func snapUnit(ctx context.Context, e *Env, unit string) (string, error) {
 const snapFormat = `{{.Name}}	image={{.Image}} state={{.State.Status}}{{if .State.Health}} health={{.State.Health.Status}}{{end}} started={{.State.StartedAt}} restarts={{.RestartCount}} hash={{index .Config.Labels "com.docker.compose.config-hash"}}`
 
 func snapContainer(ctx context.Context, e *Env, name string) (string, error) {
-	out, err := target(e).must(ctx, "look at container "+name, "docker", "inspect", "--type", "container", "--format", snapFormat, "--", name)
+	out, err := watcher(e).must(ctx, "look at container "+name, "docker", "inspect", "--type", "container", "--format", snapFormat, "--", name)
 	_, state, _ := strings.Cut(strings.TrimSpace(out), "\t")
 	return hosts.CleanLine(state), err
 }
 
 func snapProject(ctx context.Context, e *Env, project string) ([]string, error) {
-	out, err := target(e).script(ctx, "look at project "+project, nil, `ids=$(docker ps -aq --no-trunc --filter "label=com.docker.compose.project=$1") || exit 1
+	out, err := watcher(e).script(ctx, "look at project "+project, nil, `ids=$(docker ps -aq --no-trunc --filter "label=com.docker.compose.project=$1") || exit 1
 [ -z "$ids" ] || docker inspect --type container --format "$2" $ids`, project, snapFormat)
 	if err != nil || strings.TrimSpace(out) == "" {
 		return nil, err
@@ -123,7 +123,7 @@ func snapProject(ctx context.Context, e *Env, project string) ([]string, error) 
 }
 
 func snapFile(ctx context.Context, e *Env, p string) (string, error) {
-	s, err := target(e).lookFile(ctx, p)
+	s, err := watcher(e).lookFile(ctx, p)
 	if err != nil {
 		return "", err
 	}
@@ -139,6 +139,6 @@ func snapFile(ctx context.Context, e *Env, p string) (string, error) {
 }
 
 func snapImage(ctx context.Context, e *Env, image string) (string, error) {
-	out, err := target(e).must(ctx, "look at image "+image, "docker", "image", "inspect", "--format", `{{.Id}} {{json .RepoDigests}}`, "--", image)
+	out, err := watcher(e).must(ctx, "look at image "+image, "docker", "image", "inspect", "--format", `{{.Id}} {{json .RepoDigests}}`, "--", image)
 	return hosts.CleanLine(strings.TrimSpace(out)), err
 }

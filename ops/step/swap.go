@@ -24,7 +24,9 @@ type swapRecord struct {
 }
 
 // machine is the one the record was made with.
-func (r swapRecord) machine(e *Env) machine { return machine{e.Conn, hostName(e), r.Sudo} }
+func (r swapRecord) machine(e *Env) machine {
+	return machine{conn: e.Conn, name: hostName(e), sudo: r.Sudo}
+}
 
 func (swap) Class(any) Class { return Repeat }
 

@@ -92,7 +92,7 @@ echo ok`, t.from, string(t.s.Marker))
 const scriptDestination = `me=$(id -u); echo "$me"; printf '%s\n' "$HOME"
 if [ -d "$1" ]; then
 	stat -c '%u %g' -- "$1"
-	[ -w "$1" ] && [ -x "$1" ] && [ "$(stat -c %u -- "$1")" = "$me" ] && echo login || echo root
+	[ -w "$1" ] && [ -x "$1" ] && echo login || echo root
 elif [ -e "$1" ] || [ -L "$1" ]; then echo other; echo other
 else
 	d=$(dirname -- "$1"); [ -d "$d" ] || { echo noparent; echo noparent; exit 0; }
@@ -124,8 +124,17 @@ func (t *transfer) destination(ctx context.Context, e *Env) error {
 		return refused("%s: the directory of %s does not exist: make it first", t.m.name, to)
 	}
 	t.root = lines[0] == "0"
-	if e.Sudo && !t.root && (lines[3] == "root" || t.s.Owner != "") {
-		t.m, t.root = target(e), true
+	if needed := lines[3] == "root"; e.Sudo && !t.root {
+		if !needed && t.s.Owner != "" {
+			self, err := t.m.isSelf(ctx, string(t.s.Owner))
+			if err != nil {
+				return err
+			}
+			needed = !self
+		}
+		if needed {
+			t.m, t.root = target(e), true
+		}
 	}
 	if !t.root {
 		return nil
@@ -192,9 +201,12 @@ func (t *transfer) flags() []string {
 func (t *transfer) diff(ctx context.Context, e *Env, dir string, more ...string) (listing, error) {
 	r := rsync{from: t.from, to: dir, flags: append(t.flags(), more...), dry: true}
 	items, err := r.run(ctx, e)
-	if errors.Is(err, ErrRefused) && t.m.sudo && !sameMachine(e) {
-		r.sudo = true
-		items, err = r.run(ctx, e)
+	if errors.Is(err, ErrRefused) && e.Sudo && !sameMachine(e) {
+		asRoot := r
+		asRoot.sudo = true
+		if more, rerr := asRoot.run(ctx, e); rerr == nil || t.m.sudo {
+			items, err = more, rerr
+		}
 	}
 	if err != nil {
 		return nil, err

@@ -42,7 +42,9 @@ const (
 )
 
 // machine is the one the record was made with.
-func (r syncRecord) machine(e *Env) machine { return machine{e.Conn, hostName(e), r.Sudo} }
+func (r syncRecord) machine(e *Env) machine {
+	return machine{conn: e.Conn, name: hostName(e), sudo: r.Sudo}
+}
 
 // recordTree saves everything a sync is going to touch.
 func (t *transfer) recordTree(ctx context.Context, e *Env) (Undo, error) {
@@ -114,6 +116,10 @@ func (t *transfer) saveTree(ctx context.Context, e *Env, r syncRecord, paths []s
 	if err != nil {
 		return "", err
 	}
+	v, err := vault(ctx, e, t.m)
+	if err != nil {
+		return "", err
+	}
 	touched := readAllNulls(paths)
 	for name, content := range map[string][]byte{
 		blobTouched: touched, blobExisting: readAllNulls(before.names()), blobBefore: manifestJSON,
@@ -123,11 +129,11 @@ func (t *transfer) saveTree(ctx context.Context, e *Env, r syncRecord, paths []s
 		}
 	}
 	if len(before) > 0 {
-		if err := vault(e).copyTree(ctx, t.to, r.Saved, path.Join(e.Store.Dir(), blobExisting), true); err != nil {
+		if err := v.copyTree(ctx, t.to, r.Saved, path.Join(e.Store.Dir(), blobExisting), true); err != nil {
 			return "", err
 		}
 	}
-	saved, err := vault(e).lookPaths(ctx, r.Saved, before.names())
+	saved, err := v.lookPaths(ctx, r.Saved, before.names())
 	if err != nil {
 		return "", err
 	}
@@ -169,9 +175,9 @@ func (m machine) copyTree(ctx context.Context, from, to, list string, fresh bool
 	if fresh {
 		yes = "yes"
 	}
-	res, err := m.conn.Run(ctx, hosts.Cmd{Argv: []string{"sh", "-c", scriptCopy, "sh", from, to, list, yes}, Sudo: m.sudo, Timeout: treeTime})
+	res, err := m.exec(ctx, hosts.Cmd{Argv: []string{"sh", "-c", scriptCopy, "sh", from, to, list, yes}, Timeout: treeTime})
 	if err != nil {
-		return m.unable(err)
+		return err
 	}
 	return rsyncFault(m.name, to, res)
 }
@@ -265,8 +271,9 @@ func (t *transfer) asRecorded(ctx context.Context, items listing, paths []string
 // stageDir is where a stage lies: beside the blobs where the login may go there, else in its home. The login
 // sends, so that no rule of sudoers has to name rsync.
 func stageDir(ctx context.Context, e *Env) (string, error) {
-	if !e.Sudo {
-		return path.Join(e.Store.Dir(), dirStage), nil
+	v, err := vault(ctx, e, login(e))
+	if err != nil || !v.sudo {
+		return path.Join(e.Store.Dir(), dirStage), err
 	}
 	out, err := login(e).script(ctx, "make a place for the stage", nil, `d=${XDG_STATE_HOME:-$HOME/.local/state}/midwatch/stage
 (umask 077; mkdir -p -- "$d") && printf '%s' "$d"`)

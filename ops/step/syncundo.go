@@ -25,7 +25,11 @@ func (r syncRecord) undoTree(ctx context.Context, e *Env) error {
 	if err != nil {
 		return err
 	}
-	saved, err := vault(e).lookPaths(ctx, r.Saved, before.names())
+	v, err := vault(ctx, e, m)
+	if err != nil {
+		return err
+	}
+	saved, err := v.lookPaths(ctx, r.Saved, before.names())
 	if err != nil {
 		return err
 	}
@@ -36,14 +40,14 @@ func (r syncRecord) undoTree(ctx context.Context, e *Env) error {
 		return err
 	}
 	if len(before) > 0 {
-		if err := vault(e).copyTree(ctx, r.Saved, r.To, path.Join(e.Store.Dir(), blobExisting), false); err != nil {
+		if err := v.copyTree(ctx, r.Saved, r.To, path.Join(e.Store.Dir(), blobExisting), false); err != nil {
 			return err
 		}
 	}
 	if r.Stage == "" {
 		return nil
 	}
-	_, err = vault(e).script(ctx, "remove the stage", nil, `rm -rf -- "$1"`, r.Stage) // one that a crash has left
+	_, err = v.script(ctx, "remove the stage", nil, `rm -rf -- "$1"`, r.Stage) // one that a crash has left
 	return err
 }
 

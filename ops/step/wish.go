@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -194,6 +195,20 @@ case "$g" in
 *) echo "$g" ;;
 esac`
 
+// isSelf reports that files of this owner are the login's own.
+func (m machine) isSelf(ctx context.Context, owner string) (bool, error) {
+	uid, gid, err := m.ownerOf(ctx, owner)
+	if err != nil {
+		return false, err
+	}
+	out, err := m.script(ctx, "ask who we are", nil, `id -u; id -G`)
+	if err != nil {
+		return false, err
+	}
+	me, groups, _ := strings.Cut(strings.TrimSpace(out), "\n")
+	return (uid == -1 || me == strconv.Itoa(uid)) && (gid == -1 || slices.Contains(strings.Fields(groups), strconv.Itoa(gid))), nil
+}
+
 // ownerOf turns "user", "user:group" or ":group" into numbers, -1 for what is not said.
 func (m machine) ownerOf(ctx context.Context, owner string) (uid, gid int, err error) {
 	if user, _, _ := strings.Cut(owner, ":"); user != "" && strings.Trim(user, "0123456789") == "" {
@@ -272,10 +287,14 @@ func (w *wish) record(ctx context.Context, e *Env, m machine, kind, blob string)
 		u.Way, r.After = BackNone, w.before
 	case w.before.exists():
 		r.Saved = path.Join(e.Store.Dir(), blob)
-		if err := vault(e).saveFile(ctx, w.before.Path, r.Saved); err != nil {
+		v, err := vault(ctx, e, m)
+		if err != nil {
 			return u, err
 		}
-		if err := vault(e).unchanged(ctx, w.before, r.Saved); err != nil {
+		if err := v.saveFile(ctx, w.before.Path, r.Saved); err != nil {
+			return u, err
+		}
+		if err := v.unchanged(ctx, w.before, r.Saved); err != nil {
 			return u, err
 		}
 		u.Blobs, u.Lines = []string{blob}, []string{p + " comes back as it was"}
