@@ -12,6 +12,8 @@ type Snapshot struct {
 	// counts those that had to go.
 	Events    []Event
 	Forgotten uint64
+	// Asked is what live probes were answered, when somebody let them be made.
+	Asked []Asked
 }
 
 // Host returns the facts of the named host, or nil.

@@ -52,6 +52,18 @@ func Facts(name, text string) (*hosts.HostFacts, error) {
 	return f, nil
 }
 
+// askedFacts reads what live probes were answered, from YAML.
+func askedFacts(snap *hosts.Snapshot, text []byte) error {
+	var raw any
+	if err := yaml.Unmarshal(text, &raw); err != nil {
+		return fmt.Errorf("asked.yml: %w", err)
+	}
+	if err := assign(reflect.ValueOf(&snap.Asked).Elem(), raw); err != nil {
+		return fmt.Errorf("asked.yml: %w", err)
+	}
+	return nil
+}
+
 func isPart(t reflect.Type) bool {
 	return t.Kind() == reflect.Struct && strings.HasPrefix(t.Name(), "Part[")
 }

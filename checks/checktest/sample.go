@@ -160,6 +160,11 @@ func Snapshot(a *txtar.Archive) (*hosts.Snapshot, error) {
 	}
 	for _, f := range a.Files {
 		name, rest, ok := strings.Cut(f.Name, "/")
+		if f.Name == "asked.yml" {
+			if err := askedFacts(snap, f.Data); err != nil {
+				return nil, err
+			}
+		}
 		if !ok {
 			continue
 		}

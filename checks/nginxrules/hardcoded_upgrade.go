@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"midwatch/checks"
+	"midwatch/checks/live"
 	"midwatch/hosts/nginx"
 )
 
@@ -57,6 +58,7 @@ func evalHardcodedUpgrade(n *checks.Nginx) []checks.Finding {
 			if !only {
 				refusals(n, &f)
 			}
+			settle(n, &f, live.UpgradeHeader, live.Ordinary, g.at...)
 			if m := unusedMap(n); m != nil {
 				f.Evidence = append(f.Evidence, n.Line(m.D))
 			}

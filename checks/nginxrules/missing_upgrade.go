@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"midwatch/checks"
+	"midwatch/checks/live"
 )
 
 func missingUpgrade() checks.Check {
@@ -46,6 +47,7 @@ func evalMissingUpgrade(n *checks.Nginx) []checks.Finding {
 			} else {
 				f.Title = "Upgrade is passed on, but no line sets Connection, so nginx says close"
 			}
+			settle(n, &f, live.UpgradeHeader, live.Handshake, l)
 			out = append(out, f)
 		case named:
 			if d := l.unread(); d != nil {
@@ -56,6 +58,7 @@ func evalMissingUpgrade(n *checks.Nginx) []checks.Finding {
 			if cd != nil {
 				f.Evidence = append(f.Evidence, n.Line(cd))
 			}
+			settle(n, &f, live.UpgradeHeader, live.Handshake, l)
 			out = append(out, f)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"midwatch/checks"
+	"midwatch/checks/live"
 	"midwatch/hosts/nginx"
 )
 
@@ -72,6 +73,7 @@ func evalSSEBuffered(n *checks.Nginx) []checks.Finding {
 			f.Title += "; what the application says about buffering is ignored"
 			f.Evidence = append(f.Evidence, n.Line(ignored))
 		}
+		settle(n, &f, live.SSEBuffering, "", l)
 		out = append(out, f)
 	}
 	return out

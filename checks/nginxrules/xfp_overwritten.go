@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"midwatch/checks"
+	"midwatch/checks/live"
 	"midwatch/hosts/nginx"
 )
 
@@ -65,6 +66,7 @@ func evalXFPOverwritten(n *checks.Nginx) []checks.Finding {
 		if ssl, _ := g.at[0].tls(); len(ssl) > 0 {
 			f.Title = "X-Forwarded-Proto says http on the plain listener of a server that has TLS as well"
 		}
+		settle(n, &f, live.RedirectScheme, "", g.at...)
 		out = append(out, f)
 	}
 	return out

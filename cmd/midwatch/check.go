@@ -12,6 +12,7 @@ import (
 
 	"midwatch/checks"
 	"midwatch/checks/catalog"
+	"midwatch/checks/live"
 	"midwatch/checks/report"
 	"midwatch/hosts"
 	"midwatch/hosts/capture"
@@ -25,6 +26,7 @@ type checkFlags struct {
 	list          bool
 	explain       bool
 	since         string
+	probe         string
 	wait          time.Duration
 	out           outputFlags
 }
@@ -47,11 +49,17 @@ counted as good. Findings that are known may be muted until a day, in mutes.toml
   reason = "pinned with the next release"
   until = 2026-12-31
 
+With --probe URL the named diagnosis is tried for real: the URL is asked at every station of its way, from
+outside in, each from the host it is on, with GET requests that follow no redirect and send no login. The
+answers, with the command that asks the same by hand, are evidence; they turn what is likely into what is
+proved, or was not seen. It is there for redirect-scheme, upgrade-header, envoy-route and sse-buffering.
+
 The exit code is 1 when there are findings, else 3 when something could not be told.`,
 		Example: `midwatch check
 midwatch check redirect-scheme --host edge-1
 midwatch check --severity error --json | jq -r '.findings[] | .host + " " + .title'
 midwatch check --since before.mwc
+midwatch check redirect-scheme --probe https://ai.example.com/login
 midwatch check --explain sqlite-on-nfs`,
 		ValidArgsFunction: completeChecks,
 		Run:               a.does(func(ctx context.Context, args []string) error { return a.runCheck(ctx, args, f) }),
@@ -63,6 +71,7 @@ midwatch check --explain sqlite-on-nfs`,
 	fl.BoolVar(&f.list, "list", false, "list the checks and the diagnoses, and run none")
 	fl.BoolVar(&f.explain, "explain", false, "print the page about each check, in Markdown, and run none")
 	fl.StringVar(&f.since, "since", "", "a capture FILE: say what is new and what is gone since then")
+	fl.StringVar(&f.probe, "probe", "", "ask every station on the way of this URL for real, with GET only, and let the answers prove or clear the diagnosis")
 	fl.DurationVar(&f.wait, "timeout", 20*time.Second, "how long hosts may take")
 	f.out.register(cmd)
 	cmd.MarkFlagsMutuallyExclusive("list", "explain")
@@ -82,6 +91,11 @@ func (a *app) runCheck(ctx context.Context, args []string, f checkFlags) error {
 	case f.explain:
 		return a.printf("%s", pages(list))
 	}
+	if f.probe != "" {
+		if err := probeable(args, f.probe); err != nil {
+			return err
+		}
+	}
 	mutes, err := a.mutes()
 	if err != nil {
 		return err
@@ -100,6 +114,13 @@ func (a *app) runCheck(ctx context.Context, args []string, f checkFlags) error {
 	if snap, err = w.settleChecks(ctx, snap, names, list, f.wait); err != nil {
 		return err
 	}
+	if f.probe != "" {
+		asked, err := a.tracer(w).Probe(ctx, snap, args[0], f.probe)
+		if err != nil {
+			return err
+		}
+		snap = snap.WithAsked(asked)
+	}
 	o := checks.Options{Mutes: mutes, Hosts: names}
 	r := checks.Run(checks.FromSnapshot(snap), list, o)
 	var delta *checks.Delta
@@ -108,7 +129,7 @@ func (a *app) runCheck(ctx context.Context, args []string, f checkFlags) error {
 		delta = &d
 	}
 	found := atLeast(r.Shown(), f.severity)
-	if err := a.printCheck(f, list, r, found, delta); err != nil {
+	if err := a.printCheck(f, list, r, found, delta, live.Judge(snap.Asked)); err != nil {
 		return err
 	}
 	switch missing := w.unreached(snap, names); {
@@ -126,6 +147,8 @@ type checkJSON struct {
 	Findings []report.Finding `json:"findings"`
 	Checks   []report.Tally   `json:"checks"`
 	Muted    []mutedJSON      `json:"muted"`
+	// Probes are null without --probe.
+	Probes []probeJSON `json:"probes"`
 	// New and Gone are null without --since.
 	New  []report.Finding `json:"new"`
 	Gone []report.Finding `json:"gone"`
@@ -137,12 +160,13 @@ type mutedJSON struct {
 	Until  time.Time `json:"until"`
 }
 
-func (a *app) printCheck(f checkFlags, list []checks.Check, r *checks.Report, found []checks.Finding, d *checks.Delta) error {
+func (a *app) printCheck(f checkFlags, list []checks.Check, r *checks.Report, found []checks.Finding, d *checks.Delta, proofs []live.Proof) error {
 	unknown := r.Unknowns()
 	switch {
 	case a.flags.json:
 		doc := checkJSON{At: r.At.UTC(), Findings: jsonFindings(found), Checks: report.Tallies(r), Muted: []mutedJSON{}}
 		doc.Findings = append(doc.Findings, jsonFindings(unknown)...)
+		doc.Probes = probesJSON(proofs)
 		for _, m := range r.MutedFindings() {
 			doc.Muted = append(doc.Muted, mutedJSON{report.JSON(&m), m.Mute.Reason, m.Mute.Until})
 		}
@@ -154,6 +178,9 @@ func (a *app) printCheck(f checkFlags, list []checks.Check, r *checks.Report, fo
 		return a.printJSON(report.SARIF(versionInfo().Version, list, append(found, r.MutedFindings()...)))
 	case f.out.markdown:
 		return a.printf("%s", report.Markdown("midwatch check, "+r.At.UTC().Format(time.DateTime)+" UTC", found, unknown))
+	}
+	if err := a.printProofs(proofs); err != nil {
+		return err
 	}
 	rest := ""
 	if n := len(r.MutedFindings()); n > 0 {

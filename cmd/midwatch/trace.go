@@ -132,7 +132,7 @@ func (a *app) printTrace(t *trace.Trace, snap *hosts.Snapshot) error {
 		b.WriteString(st.Normal.Render(role, line))
 		b.WriteString(st.Normal.Render(themes.Muted, hopPlace(h)) + "\n")
 		indent := strings.Repeat(" ", width+3)
-		for _, s := range []string{h.Match, arrow(h.Target), h.Detail, live(h.Live)} {
+		for _, s := range []string{h.Match, arrow(h.Target), h.Detail, liveWord(h.Live)} {
 			if s != "" {
 				b.WriteString(indent + hosts.CleanLine(s) + "\n")
 			}
@@ -188,7 +188,7 @@ func arrow(s string) string {
 	return "→ " + s
 }
 
-func live(s string) string {
+func liveWord(s string) string {
 	if s == "" {
 		return ""
 	}

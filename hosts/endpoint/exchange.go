@@ -33,13 +33,17 @@ type Answer struct {
 	Upstream bool   // Envoy says that the answer came from behind it (x-envoy-upstream-service-time)
 	Body     string // its first bytes, cleaned
 	Took     time.Duration
-	Err      string // one line; "" when there was an answer
+	// First is the time until the first byte of the body came; 0 when none did.
+	First time.Duration
+	// ContentType and Flags are headers: Flags are Envoy's response flags, where it is told to send them.
+	ContentType, Flags string
+	Err                string // one line; "" when there was an answer
 }
 
 // Do sends the request once. Certificates are not checked: the question is what answers there.
 func (x Exchange) Do(ctx context.Context, dial Dial, now func() time.Time) Answer {
 	at := now()
-	a, err := x.do(ctx, dial)
+	a, err := x.do(ctx, dial, now)
 	a.Took = now().Sub(at)
 	if err != nil {
 		a.Err = hosts.CleanLine(redact.Text(cause(err).Error()))
@@ -57,7 +61,8 @@ func (x Exchange) timeout() time.Duration {
 	return x.Timeout
 }
 
-func (x Exchange) do(ctx context.Context, dial Dial) (Answer, error) {
+func (x Exchange) do(ctx context.Context, dial Dial, now func() time.Time) (Answer, error) {
+	began := now()
 	ctx, cancel := context.WithTimeout(ctx, x.timeout())
 	defer cancel()
 	fixed := func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx, x.Network, x.Address) }
@@ -94,11 +99,18 @@ func (x Exchange) do(ctx context.Context, dial Dial) (Answer, error) {
 	defer resp.Body.Close()
 	a := Answer{
 		Status: resp.StatusCode, Location: hosts.CleanLine(redact.Text(resp.Header.Get("Location"))), Server: hosts.CleanLine(resp.Header.Get("Server")),
-		Upstream: resp.Header.Get("X-Envoy-Upstream-Service-Time") != "",
+		Upstream: resp.Header.Get("X-Envoy-Upstream-Service-Time") != "", ContentType: hosts.CleanLine(resp.Header.Get("Content-Type")),
+		Flags: hosts.CleanLine(resp.Header.Get("X-Envoy-Response-Flags")),
 	}
 	if resp.StatusCode != http.StatusSwitchingProtocols {
 		// A stream of events never ends; what has come by the deadline is enough.
-		body, _ := io.ReadAll(io.LimitReader(resp.Body, 2048))
+		body := make([]byte, 1, 2048)
+		if n, _ := io.ReadFull(resp.Body, body); n == 0 {
+			return a, nil
+		}
+		a.First = max(now().Sub(began), time.Nanosecond)
+		rest, _ := io.ReadAll(io.LimitReader(resp.Body, 2047))
+		body = append(body, rest...)
 		a.Body = hosts.Clean(redact.Text(string(body)))
 	}
 	return a, nil

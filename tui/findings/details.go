@@ -95,8 +95,8 @@ func evidenceAge(f *checks.Finding, now time.Time) (string, bool) {
 	return ui.Age(age) + " old", age > 10*time.Minute
 }
 
-// context is how many lines of the file are shown on both sides of the finding's.
-const context = 4
+// nearLines is how many lines of the file are shown on both sides of the finding's.
+const nearLines = 4
 
 // around shows the file around the line, where its text is among the facts.
 func around(f *checks.Finding, snap *hosts.Snapshot, p *ui.Page) {
@@ -112,7 +112,7 @@ func around(f *checks.Finding, snap *hosts.Snapshot, p *ui.Page) {
 		return
 	}
 	p.Head(f.File, "", false)
-	for n := max(1, f.Line-context); n <= min(len(lines), f.Line+context); n++ {
+	for n := max(1, f.Line-nearLines); n <= min(len(lines), f.Line+nearLines); n++ {
 		mark, role := " ", themes.Muted
 		if n == f.Line {
 			mark, role = p.Styles().Glyphs.Cursor, themes.Strong

@@ -53,6 +53,7 @@ type step struct {
 // NewGuide returns the screen that open asks for: Object opens a diagnosis by its name.
 func NewGuide(d ui.Deps, open ui.OpenMsg, m *Memory, all []Diagnosis) *Guide {
 	s := &Guide{memory: m, all: all}
+	m.prober, _ = d.Tracer.(Prober)
 	s.Listing = ui.NewListing(ui.ListingParams[*path]{
 		Deps: d, Open: open, ID: "guide", Title: "Guide", Noun: "question",
 		Topics:  []hosts.Topic{hosts.TopicUnits, hosts.TopicRoutes, hosts.TopicServices, hosts.TopicProbes, hosts.TopicDatabases, hosts.TopicSymptoms, hosts.TopicPorts},
@@ -91,6 +92,12 @@ func (s *Guide) Update(msg tea.Msg) tea.Cmd {
 			s.Rebuild()
 		}
 		return nil
+	case askedMsg:
+		if !s.memory.heard(m) {
+			return nil
+		}
+		s.Rebuild()
+		return s.memory.ask(s.Snap, s.Deps.Now(), true)
 	case ui.SnapshotMsg, ui.TickMsg:
 		return tea.Batch(s.Listing.Update(msg), s.memory.ask(s.Snap, s.Deps.Now(), false))
 	}
@@ -271,6 +278,7 @@ func walk(x *path, m *Memory, snap *hosts.Snapshot, d ui.Deps, p *ui.Page) {
 			}
 		}
 	}
+	m.heardOf(x.d.ID, d.Now(), p)
 	p.Head("What was asked", "", false)
 	if !x.told {
 		p.Line(themes.Muted, "nothing answers yet")
@@ -324,6 +332,9 @@ func (s *Guide) actions() []ui.Action {
 	var mends []ui.Action
 	if s.memory.Plan != nil {
 		mends = append(mends, act("mend", "plan the mend", s.memory.planMend, "x"))
+	}
+	if s.memory.prober != nil {
+		mends = append(mends, s.probeAction())
 	}
 	return append(mends, []ui.Action{
 		act("finding", "the finding", func(f *checks.Finding) tea.Cmd {

@@ -19,6 +19,10 @@ type Memory struct {
 	// Plan says which screen plans the mend of a finding; nil where nothing can be changed.
 	Plan func(f *checks.Finding) ui.OpenMsg
 
+	prober  Prober            // nil where there is nobody to ask
+	asked   []hosts.Asked     // what live probes were answered, the last of each diagnosis
+	probing map[string]string // by diagnosis: what is being asked, or how it failed
+
 	gen     uint64 // of the snapshot the report is about
 	report  *checks.Report
 	mends   map[string]Offer // by the finding's ID
@@ -45,7 +49,7 @@ type Offer struct {
 
 // NewMemory returns one that knows nothing; run asks the checks about a snapshot and must be pure.
 func NewMemory(run func(*hosts.Snapshot) Answer) *Memory {
-	return &Memory{run: run, tracker: checks.NewTracker(), newSeen: map[string]time.Time{}}
+	return &Memory{run: run, tracker: checks.NewTracker(), newSeen: map[string]time.Time{}, probing: map[string]string{}}
 }
 
 // The pauses between two runs: facts change every second, what they mean does not. While nobody looks
@@ -77,6 +81,7 @@ func (m *Memory) ask(s *hosts.Snapshot, now time.Time, force bool) tea.Cmd {
 		return nil
 	}
 	m.running = true
+	s = s.WithAsked(m.asked)
 	return func() tea.Msg {
 		began := time.Now()
 		r := m.run(s)
