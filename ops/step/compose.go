@@ -21,6 +21,7 @@ type composeKind struct{}
 // composeRecord is what was there before.
 type composeRecord struct {
 	Op         string            `json:"op"`
+	Run        string            `json:"run"` // whose tags these are
 	Containers []compContainer   `json:"containers"`
 	Tags       map[string]string `json:"tags,omitempty"` // service → tag its running image is kept under
 	Refs       map[string]string `json:"refs,omitempty"` // reference → image id before; "" there was none
@@ -218,6 +219,11 @@ func (p project) of(service string) (out []compContainer) {
 	return out
 }
 
+// names reports that the step may give the image of a service to another one.
+func (x comp) names(s compService) bool {
+	return x.s.Op == "pull" && !s.Builds || x.s.Op == "build" && s.Builds || x.s.Op == "up" && !x.s.NoBuild && s.Builds
+}
+
 // version is that of the compose plugin.
 func (x comp) version(ctx context.Context) (string, error) {
 	out, err := x.m.must(ctx, "docker compose version", "docker", "compose", "version", "--short")
@@ -253,11 +259,13 @@ func (composeKind) Record(ctx context.Context, e *Env) (Undo, error) {
 	if err != nil {
 		return u, err
 	}
-	rec := composeRecord{Op: x.s.Op, Refs: map[string]string{}, Files: map[string]string{}}
+	rec := composeRecord{Op: x.s.Op, Run: e.Run, Refs: map[string]string{}, Files: map[string]string{}}
 	images, refs := map[string]string{}, map[string]string{}
 	for _, s := range p.services {
 		rec.Services = append(rec.Services, s.Name)
-		rec.Refs[s.Image] = p.images[s.Image]
+		if x.names(s) {
+			rec.Refs[s.Image] = p.images[s.Image]
+		}
 		for _, c := range p.of(s.Name) {
 			rec.Containers = append(rec.Containers, c)
 			images[s.Name], refs[s.Name] = c.Image, c.Ref

@@ -45,7 +45,10 @@ func (composeKind) Plan(ctx context.Context, e *Env) (Change, error) {
 	}
 	rec := composeRecord{Op: x.s.Op, Refs: map[string]string{}, Containers: p.containers}
 	for _, s := range p.services {
-		rec.Services, rec.Refs[s.Image] = append(rec.Services, s.Name), p.images[s.Image]
+		rec.Services = append(rec.Services, s.Name)
+		if x.names(s) {
+			rec.Refs[s.Image] = p.images[s.Image]
+		}
 	}
 	c.BackLines = rec.backLines()
 	if x.s.Op == "up" {

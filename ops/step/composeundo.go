@@ -50,6 +50,9 @@ func (composeKind) Undo(ctx context.Context, e *Env, u Undo) error {
 	if u.Way == BackManual {
 		return refused("%s: this docker compose cannot be told to run a kept image: start %s by hand from %s", x.m.name, strings.Join(rec.Services, ", "), keptAs(rec.Tags))
 	}
+	if err := x.nameAgain(ctx, rec); err != nil { // an up that builds gives names to other images
+		return err
+	}
 	return x.runAgain(ctx, rec)
 }
 
@@ -269,8 +272,11 @@ func (x comp) runsAgain(ctx context.Context, rec composeRecord) (Seen, error) {
 	}
 	seen.Changed = true
 	seen.Line = fmt.Sprintf("%s run the images of before", count(len(live), "service"))
-	if rec.Op == "up" {
-		seen.Line += "; pinned by " + undoTagPrefix + plainName(x.e.Run) + " until the next up"
+	switch {
+	case len(live) == 0:
+		seen.Line = "what was not there before is removed"
+	case rec.Op == "up":
+		seen.Line += "; pinned by " + undoTagPrefix + plainName(rec.Run) + " until the next up"
 	}
 	return seen, nil
 }

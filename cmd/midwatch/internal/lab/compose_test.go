@@ -158,10 +158,13 @@ func TestStepComposeTroubles(t *testing.T) {
 			if !strings.Contains(line, c.want) || !strings.HasPrefix(strings.TrimPrefix(line, "effect not seen: "), "h1: ") {
 				t.Errorf("the line is %q", line)
 			}
+			if c.op == "build" {
+				l.write(t, "h1", "/srv/labdeploy/web/Dockerfile", "FROM lab/svc:1\nCOPY VERSION /VERSION\n")
+			}
 			if c.op == "build" && l.running(t, "h1") != before {
 				t.Error("a failing build changed what runs")
 			}
-			l.put(t, "h1", "/srv/labdeploy/docker-compose.yml", composeYAML)
+			l.write(t, "h1", "/srv/labdeploy/docker-compose.yml", composeYAML)
 			bad.Ready.StableFor = time.Second
 			s.back(k, u)
 			if got := l.running(t, "h1"); strings.ReplaceAll(got, "created", "exited") != before {

@@ -19,8 +19,14 @@ func b64(b []byte) string { return base64.StdEncoding.EncodeToString(b) }
 // put writes a file on a host and removes it when the test ends.
 func (l *Lab) put(t *testing.T, host, path, content string) {
 	t.Helper()
-	l.Exec(t, host, "sh", "-c", `mkdir -p "$(dirname "$2")"; printf %s "$1" | base64 -d >"$2"`, "sh", b64([]byte(content)), path)
+	l.write(t, host, path, content)
 	after(t, l.execArgv(t, host, "rm", "-f", path)...)
+}
+
+// write writes a file on a host.
+func (l *Lab) write(t *testing.T, host, path, content string) {
+	t.Helper()
+	l.Exec(t, host, "sh", "-c", `mkdir -p "$(dirname "$2")"; printf %s "$1" | base64 -d >"$2"`, "sh", b64([]byte(content)), path)
 }
 
 // fixture is a file of testdata/lab.

@@ -1,0 +1,3 @@
+#!/bin/sh
+# Started by hand on the host.
+exec docker compose -p cortex "$@"
