@@ -19,6 +19,9 @@ const (
 	blobOrdered = "units-ordered" // before the attempt and .json
 )
 
+// uncounted is how long a unit is asked for its work that does not answer.
+const uncounted = 15 * time.Second
+
 // unitsLook is how long is waited between two looks at units.
 const unitsLook = 500 * time.Millisecond
 
@@ -334,6 +337,9 @@ func (x *unitsRun) idle(ctx context.Context, name string) (leave bool, err error
 	if !x.r.looksAtWork() {
 		return false, nil
 	}
+	if s, err := x.one(ctx, name); err != nil || !s.runs() {
+		return false, err // what does not run has no work
+	}
 	start, busy := time.Now(), ""
 	err = again(ctx, x.e, time.Second, func() (bool, error) {
 		n, line, err := busyCount(ctx, x.e, forUnit(x.r.Drain.Busy, name))
@@ -345,18 +351,21 @@ func (x *unitsRun) idle(ctx context.Context, name string) (leave bool, err error
 			return true, nil
 		}
 		busy = line
-		took := time.Since(start)
-		note(x.e, "%s: at work (%s), waiting %s / %s", name, line, clock(took), clock(x.r.Drain.MaxWait))
-		return took >= x.r.Drain.MaxWait, nil
+		took, limit := time.Since(start), x.r.Drain.MaxWait
+		if n < 0 { // it does not answer: waiting tells no more
+			limit = min(limit, uncounted)
+		}
+		note(x.e, "%s: at work (%s), waiting %s / %s", name, line, clock(took), clock(limit))
+		return took >= limit, nil
 	})
 	if err != nil || busy == "" {
 		return false, err
 	}
-	return x.stillBusy(ctx, name, busy)
+	return x.stillBusy(ctx, name, busy, time.Since(start))
 }
 
-func (x *unitsRun) stillBusy(ctx context.Context, name, busy string) (leave bool, err error) {
-	what := fmt.Sprintf("%s is still at work (%s) after %s", name, busy, clock(x.r.Drain.MaxWait))
+func (x *unitsRun) stillBusy(ctx context.Context, name, busy string, took time.Duration) (leave bool, err error) {
+	what := fmt.Sprintf("%s is still at work (%s) after %s", name, busy, clock(took))
 	then := x.r.Drain.Then
 	if then == "ask" {
 		if x.e.Ask == nil {

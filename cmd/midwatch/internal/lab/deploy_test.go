@@ -23,7 +23,8 @@ type rig struct {
 // rig copies definitions and their trees from testdata/lab, with words put in.
 func (l *Lab) rig(t *testing.T, hosts []string, words map[string]string, names ...string) *rig {
 	t.Helper()
-	p := l.Program(t, l.Inventory(hosts...)+"[runs]\nyes = [\"lab\"]\n")
+	inventory := strings.ReplaceAll(l.Inventory(hosts...), "sudo = ", "environment = \"lab\"\nsudo = ")
+	p := l.Program(t, inventory+"[runs]\nyes = [\"lab\"]\n")
 	r := &rig{p, t, l}
 	for _, n := range names {
 		r.copy(n, words)
