@@ -121,7 +121,7 @@ func (r *rig) rollback(id string, args ...string) {
 	if out.Exit != 0 {
 		r.t.Fatalf("rollback %s: exit %d\n%s%s", id, out.Exit, out.Stdout, out.Stderr)
 	}
-	r.t.Logf("rolled back in %s", out.Took.Round(time.Second))
+	r.t.Logf("rolled back in %s:\n%s", out.Took.Round(time.Second), out.Stdout)
 }
 
 // fails runs a deploy that must fail, and returns all that was said.
