@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"midwatch/hosts"
+	"midwatch/ops/deploy"
 )
 
 // systemdKind works on units ("systemd"), by the drain rules of the deploy model §3.4: a restart is ordered
@@ -33,7 +34,7 @@ type unitRecord struct {
 }
 
 func (systemdKind) Class(settings any) Class {
-	if r, err := rulesOf(settings); err == nil && r.Op == "signal" {
+	if s, ok := settings.(*deploy.Systemd); ok && s.Op == "signal" {
 		return AskHuman
 	}
 	return Repeat
@@ -41,8 +42,8 @@ func (systemdKind) Class(settings any) Class {
 
 // Late reports that units start again with the files that other steps put back.
 func (systemdKind) Late(settings any) bool {
-	r, err := rulesOf(settings)
-	return err == nil && r.Op != "enable" && r.Op != "disable"
+	s, ok := settings.(*deploy.Systemd) // as the definition has it: its words may not be filled in yet
+	return ok && s.Op != "enable" && s.Op != "disable"
 }
 
 // showUnits reads how units stand.

@@ -264,3 +264,12 @@ func TestUnitsToUndo(t *testing.T) {
 		}
 	}
 }
+
+// Whether an undo is late is asked of settings as the definition has them.
+func TestUnitsAreLate(t *testing.T) {
+	for op, want := range map[string]bool{"restart": true, "stop": true, "signal": true, "enable": false} {
+		if got := IsLate(systemdKind{}, &deploy.Systemd{Op: op, Units: []deploy.Text{"x@{1..${host.workers}}"}}); got != want {
+			t.Errorf("%s: %v", op, got)
+		}
+	}
+}
