@@ -118,6 +118,7 @@ func (s *Screen) showActions() []ui.Action {
 	wrap.Hidden = false
 	return []ui.Action{
 		wrap,
+		show("raw", "objects as text, or as they stand", func() { s.look.raw = !s.look.raw }, "J"),
 		show("time", "local time, UTC, age, none", func() { s.look.time = (s.look.time + 1) % (timeOff + 1) }, "t"),
 		show("host_column", "host column", func() { s.look.host = flip(s.look.host, s.hostsDiffer()) }, "H"),
 		show("source_column", "source column", func() { s.look.source = flip(s.look.source, s.sourcesDiffer()) }, "S"),

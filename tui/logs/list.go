@@ -65,6 +65,7 @@ func (l *list) count(pos int) int {
 type fitter struct {
 	w, more, skip, limit int // more is the width of a line's further rows
 	wrap                 bool
+	raw                  bool // objects as they stand
 	cache                map[uint64]*fitted
 	fits                 int // lines fitted, for tests
 }
@@ -94,6 +95,14 @@ func (f *fitter) set(w, more, skip, limit int, wrap bool) {
 	}
 }
 
+// setRaw is set for whether objects are shown as they stand.
+func (f *fitter) setRaw(raw bool) {
+	if f.raw != raw {
+		f.raw = raw
+		f.void()
+	}
+}
+
 // void forgets every fitted line.
 func (f *fitter) void() { clear(f.cache) }
 
@@ -109,7 +118,11 @@ func (f *fitter) line(l *line) *fitted {
 	f.fits++
 	x := &fitted{}
 	if l.kind == kindText {
-		x.text = cleanText(l.text)
+		x.text = l.text
+		if !f.raw {
+			x.text = readable(x.text)
+		}
+		x.text = cleanText(x.text)
 		x.rows, x.rest = fitText(x.text, f.w, f.more, f.wrap, f.skip, max(1, f.limit))
 	}
 	f.cache[l.id] = x

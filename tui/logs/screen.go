@@ -19,6 +19,7 @@ type look struct {
 	host   showing
 	source showing
 	plain  bool // no colour per source
+	raw    bool // objects are shown as they stand, not as their message and fields
 	fold   bool // lines that repeat the one before them are counted, not shown
 	min    hosts.Level
 	from   int64 // with to: only lines of this time, by their keys

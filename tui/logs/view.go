@@ -124,6 +124,7 @@ func (s *Screen) hang(cols columns) int {
 // refit fits lines to the columns; one line takes at most half of the rows, the rest of it is in its
 // details.
 func (s *Screen) refit(cols columns, h int) {
+	s.list.fit.setRaw(s.look.raw)
 	s.list.fit.set(cols.text, s.w-s.hang(cols), s.look.left, max(4, h/2), s.look.wrap)
 }
 
