@@ -123,8 +123,34 @@ func (p *parser) outputRef(w written) {
 
 // outputs are the names that a step can give; closed says that there are no others.
 func outputs(s *Step) (names []string, closed bool) {
-	if c, ok := s.Settings.(*Command); ok {
-		return slices.Sorted(maps.Keys(c.Outputs)), true
+	switch v := s.Settings.(type) {
+	case *Command:
+		return slices.Sorted(maps.Keys(v.Outputs)), true
+	case *HTTP:
+		return append(slices.Sorted(maps.Keys(v.Outputs)), "status"), true
+	case *Sync:
+		if v.Mode == "release" {
+			return []string{"release", "previous"}, true
+		}
+		return []string{"changed", "deleted", "bytes"}, true
+	case *Swap:
+		return []string{"release", "previous"}, true
+	case *Gate:
+		if s.Kind == "verify" {
+			return nil, true
+		}
+		return []string{"healthy_urls"}, true
+	case *Migrate:
+		return []string{"before", "after"}, true
+	case *Compose: // images.SERVICE, of services that the host knows
+		return nil, false
+	case *Group:
+		closed = true
+		for i := range s.Steps {
+			n, c := outputs(&s.Steps[i])
+			names, closed = append(names, n...), closed && c
+		}
+		return names, closed
 	}
-	return nil, false
+	return nil, true
 }

@@ -271,6 +271,23 @@ func (sc *Scope) value(r Ref) (v string, known bool, err error) {
 	}
 }
 
+// gathered is an output of a group: what its steps gave on every host, or on the one that is named, with commas
+// between them.
+func (sc *Scope) gathered(r Ref) (string, bool) {
+	var out []string
+	for _, key := range slices.Sorted(maps.Keys(sc.Outputs)) {
+		if !strings.HasPrefix(key, r.Step+".") || !strings.HasSuffix(key, "."+r.Name) {
+			continue
+		}
+		for _, h := range sc.Hosts {
+			if v, ok := sc.Outputs[key][h]; ok && v != "" && (r.Host == "" || r.Host == h) {
+				out = append(out, v)
+			}
+		}
+	}
+	return strings.Join(out, ","), len(out) > 0
+}
+
 func (sc *Scope) output(r Ref) (v string, known bool, err error) {
 	byHost := sc.Outputs[r.Step+"."+r.Name]
 	if byHost == nil {
@@ -279,6 +296,11 @@ func (sc *Scope) output(r Ref) (v string, known bool, err error) {
 			if strings.HasSuffix(k, "."+r.Step+"."+r.Name) {
 				byHost = m
 			}
+		}
+	}
+	if byHost == nil {
+		if v, ok := sc.gathered(r); ok {
+			return v, true, nil
 		}
 	}
 	host := sc.Host

@@ -126,6 +126,27 @@ func TestUnitsAreRangesAfterExpansion(t *testing.T) {
 	}
 }
 
+func TestOutputsOfAGroup(t *testing.T) {
+	t.Parallel()
+	sc := scope()
+	sc.Host = ""
+	sc.Outputs = map[string]map[string]string{
+		"roll.ok.healthy_urls": {"web2": "http://b", "web1": "http://a"}, "roll.swap.release": {"web1": "/r/1"}, "other.ok.healthy_urls": {"web1": "x"},
+	}
+	for in, want := range map[string]string{
+		"${steps.roll.outputs.healthy_urls}":       "http://a,http://b",
+		"${steps.roll.outputs.healthy_urls[web2]}": "http://b",
+		"${steps.roll.outputs.release}":            "/r/1",
+	} {
+		if got, open, err := ExpandText(Text(in), sc); got != want || len(open) > 0 || err != nil {
+			t.Errorf("%q: %q %v %v, want %q", in, got, open, err, want)
+		}
+	}
+	if got, _, err := ExpandText("${steps.roll.outputs.nothing}", sc); err == nil {
+		t.Errorf("an output that no step gave: %q", got)
+	}
+}
+
 // A value that a host printed is never taken for an expression.
 func TestValuesAreNotExpressions(t *testing.T) {
 	t.Parallel()

@@ -238,6 +238,14 @@ env = "API"
 				`:27: group "h" runs on no target, want on = a target`,
 			},
 		},
+		"outputs that no step gives": {
+			head + "[[step]]\nid = \"g\"\nkind = \"group\"\non = \"web\"\n[[step.steps]]\nid = \"ok\"\nkind = \"gate\"\nchecks = { unit = \"a.service\" }\n[[step]]\nid = \"h\"\nkind = \"notify\"\nargv = [\"${steps.g.outputs.healthy_urls}\", \"${steps.g.outputs.healthy_url}\", \"${steps.ok.outputs.x}\"]\n",
+			[]string{
+				`:21: step[1].argv[1]: step "g" has no output "healthy_url", did you mean "healthy_urls"?`,
+				`:21: step[1].argv[2]: step "ok" has no output "x", known are healthy_urls`,
+				`:21: step[1].argv[2]: step "ok" has an output for every host of "web", want ${first(steps.ok.outputs.x)}, or one host: ${steps.ok.outputs.x[HOST]}`,
+			},
+		},
 		"targets and the lock": {
 			"schema = 2\nname = \"a/b\"\nenv = \"s\"\non_failure = \"stp\"\n[targets.a]\n[targets.b]\nhosts = [\"x\", \"x\"]\n[targets.b.host_vars]\ny = { n = 1 }\nx = { n = \"${vars.a}\" }\n[lock]\non = [\"c\"]\nttl = \"1s\"\n[[step]]\nid = \"n\"\nkind = \"wait\"\nfor = \"5s\"\nmax = \"1m\"\n",
 			[]string{

@@ -3,6 +3,8 @@ package step
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"midwatch/hosts"
@@ -73,7 +75,22 @@ func (gate) Verify(ctx context.Context, e *Env, _ Undo) (Seen, error) {
 		return Seen{}, err
 	}
 	h := hold{probes: s.Checks, stableFor: s.StableFor, within: orElse(s.Within, gateWithin), every: s.Every, failFast: s.FailFast}
-	return h.wait(ctx, e)
+	seen, err := h.wait(ctx, e)
+	if err == nil && seen.OK && e.Output != nil {
+		e.Output("healthy_urls", healthyURLs(s.Checks))
+	}
+	return seen, err
+}
+
+// healthyURLs are the URLs of probes that have passed, with commas between them, for whoever is told of the fleet.
+func healthyURLs(ps []deploy.Probe) string {
+	var out []string
+	for _, p := range ps {
+		if p.HTTP != "" && !slices.Contains(out, string(p.HTTP)) {
+			out = append(out, string(p.HTTP))
+		}
+	}
+	return strings.Join(out, ",")
 }
 
 // verify is the checklist after a deploy: probes that must pass once, and items that the operator ticks.
