@@ -75,7 +75,7 @@ func (a *app) runConsole(ctx context.Context, _ []string) (err error) {
 		Deps:      deps,
 		Screens:   screens(ask, desk),
 		Watchers:  watchers,
-		Reach:     reach(),
+		Reach:     append(reach(), w.reachDeploys()...),
 		Keys:      inv.Console.Keys,
 		Themes:    styles,
 		Verdict:   judged.verdict,

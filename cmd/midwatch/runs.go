@@ -268,6 +268,9 @@ func (w *world) runScreens(ctx context.Context, why error) (runs.Deps, []tui.Wat
 		return d, nil
 	}
 	d.Service, d.Dir, d.Desk = mender{w.Runs, w}, tilde(w.defs.dir, w.getenv("HOME")), runs.NewDesk(ctx, w.Runs)
+	if d.Dir == "" {
+		d.None = "the demo fleet has no deploys"
+	}
 	return d, []tui.Watcher{d.Desk}
 }
 

@@ -200,12 +200,16 @@ func (w *world) deps(ctx context.Context, now func() time.Time, st *themes.Style
 	return d
 }
 
-// busy names the operations that run.
+// busy names the operations that run, with what quitting does to them.
 func (w *world) busy() []string {
 	if w.Ops == nil {
 		return nil
 	}
-	return w.Ops.Busy()
+	out := w.Ops.Busy()
+	for i := range out {
+		out[i] = leaving(out[i])
+	}
+	return out
 }
 
 var (

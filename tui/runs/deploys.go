@@ -56,7 +56,7 @@ func newDeploys(d Deps, open ui.OpenMsg) *Deploys {
 		Trouble:   func(it *item) bool { return it.rank() > 1 },
 		Is:        func(it *item, object string) bool { return it.name == object },
 		Details:   s.details,
-		Name:      func(it *item) string { return ui.Clean(it.name) },
+		Name:      (*item).title,
 		Age:       func(*item) (string, bool) { return s.note() },
 		Heading:   s.heading,
 		Note:      s.note, Empty: s.empty, Actions: s.actions, Refresh: s.refresh,
@@ -174,8 +174,10 @@ func (s *Deploys) Update(msg tea.Msg) tea.Cmd {
 }
 
 func (s *Deploys) overviewed(m overviewMsg) {
-	s.reading, s.overErr, s.part = false, m.err, m.err != nil && len(m.over) > 0
-	if m.err == nil || len(m.over) > 0 {
+	// Whoever reads the targets reads the files first: what is wrong in those has rows of its own.
+	err := besides(m.err, s.defsErr)
+	s.reading, s.overErr, s.part = false, err, err != nil && len(m.over) > 0
+	if err == nil || len(m.over) > 0 {
 		s.overAt = m.at
 		s.over = make(map[string]*run.Overview, len(m.over))
 		for i := range m.over {
@@ -250,7 +252,7 @@ func (s *Deploys) empty() ui.Notice {
 	}
 	dir := s.d.Dir
 	if dir == "" {
-		dir = "deploys"
+		return ui.Empty(st, "no deploys are defined", s.d.None)
 	}
 	return ui.Empty(st, "no deploys are defined", "one file each: "+dir+"/web.toml with name = \"web\", [targets.web] hosts = [\"web-1\"], "+
 		"[[step]] id = \"up\" kind = \"compose\" on = \"web\" op = \"up\"; r reads again")

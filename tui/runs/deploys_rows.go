@@ -2,6 +2,7 @@ package runs
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 	"strings"
 
@@ -29,6 +30,18 @@ func faultLines(err error) []string {
 		}
 	}
 	return out
+}
+
+// besides are the lines of err that known does not hold; nil when there are none.
+func besides(err, known error) error {
+	lines := faultLines(known)
+	var left []error
+	for _, l := range faultLines(err) {
+		if !slices.Contains(lines, l) {
+			left = append(left, errors.New(l))
+		}
+	}
+	return errors.Join(left...)
 }
 
 func sortedOverviews(m map[string]*run.Overview) []*run.Overview {
@@ -93,6 +106,15 @@ func (it *item) look(g *themes.Glyphs) look {
 	return look{g.OK, "ok", themes.OK}
 }
 
+// title is the deploy, or the name of the file that is none.
+func (it *item) title() string {
+	if it.fault == "" {
+		return ui.Clean(it.name)
+	}
+	file, _, _ := strings.Cut(it.fault, ":")
+	return file[strings.LastIndexByte(file, '/')+1:]
+}
+
 // env is the environment as the definition or the targets have it.
 func (it *item) env() string {
 	switch {
@@ -106,8 +128,6 @@ func (it *item) env() string {
 
 func (it *item) about() string {
 	switch {
-	case it.fault != "":
-		return it.fault
 	case it.def != nil && it.def.About != "":
 		return oneLine(it.def.About)
 	case it.over != nil:
@@ -172,12 +192,7 @@ func deployColumns(s *Deploys) []ui.Column[*item] {
 			ID: "deploy", Title: "deploy", Min: 14, Max: 32, Filter: true, Cut: ui.CutMiddle,
 			Cell: func(it *item) ui.Cell {
 				l := it.look(g())
-				if it.fault != "" {
-					file, _, _ := strings.Cut(it.fault, ":")
-					file = file[strings.LastIndexByte(file, '/')+1:]
-					return ui.Cell{Text: file, Role: themes.Text, Glyph: l.glyph, GlyphRole: l.role}
-				}
-				return ui.Cell{Text: ui.Clean(it.name), Role: themes.Strong, Glyph: l.glyph, GlyphRole: l.role}
+				return ui.Cell{Text: it.title(), Role: themes.Strong, Glyph: l.glyph, GlyphRole: l.role}
 			},
 			Compare: func(a, b *item) int { return strings.Compare(a.name, b.name) },
 		},
@@ -190,7 +205,7 @@ func deployColumns(s *Deploys) []ui.Column[*item] {
 			Compare: func(a, b *item) int { return cmp.Compare(a.rank(), b.rank()) },
 		},
 		{
-			ID: "runs", Title: "runs", Min: 12, Max: 44, Ease: 24, Priority: 1, Filter: true,
+			ID: "runs", Title: "runs", Min: 12, Max: 70, Ease: 24, Priority: 1, Filter: true, Grow: true,
 			Cell: func(it *item) ui.Cell { return it.versions(g()) },
 		},
 		{

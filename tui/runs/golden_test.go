@@ -79,7 +79,9 @@ func scenes() map[string]func() scene {
 			f.plan.Lock = []string{"prod-113: anna@laptop holds it for 40m: INC-6 (stale, last sign 22m ago)"}
 		}), object: "plan cortex-hub"}}
 	}
-	all["undo-backward"] = func() scene { return scene{set: setting{svc: with(full), object: "undo r-0042"}, keys: []string{"b"}} }
+	all["plan-backward"] = func() scene {
+		return scene{set: setting{svc: with(full), object: "plan cortex-hub"}, keys: []string{"b"}}
+	}
 	for name, st := range map[string]func() (f *service){
 		"run-asking":      func() *service { return with(func(f *service) { full(f); f.publish(asking()) }) },
 		"run-failed-gate": func() *service { return with(func(f *service) { full(f); f.publish(failedRun()) }) },

@@ -187,8 +187,11 @@ func (s *Plan) fit() {
 
 // Title names the screen in the trail.
 func (s *Plan) Title() string {
-	if s.undo {
+	switch {
+	case s.undo:
 		return "roll back " + ui.Clean(s.name)
+	case s.plan != nil && s.plan.Deploy != nil:
+		return "plan " + ui.Clean(s.plan.Deploy.Name)
 	}
 	return "plan " + ui.Clean(s.name)
 }

@@ -26,7 +26,12 @@ func (s *Plan) Actions() []ui.Action {
 		ui.Act(id("unfold"), "Plan", "open or close", func() tea.Cmd { s.toggle(); return nil }, "enter", "z"),
 		ui.Act(id("unfold_all"), "Plan", "all diffs", func() tea.Cmd { s.toggleAll(); return nil }, "Z"),
 		ui.Act(id("read"), "Plan", "read again", s.read, "r"),
-		ui.Act(id("back"), "Plan", "the way back alone", func() tea.Cmd { s.backward = !s.backward; s.rows(); return nil }, "b"),
+		when(ui.Act(id("back"), "Plan", "the way back alone", func() tea.Cmd { s.backward = !s.backward; s.rows(); return nil }, "b"), func() string {
+			if s.undo {
+				return "this is the way back"
+			}
+			return ""
+		}),
 		hide(when(ui.Act(id("next"), "Plan", "next that needs a look", func() tea.Cmd { return s.seek() }, "n"), s.noPlan)),
 		hide(when(ui.Act(id("only"), "Plan", "only this host, or all", s.onlyHost, "O"), s.noPlan)),
 		hide(queue), hide(over),
@@ -260,7 +265,7 @@ func unknowns(p *run.Plan) int {
 
 // copyPlan copies the plan as text, with all that is closed.
 func (s *Plan) copyPlan() tea.Cmd {
-	r := &planRows{st: s.d.Styles, open: func(string, bool) bool { return true }}
+	r := &planRows{st: s.d.Styles, open: func(string, bool) bool { return true }, undo: s.undo}
 	r.notes("lock", locksOf(s.plan), 0, s.d.Styles.Glyphs.Locked)
 	r.notes("fault", s.plan.Faults, 0, s.d.Styles.Glyphs.Bad)
 	r.notes("warning", s.plan.Warnings, 0, s.d.Styles.Glyphs.Warn)

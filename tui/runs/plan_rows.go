@@ -20,7 +20,10 @@ func (s *Plan) columnTitles(w int) string {
 	st := s.d.Styles
 	f, b := split(max(0, w-gutter))
 	left, right := "FORWARD", "BACK"
-	if s.backward {
+	switch {
+	case s.undo:
+		return paint(&st.Normal, w, seg{themes.Faint, "  WHAT IS TAKEN BACK, IN THIS ORDER"})
+	case s.backward:
 		return paint(&st.Normal, w, seg{themes.Faint, "  THE WAY BACK, AS IT WOULD BE TAKEN (b shows both)"})
 	}
 	return paint(&st.Normal, w, seg{themes.Faint, "  " + ui.Fit(left, f) + " " + ui.Fit(right, b)})
@@ -52,7 +55,16 @@ func parts(of string) (stepID, host string) {
 type planRows struct {
 	st   *themes.Styles
 	open func(key string, def bool) bool
+	undo bool // of a rollback: what it does is the way back, and there is none from it
 	out  []line
+}
+
+// both draws what goes forward beside what goes back; of a rollback there is one of them.
+func (r *planRows) both(fwd, back []seg) func(*themes.Palette, int) string {
+	if r.undo {
+		return across(append(append([]seg{}, fwd...), back...)...)
+	}
+	return both(fwd, back)
 }
 
 func (r *planRows) add(l line) { r.out = append(r.out, l) }
@@ -62,7 +74,7 @@ func (s *Plan) rows() {
 	if s.plan == nil {
 		return
 	}
-	r := &planRows{st: s.d.Styles, open: s.out.isOpen}
+	r := &planRows{st: s.d.Styles, open: s.out.isOpen, undo: s.undo}
 	r.notes("lock", locksOf(s.plan), themes.Warn, s.d.Styles.Glyphs.Locked)
 	r.notes("fault", s.plan.Faults, themes.Bad, s.d.Styles.Glyphs.Bad)
 	r.notes("warning", s.plan.Warnings, themes.Warn, s.d.Styles.Glyphs.Warn)
@@ -142,7 +154,7 @@ func (r *planRows) step(st *run.PlanStep, n int) {
 	}
 	fwd := []seg{{themes.Faint, indent + fold + " " + itoa(n+1) + " "}, {themes.Strong, name(st.ID, st.Title)}, {themes.Muted, " " + ui.Clean(st.Kind)}}
 	if st.Gate {
-		fwd = append(fwd, seg{themes.Accent, " gate"})
+		fwd = append(fwd, seg{themes.Accent, " must pass"})
 	}
 	if st.Usual > 0 {
 		fwd = append(fwd, seg{themes.Faint, " ~" + ui.Countdown(st.Usual)})
@@ -150,7 +162,7 @@ func (r *planRows) step(st *run.PlanStep, n int) {
 	if st.Skip != "" {
 		fwd = append(fwd, seg{themes.Muted, " " + g.Stopped + " skipped: " + oneLine(st.Skip)})
 	}
-	r.add(line{key: key, of: of, fold: key, open: open, draw: both(fwd, stepBack(g, st))})
+	r.add(line{key: key, of: of, fold: key, open: open, draw: r.both(append(fwd, seg{themes.Text, "  "}), stepBack(g, st))})
 	if !open {
 		return
 	}
@@ -201,6 +213,9 @@ func (r *planRows) host(st *run.PlanStep, h *run.PlanHost, indent string) {
 	c := &h.Change
 	key, of := "host "+st.ID+" "+h.Host, ref(st.ID, h.Host)
 	left, right := changeLines(g, h), backLines(g, h)
+	if r.undo {
+		right = nil // it is what the lines say already
+	}
 	for i := range max(len(left), len(right)) {
 		head := indent + "    "
 		if i == 0 {
@@ -217,7 +232,7 @@ func (r *planRows) host(st *run.PlanStep, h *run.PlanHost, indent string) {
 		if i < len(right) {
 			back = []seg{right[i]}
 		}
-		r.add(line{key: key + " " + itoa(i), of: of, draw: both(fwd, back)})
+		r.add(line{key: key + " " + itoa(i), of: of, draw: r.both(fwd, back)})
 	}
 	for i, a := range c.Asks {
 		r.add(line{key: key + " ask " + itoa(i), of: of, draw: across(seg{themes.Warn, indent + "    " + g.Warn + " asks for consent: " + oneLine(a)})})

@@ -287,9 +287,6 @@ func hostState(st *run.StepState, host string) *run.HostState {
 
 // Title names the screen in the trail.
 func (s *Run) Title() string {
-	if s.known {
-		return ui.Clean(s.state.Deploy) + " " + s.d.Styles.Glyphs.Crumb + " run " + ui.Clean(s.id)
-	}
 	return "run " + ui.Clean(s.id)
 }
 

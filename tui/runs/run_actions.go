@@ -330,7 +330,10 @@ func (s *Run) askResume() tea.Cmd {
 func (s *Run) openAnswer() tea.Cmd {
 	q := s.asked()
 	id := q.ID
-	p := &prompt{title: oneLine(q.Text), lines: q.Lines}
+	p := &prompt{title: oneLine(q.Text)}
+	for _, l := range q.Lines {
+		p.lines = append(p.lines, s.shown(l))
+	}
 	send := func(a step.Answer) tea.Cmd {
 		if s.question(id) == nil {
 			return ui.Toast(hosts.LevelWarn, "somebody else has answered, or it is no longer asked")

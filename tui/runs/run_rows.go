@@ -180,7 +180,7 @@ func (s *Run) drawStep(pal *themes.Palette, w int, st *run.StepState, folds, ope
 
 func gateMark(st *run.StepState) seg {
 	if st.Gate {
-		return seg{themes.Accent, " gate"}
+		return seg{themes.Accent, " must pass"}
 	}
 	return seg{}
 }
@@ -217,6 +217,9 @@ func (s *Run) hostText(st *run.StepState, h *run.HostState, named bool) []seg {
 	text := h.Line
 	if text == "" && named {
 		text = st.Line
+	}
+	if text == "" && named && st.ID == s.next() {
+		return append(out, seg{themes.Accent, "next"})
 	}
 	return append(out, seg{themes.Text, oneLine(text)})
 }

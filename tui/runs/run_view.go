@@ -349,7 +349,7 @@ func (s *Run) askLines(w, h int) []string {
 			out = append(out, st.Normal.Render(themes.Faint, st.Glyphs.Ellipsis+" "+itoa(len(q.Lines)-most)+" more; a shows them"))
 			break
 		}
-		out = append(out, ui.Trunc(oneLine(l), w))
+		out = append(out, ui.Trunc(s.shown(l), w))
 	}
 	hint := "a answers"
 	if s.d.ReadOnly() {
@@ -359,6 +359,21 @@ func (s *Run) askLines(w, h int) []string {
 		hint += "; " + ui.Countdown(q.Until.Sub(s.now)) + " left"
 	}
 	return append(out, st.Normal.Render(themes.Key, ui.Trunc(hint, w)))
+}
+
+// shown writes what a question points at: "plan", "output:STEP" and "diff:STEP" stand for what is known of them.
+func (s *Run) shown(l string) string {
+	l = oneLine(l)
+	kind, id, _ := strings.Cut(l, ":")
+	switch st := s.step(id); {
+	case l == "plan" && s.state.Plan != "":
+		return "plan " + ui.Clean(s.state.Plan)
+	case st == nil:
+	case kind == "output", kind == "diff":
+		was := stepLook(&s.d.Styles.Glyphs, st.State)
+		return was.glyph + " " + name(st.ID, st.Title) + " " + was.word + after(st.Line)
+	}
+	return l
 }
 
 func (s *Run) askFrame(r runRects) []string {

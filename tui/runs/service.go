@@ -56,6 +56,8 @@ type Deps struct {
 	Why     string
 	// Dir is where definitions are looked for, as a person would write it: "~/.config/midwatch/deploys".
 	Dir string
+	// None says why there are no definitions where there is no directory for them.
+	None string
 	// Desk follows runs beside the screens; required with a Service.
 	Desk *Desk
 }
