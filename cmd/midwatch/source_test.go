@@ -23,9 +23,12 @@ func logSnapshot() *hosts.Snapshot {
 				{Name: "api", Project: "shop", Service: "web"}, {Name: "api-worker", Project: "shop", Service: "worker"}, {Name: "db"},
 			}, "", at),
 			Units: hosts.Read([]hosts.Unit{
-				{Name: "nginx.service"}, {Name: "timer.service", PartOf: []string{"inner.target"}},
-				{Name: "worker@1.service"}, {Name: "worker@2.service"},
-				{Name: "boot.target", Wants: []string{"nginx.service", "inner.target"}}, {Name: "inner.target", ConsistsOf: []string{"worker@2.service"}},
+				{Name: "nginx.service"},
+				{Name: "timer.service", PartOf: []string{"inner.target"}},
+				{Name: "worker@1.service"},
+				{Name: "worker@2.service"},
+				{Name: "boot.target", Wants: []string{"nginx.service", "inner.target"}},
+				{Name: "inner.target", ConsistsOf: []string{"worker@2.service"}},
 			}, "", at),
 		},
 		{
@@ -37,7 +40,8 @@ func logSnapshot() *hosts.Snapshot {
 			Link:       hosts.Link{State: hosts.StateConnected},
 			Containers: hosts.Read([]hosts.Container{{ID: "c1", Name: "api", Project: "shop", Service: "web"}}, "", at),
 			Swarm: hosts.Read(hosts.Swarm{Tasks: []hosts.SwarmTask{
-				{Service: "web", State: "running", ContainerID: "c1"}, {Service: "web", State: "running", ContainerID: "far"},
+				{Service: "web", State: "running", ContainerID: "c1"},
+				{Service: "web", State: "running", ContainerID: "far"},
 				{Service: "web", State: "shutdown", ContainerID: "old"},
 			}}, "", at),
 		},
@@ -141,8 +145,10 @@ func TestLastDeploy(t *testing.T) {
 	}
 	at := time.Date(2026, 11, 29, 10, 0, 0, 0, time.UTC)
 	for i, r := range []audit.Record{
-		{Phase: audit.PhaseBegin, Verb: "deploy", Object: "one"}, {Phase: audit.PhaseBegin, Verb: "deploy", Object: "two"},
-		{Phase: audit.PhaseEnd, Verb: "deploy", Object: "two"}, {Phase: audit.PhaseBegin, Verb: "restart", Object: "web"},
+		{Phase: audit.PhaseBegin, Verb: "deploy", Object: "one"},
+		{Phase: audit.PhaseBegin, Verb: "deploy", Object: "two"},
+		{Phase: audit.PhaseEnd, Verb: "deploy", Object: "two"},
+		{Phase: audit.PhaseBegin, Verb: "restart", Object: "web"},
 	} {
 		r.At = at.Add(time.Duration(i) * time.Minute)
 		if err := log.Append(r); err != nil {

@@ -306,6 +306,41 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
+// Every reader of a format gets whatever there is, also what the ones before it would have taken: none
+// panics, none keeps more than its share, and what a field holds is part of the line or made of it.
+func FuzzReaders(f *testing.F) {
+	for _, c := range samples() {
+		f.Add(c.line)
+		f.Add(c.line[:len(c.line)/2]) // cut off
+		f.Add(c.line[len(c.line)/2:])
+	}
+	for _, s := range []string{"", " ", "[", "\"", "=", "{\"", "<1>1 - ", "I, [", "I0102 ", "\t\t\t", "pid=", "\xff\xfe", "\x00", "[29/Nov/2026:04:31:27 +0000]", strings.Repeat("a=", 500)} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		for _, x := range readers {
+			r := Record{Format: x.format}
+			if !x.read(s, &r) {
+				continue
+			}
+			if len(r.Fields) > maxFields {
+				t.Errorf("%s of %q: %d fields", x.format, s, len(r.Fields))
+			}
+			size := len(r.Message)
+			for _, f := range r.Fields {
+				size += len(f.Value)
+			}
+			// An escape of six bytes is a character of three at most, and a byte that is none is replaced by three.
+			if size > 8*len(s)+200 {
+				t.Errorf("%s of %q: %d bytes of %d", x.format, s, size, len(s))
+			}
+			if r.Level < hosts.LevelNone || r.Level > hosts.LevelFatal {
+				t.Errorf("%s of %q: level %d", x.format, s, r.Level)
+			}
+		}
+	})
+}
+
 func BenchmarkParse(b *testing.B) {
 	for _, c := range samples() {
 		b.Run(strings.ReplaceAll(c.name, " ", "_"), func(b *testing.B) {

@@ -55,7 +55,7 @@ func plainText(b []byte) (text, after []byte, ok bool) {
 		return nil, nil, false
 	}
 	i := bytes.IndexByte(b[1:], '"')
-	if i < 0 || bytes.IndexByte(b[1:1+i], '\\') >= 0 {
+	if i < 0 || bytes.IndexByte(b[1:1+i], '\\') >= 0 || control(b[1:1+i]) {
 		return nil, nil, false
 	}
 	return b[1 : 1+i], b[i+2:], true
