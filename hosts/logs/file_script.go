@@ -13,6 +13,12 @@ package logs
 // The line says: inode, first and last offset, "live" or "aside", "on", "new" or "lost", length and
 // checksum of the first bytes; the same three of the file that comes next; the zone of the host.
 const fileScript = `f=$1 n=$2 ino=$3 at=$4 kl=$5 ks=$6 since=$7 how=$8 want=$9
+# What was put aside a moment ago may not be there again yet.
+wait=0
+while [ "$ino" != - ] && [ ! -e "$f" ] && [ "$wait" -lt 10 ]; do
+  sleep 0.2 2>/dev/null || sleep 1
+  wait=$((wait+1))
+done
 if [ ! -e "$f" ]; then echo "no such file" >&2; exit 66; fi
 if [ -d "$f" ]; then echo "is a directory" >&2; exit 65; fi
 if [ ! -r "$f" ]; then echo "permission denied" >&2; exit 77; fi

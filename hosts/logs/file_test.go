@@ -195,7 +195,7 @@ func TestFileIsReadAndGoneOnWith(t *testing.T) {
 	if err := os.Remove(name); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := readAll(t, r); !errors.Is(err, hosts.ErrMissing) {
+	if _, err := readAll(t, r); !errors.Is(err, errNoFile) {
 		t.Errorf("a file that is gone: %v", err)
 	}
 	if _, err := readAll(t, &fileReader{from: from, src: fileSource(filepath.Dir(name))}); err == nil || !strings.Contains(err.Error(), "is a directory") {

@@ -23,6 +23,9 @@ const searchLines = 20_000
 // known is how many bytes of the beginning of a file it is known again by.
 const known = 256
 
+// errNoFile is a file that is not there. It may come any moment, so a reader that follows looks again soon.
+var errNoFile = errors.New("no such file")
+
 // fileID says which file of a row was read: names change when a log is rotated.
 type fileID struct {
 	inode string // "-" for none
@@ -315,7 +318,7 @@ func (r *fileReader) end(err error) error {
 	case res.Exit == 0:
 		return io.EOF
 	case res.Exit == 66:
-		return fmt.Errorf("%s on %s: %w", r.src.Name, r.src.Host, hosts.ErrMissing)
+		return fmt.Errorf("%s on %s: %w", r.src.Name, r.src.Host, errNoFile)
 	case res.Exit == 77:
 		return fmt.Errorf("%s on %s: %w: add the user to the file's group (often adm) or allow sudo", r.src.Name, r.src.Host, hosts.ErrNotAllowed)
 	case said == "":

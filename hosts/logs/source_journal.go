@@ -209,7 +209,7 @@ func (r *journalReader) entry() (hosts.Entry, error) {
 
 // mark is a line of our own in place of one that cannot be shown: loss is never silent.
 func (r *journalReader) mark(text string) hosts.Entry {
-	return hosts.Entry{Time: time.Now(), Host: r.src.Host, Source: r.src, Text: text, Level: hosts.LevelNotice}
+	return hosts.Entry{Time: time.Now(), Host: r.src.Host, Source: r.src, Kind: hosts.EntryNote, Text: text, Level: hosts.LevelNotice}
 }
 
 // readLine reads a line of at most limit bytes; over is about how many more it had. The line is

@@ -60,7 +60,7 @@ func pour(ctx context.Context, p pouring) error {
 		if err := w.Flush(); err != nil {
 			return err
 		}
-		if len(p.rotate) > 0 && since >= p.rotate[0] {
+		if len(p.rotate) > 0 && since >= p.rotate[0] && reopen.IsZero() {
 			p.rotate = p.rotate[1:]
 			if err := putAside(p.file); err != nil {
 				return err
