@@ -236,6 +236,17 @@ func (r *Runs) env(ctx context.Context, lay *layout, u unit, host string, sc Sco
 		Outputs: map[string]string{}, Now: r.p.Now, Checks: r.p.Checks, HTTP: r.p.HTTP,
 		Started: func(string) time.Time { return time.Time{} }, Budget: func(string, int) bool { return true },
 	}
+	e.Expand = func(text string) (deploy.Sensitive, error) { // as a file's content is: a template is one
+		f, err := r.p.Expand(&deploy.File{Content: deploy.Sensitive(text)}, sc)
+		if err != nil {
+			return "", err
+		}
+		expanded, ok := f.(*deploy.File)
+		if !ok {
+			return "", fmt.Errorf("a template was expanded to %T", f)
+		}
+		return expanded.Content, nil
+	}
 	if host != "" && r.p.Rsh != nil {
 		e.Rsh = func(ctx context.Context) (string, string, func(), error) { return r.p.Rsh(ctx, host) }
 	}

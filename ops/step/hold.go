@@ -23,9 +23,12 @@ func (h hold) wait(ctx context.Context, e *Env) (Seen, error) {
 	began := time.Now()
 	var since time.Time // of being good without a break
 	for {
-		lines, fault := lookAll(ctx, e, h.probes)
-		if err := ctx.Err(); err != nil {
+		lines, fault, lost := lookAll(ctx, e, h.probes)
+		switch {
+		case ctx.Err() != nil:
 			return Seen{Lines: lines, Line: fault}, context.Cause(ctx)
+		case lost != nil: // no verdict is made on what nobody sees
+			return Seen{Lines: lines, Line: fault}, lost
 		}
 		now := time.Now()
 		switch {
@@ -62,14 +65,18 @@ func (h hold) passed(n int) string {
 
 func round(d time.Duration) time.Duration { return d.Round(100 * time.Millisecond) }
 
-// lookAll looks at every probe once and returns what each saw, and the first fault.
-func lookAll(ctx context.Context, e *Env, probes []deploy.Probe) (lines []string, fault string) {
+// lookAll looks at every probe once and returns what each saw, the first fault, and whether the way to the host
+// is cut.
+func lookAll(ctx context.Context, e *Env, probes []deploy.Probe) (lines []string, fault string, lost error) {
 	for _, p := range probes {
 		r := runProbe(ctx, e, p)
 		lines = append(lines, r.line)
 		if !r.ok && fault == "" {
 			fault = r.line
 		}
+		if r.lost != nil {
+			return lines, fault, r.lost
+		}
 	}
-	return lines, fault
+	return lines, fault, nil
 }

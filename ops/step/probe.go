@@ -24,14 +24,45 @@ type probed struct {
 	ok      bool
 	line    string // what was asked and what came, for people
 	number  float64
-	counted bool // number was there
+	counted bool  // number was there
+	err     error // that it could not be made at all; lost says whether the host was not reached
+	lost    error // the way to the host is cut: nothing was seen, neither good nor bad
 }
 
 func good(format string, a ...any) probed { return probed{ok: true, line: fmt.Sprintf(format, a...)} }
 func bad(format string, a ...any) probed  { return probed{line: fmt.Sprintf(format, a...)} }
 
+// unseen is a probe that could not be made.
+func unseen(err error, format string, a ...any) probed {
+	out := bad(format, a...)
+	out.err = err
+	return out
+}
+
 // runProbe looks once. A probe that could not be made is not ok, and says why.
 func runProbe(ctx context.Context, e *Env, p deploy.Probe) probed {
+	out := runProbeOnce(ctx, e, p)
+	if out.err != nil && e.Host != "" && ctx.Err() == nil {
+		out.lost = lostLink(ctx, e, out.err)
+	}
+	return out
+}
+
+// lostLink tells a host that is not reached from a service that does not answer: a timeout may be either, so
+// the host is asked for a sign of life.
+func lostLink(ctx context.Context, e *Env, err error) error {
+	switch {
+	case errors.Is(err, hosts.ErrUnreached), errors.Is(err, hosts.ErrClosed):
+		return err
+	case errors.Is(err, hosts.ErrTimeout), errors.Is(err, context.DeadlineExceeded):
+		if _, err := e.Conn.Run(ctx, hosts.Cmd{Argv: []string{"true"}, Timeout: probeTime}); err != nil && linkLost(err) {
+			return err
+		}
+	}
+	return nil
+}
+
+func runProbeOnce(ctx context.Context, e *Env, p deploy.Probe) probed {
 	ctx, cancel := context.WithTimeout(ctx, orElse(p.Timeout, probeTime))
 	defer cancel()
 	switch {
@@ -102,7 +133,7 @@ func probeHTTP(ctx context.Context, e *Env, p deploy.Probe) probed {
 		if !strings.HasPrefix(text, name) {
 			text = name + ": " + text
 		}
-		return bad("%s", text)
+		return unseen(err, "%s", text)
 	}
 	why, out := judgeAnswer(p, resp)
 	if why != "" {
@@ -202,7 +233,7 @@ func probeTCP(ctx context.Context, e *Env, p deploy.Probe) probed {
 	m := from(e, p)
 	c, err := m.conn.Dial(ctx, "tcp", string(p.TCP))
 	if err != nil {
-		return bad("tcp %s: %s", p.TCP, hosts.CleanLine(err.Error()))
+		return unseen(err, "tcp %s: %s", p.TCP, hosts.CleanLine(err.Error()))
 	}
 	_ = c.Close()
 	return good("tcp %s: open", p.TCP)
@@ -219,7 +250,7 @@ func probeArgv(ctx context.Context, e *Env, p deploy.Probe) probed {
 	res, err := m.inDir(ctx, dir, nil, argv...)
 	switch {
 	case err != nil:
-		return bad("%s: %s", name, hosts.CleanLine(err.Error()))
+		return unseen(err, "%s: %s", name, hosts.CleanLine(err.Error()))
 	case res.Exit != 0:
 		return bad("%v", &failure{name, fmt.Sprintf("exit %d", res.Exit), res})
 	}
@@ -266,7 +297,7 @@ func probeLog(ctx context.Context, e *Env, p deploy.Probe) probed {
 	res, err := m.exec(ctx, hosts.Cmd{Argv: append([]string{"sh", "-c", `exec "$@" 2>&1`, "sh"}, argv...), Limit: maxLog, Timeout: scriptTime})
 	switch {
 	case err != nil:
-		return bad("log of %s: %s", p.Log, hosts.CleanLine(err.Error()))
+		return unseen(err, "log of %s: %s", p.Log, hosts.CleanLine(err.Error()))
 	case res.Exit != 0:
 		return bad("log of %s: %s", p.Log, lastLine(res.Stdout))
 	case res.Truncated:
@@ -328,7 +359,7 @@ func probeUnit(ctx context.Context, e *Env, p deploy.Probe) probed {
 	res, err := m.run(ctx, nil, "systemctl", "is-active", "--", string(p.Unit))
 	switch state := strings.TrimSpace(string(res.Stdout)); {
 	case err != nil:
-		return bad("unit %s: %s", p.Unit, hosts.CleanLine(err.Error()))
+		return unseen(err, "unit %s: %s", p.Unit, hosts.CleanLine(err.Error()))
 	case state == "active":
 		return good("unit %s: active", p.Unit)
 	case state == "":

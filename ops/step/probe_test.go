@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha1"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"midwatch/hosts"
 	"midwatch/ops/deploy"
 )
 
@@ -235,6 +237,42 @@ func TestHoldWaitsForARowOfGoodLooks(t *testing.T) {
 	cancel()
 	if _, err := h.wait(ctx, b.Env); err == nil {
 		t.Error("goes on after its context ended")
+	}
+}
+
+// cutConn is a connection whose way is cut: some calls say so, others only run out of time.
+type cutConn struct {
+	hosts.Conn
+	err, ping error
+}
+
+func (c cutConn) Run(_ context.Context, cmd hosts.Cmd) (hosts.Result, error) {
+	if cmd.Argv[0] == "true" {
+		return hosts.Result{}, c.ping
+	}
+	return hosts.Result{}, c.err
+}
+
+func (c cutConn) Dial(context.Context, string, string) (net.Conn, error) { return nil, c.err }
+
+func TestACutWayIsNoVerdict(t *testing.T) {
+	for name, c := range map[string]struct {
+		err, ping error
+		lost      bool
+	}{
+		"said so":     {hosts.ErrUnreached, nil, true},
+		"no answer":   {hosts.ErrTimeout, hosts.ErrTimeout, true},
+		"slow answer": {hosts.ErrTimeout, nil, false}, // the host is alive, the service is not
+		"refused":     {errors.New("connection refused"), nil, false},
+	} {
+		for _, p := range []deploy.Probe{{HTTP: "http://127.0.0.1:1/"}, {TCP: "127.0.0.1:1"}, {Argv: argv("x")}, {Log: "web"}, {Unit: "web.service"}} {
+			b := newBench(t, nil)
+			b.Conn = cutConn{b.conn, c.err, c.ping}
+			seen, err := hold{probes: []deploy.Probe{p}}.wait(t.Context(), b.Env)
+			if seen.OK || (err != nil) != c.lost || c.lost && !linkLost(err) {
+				t.Errorf("%s, %s: %+v, %v", name, probeName(p), seen, err)
+			}
+		}
 	}
 }
 

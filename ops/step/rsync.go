@@ -165,11 +165,11 @@ func itemWords(what string) string {
 	return strings.Join(out, ", ")
 }
 
-// digest is a stable word for a listing: what is touched and how, without sizes.
+// digest is a stable word for a listing: what is touched, how, and how large what is sent is.
 func (l listing) digest() string {
 	lines := make([]string, len(l))
 	for i, it := range l {
-		lines[i] = it.What[1:] + " " + it.Path // the first letter is the direction
+		lines[i] = fmt.Sprintf("%s %d %s", it.What[1:], it.Size, it.Path) // the first letter is the direction
 	}
 	slices.Sort(lines)
 	return digest([]byte(strings.Join(lines, "\n")))

@@ -16,6 +16,8 @@ func busyCount(ctx context.Context, e *Env, p deploy.Probe) (n float64, line str
 	switch {
 	case ctx.Err() != nil:
 		return 0, "", context.Cause(ctx)
+	case r.lost != nil:
+		return 0, "", r.lost
 	case !r.ok:
 		return -1, "its work cannot be counted: " + r.line, nil
 	case !r.counted:
