@@ -165,6 +165,7 @@ if [ -n "$over" ] && [ "$(field "$lock" token)" = "$over" ]; then
 		old=$dir/history/${lock##*/}.$(date +%s).taken.$over
 		mv "$lock" "$old" || exit 1
 		if [ "$(field "$old" token)" = "$over" ]; then
+			rm -f "$dir/$over.mine" "$dir/$over.since"
 			take
 		else
 			ln "$old" "$lock" 2>/dev/null
@@ -184,7 +185,11 @@ mine=$dir/$token.mine
 ` + lookFunctions + `
 [ -d "$dir" ] || exit 0
 guarded
-if [ ! -e "$mine" ]; then exit 0; fi
+if [ ! -e "$mine" ]; then
+	for f in "$dir"/history/*.released."$token"; do [ ! -e "$f" ] || exit 0; done
+	echo "somebody else holds the lock" >&2
+	exit 10
+fi
 cmp -s "$lock" "$mine" || { rm -f "$mine" "$dir/$token.since"; echo "somebody else holds the lock" >&2; exit 10; }
 mv "$lock" "$dir/history/${lock##*/}.$(date +%s).released.$token" || exit 1
 rm -f "$mine" "$dir/$token.since"

@@ -66,18 +66,36 @@ func (d *driver) question(ctx context.Context, at spot, q step.Question, until t
 		ctx, cancel = context.WithTimeoutCause(ctx, until.Sub(d.r.p.Now()), fmt.Errorf("%w: nobody answered in time", step.ErrDeclined))
 		defer cancel()
 	}
-	select {
-	case a := <-answer:
-		a.Comment = d.clean(a.Comment)
-		if err := d.append(KindAnswer, at, 0, answerData{ID: id, Yes: a.Yes, Choice: a.Choice, Comment: a.Comment, Who: a.Who}); err != nil {
-			return step.Answer{}, err
-		}
-		return a, nil
-	case <-ctx.Done():
+	a, err := d.answered(ctx, answer)
+	if err != nil {
 		if d.ctx.Err() == nil {
 			_ = d.append(KindAnswer, at, 0, answerData{ID: id, Void: true})
 		}
-		return step.Answer{}, context.Cause(ctx)
+		return step.Answer{}, err
+	}
+	a.Comment = d.clean(a.Comment)
+	if err := d.append(KindAnswer, at, 0, answerData{ID: id, Yes: a.Yes, Choice: a.Choice, Comment: a.Comment, Who: a.Who}); err != nil {
+		return step.Answer{}, err
+	}
+	return a, nil
+}
+
+// answered waits for an answer, until ctx ends or the run is cancelled.
+func (d *driver) answered(ctx context.Context, answer <-chan step.Answer) (step.Answer, error) {
+	for {
+		d.mu.Lock()
+		cancelled, changed := d.led.cancelled != "", d.changed
+		d.mu.Unlock()
+		if cancelled {
+			return step.Answer{}, errCancelled
+		}
+		select {
+		case a := <-answer:
+			return a, nil
+		case <-changed:
+		case <-ctx.Done():
+			return step.Answer{}, context.Cause(ctx)
+		}
 	}
 }
 

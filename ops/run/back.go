@@ -132,11 +132,10 @@ func (b *backReader) one(pr pair) string {
 	ph := PlanHost{Host: pr.host}
 	saw := h.undo.SHA
 	switch mode := pr.unit.step.Undo.Mode; {
-	case mode == "none" || ch.Back == step.BackIrreversible || ch.Back == step.BackManual:
-		ch.Lines = []string{"by hand: " + orText(pr.unit.step.Undo.Note, strings.Join(h.undo.Lines, "; "))}
-		ch.Back = max(ch.Back, step.BackIrreversible)
 	case mode == "command":
-		ch.Lines = []string{orText(pr.unit.step.Undo.Note, "runs the command that the definition names")}
+	case mode == "none" || ch.Back == step.BackIrreversible || ch.Back == step.BackManual:
+		ch.Lines = []string{"by hand: " + strings.Join(h.undo.Lines, "; ")}
+		ch.Back = max(ch.Back, step.BackIrreversible)
 	default:
 		drift, err := b.drift(pr)
 		if err != nil {
@@ -328,7 +327,7 @@ func (d *driver) undoOne(pr pair) error {
 	was := d.at(at)
 	old := d.parentAt(at)
 	if d.byHand(pr, old) {
-		line := "by hand: " + orText(pr.unit.step.Undo.Note, strings.Join(old.undo.Lines, "; "))
+		line := "by hand: " + strings.Join(old.undo.Lines, "; ")
 		return d.undoResult(at, resultData{State: StepManual, Line: line})
 	}
 	n := was.undoTry
@@ -346,6 +345,7 @@ func (d *driver) undoOne(pr pair) error {
 	d.mu.Unlock()
 	watch := newStopwatch(orDefault(pr.unit.step.Timeout, defaultTimeout(pr.unit.step)), func() { cancel(errTimeout) })
 	defer watch.stop()
+	defer d.watched(pr.host, watch)()
 	defer d.quiet(at)
 	u := &undoing{d: d, pr: pr, at: at, n: n, old: old, watch: watch}
 	seen, err := u.run(ctx, resumed)

@@ -232,3 +232,20 @@ func TestQueue(t *testing.T) {
 		t.Error(describe(st))
 	}
 }
+
+// TestCancelWhileAsked: a run that waits for an operator can be cancelled.
+func TestCancelWhileAsked(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "h1")
+	w.definition([]string{"h1"}, gateStep("ok", "all", "flag"))
+	o := w.person(t, "anna", nil)
+	run := o.begin(t, Options{})
+	o.until(t, run, func(st State) bool { return len(st.Questions) == 1 })
+	if err := o.Order(t.Context(), run, Order{Verb: "cancel"}); err != nil {
+		t.Fatal(err)
+	}
+	if st := o.wait(t, run); st.Phase != Cancelled || len(st.Questions) != 0 {
+		t.Error(describe(st))
+	}
+	w.unlocked(t, "h1")
+}

@@ -56,6 +56,11 @@ func (l *ledger) groups(steps []StepState) {
 				steps[i].Ended = t
 			}
 		}
+		for j := range steps {
+			if steps[i].State == StepSkipped && steps[j].State == StepPending && j != i && l.byID[steps[j].ID].inGroup(steps[i].ID) {
+				steps[j].State, steps[j].Line = StepSkipped, steps[i].Line
+			}
+		}
 		if len(all) > 0 && steps[i].State == StepPending {
 			steps[i].State = combine(all, 0)
 		}
@@ -111,7 +116,7 @@ func (s *stepLedger) stepState(run Phase) StepState {
 	switch {
 	case s.state != "":
 		st.State, st.Line = s.state, s.note
-	case p.Skip != "":
+	case p.Skip != "" && st.Started.IsZero():
 		st.State, st.Line = StepSkipped, p.Skip
 	case len(all) > 0:
 		st.State = combine(all, p.MaxFailures)

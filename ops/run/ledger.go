@@ -159,8 +159,8 @@ func (l *ledger) applyState(r Record) {
 	if d.Phase == Paused {
 		l.paused = d.By
 	}
-	if d.Phase.Ended() {
-		l.ended = r.T
+	if d.Phase.Ended() && l.ended.IsZero() {
+		l.ended = r.T // of one that was interrupted; what takes it back later does not make it longer
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -36,7 +37,8 @@ type link struct {
 	why      string
 	stopHold context.CancelFunc
 	released bool
-	sent     int // lines of the audit log; link.one guards it
+	watches  []*stopwatch // of the steps that are at work there
+	sent     int          // lines of the audit log; link.one guards it
 }
 
 // newLink is what a run has on a host, before its lock is taken.
@@ -64,6 +66,13 @@ func (l *link) once() *remote.Host {
 // wait waits until the host answers again; nil says that it does. The error is that of ctx.
 func (l *link) wait(ctx context.Context, err error) error {
 	l.down(err)
+	l.mu.Lock()
+	stand := slices.Clone(l.watches)
+	l.mu.Unlock()
+	for _, w := range stand {
+		w.pause()
+		defer w.resume()
+	}
 	pause := backoffMin
 	for {
 		t := time.NewTimer(pause)
@@ -233,7 +242,7 @@ func (l *link) sendAudit(ctx context.Context) {
 	if len(lines) == 0 {
 		return
 	}
-	if err := l.once().AppendAudit(ctx, l.d.r.p.Who+"@"+l.d.r.p.From, lines); err == nil {
+	if err := l.once().AppendAudit(ctx, l.d.r.p.Who+"@"+machine(l.d.r.p.From), lines); err == nil {
 		l.sent = n
 	}
 }

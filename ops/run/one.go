@@ -110,6 +110,7 @@ func (d *driver) one(u unit, host string) error {
 	}
 	t.watch = newStopwatch(orDefault(u.step.Timeout, defaultTimeout(u.step)), func() { cancel(errTimeout) })
 	defer t.watch.stop()
+	defer d.watched(host, t.watch)()
 	defer d.quiet(at)
 	seen, err := t.run(ctx, first)
 	return t.end(ctx, seen, err)
@@ -206,7 +207,7 @@ func (t *try) stage(ctx context.Context, s stage, seen *step.Seen) (stage, error
 		if err != nil {
 			return 0, err
 		}
-		t.undo = u
+		t.undo = asDeclared(u, t.u.step.Undo)
 		if err := t.keep(ctx); err != nil {
 			return 0, err
 		}
@@ -232,6 +233,28 @@ func (t *try) stage(ctx context.Context, s stage, seen *step.Seen) (stage, error
 	}
 	return ended, nil
 }
+
+// asDeclared is an undo record with the way back that the definition names instead of the kind's own.
+func asDeclared(u step.Undo, spec deploy.UndoSpec) step.Undo {
+	if u.Nothing {
+		return u
+	}
+	switch spec.Mode {
+	case "command":
+		u.Way, u.Lines = step.BackCompensating, []string{orText(spec.Note, undoByCommand)}
+	case "none":
+		if u.Way != step.BackNone {
+			u.Way, u.Lines = step.BackIrreversible, []string{orText(spec.Note, noWayBack)}
+		}
+	}
+	return u
+}
+
+// What is said of a way back that the definition names.
+const (
+	undoByCommand = "runs the command that the definition names"
+	noWayBack     = "no way back: the definition says so"
+)
 
 // keep makes the undo record durable on the host, then says so in the journal, there as well.
 func (t *try) keep(ctx context.Context) error {
@@ -388,34 +411,3 @@ func (d *driver) result(at spot, n int, res resultData) error {
 	}
 	return nil
 }
-
-// stopwatch ends a step that takes too long; the time in which its host is not reached does not count.
-type stopwatch struct {
-	limit time.Duration
-	left  time.Duration
-	since time.Time
-	timer *time.Timer
-	fire  func()
-}
-
-func newStopwatch(limit time.Duration, fire func()) *stopwatch {
-	w := &stopwatch{limit: limit, left: limit, fire: fire}
-	w.resume()
-	return w
-}
-
-func (w *stopwatch) resume() {
-	if w.limit > 0 && w.timer == nil {
-		w.since, w.timer = time.Now(), time.AfterFunc(max(w.left, 0), w.fire)
-	}
-}
-
-func (w *stopwatch) pause() {
-	if w.timer != nil {
-		w.timer.Stop()
-		w.left -= time.Since(w.since)
-		w.timer = nil
-	}
-}
-
-func (w *stopwatch) stop() { w.pause() }

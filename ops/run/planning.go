@@ -189,11 +189,11 @@ func (r *Runs) readOne(ctx context.Context, lay *layout, u unit, ph *PlanHost, v
 	switch u.step.Undo.Mode {
 	case "none":
 		if !ph.Change.Nothing {
-			ph.Change.Back, ph.Change.BackLines = step.BackIrreversible, []string{orText(u.step.Undo.Note, "no way back: the definition says so")}
+			ph.Change.Back, ph.Change.BackLines = step.BackIrreversible, []string{orText(u.step.Undo.Note, noWayBack)}
 		}
 	case "command":
 		ph.Change.Back = step.BackCompensating
-		ph.Change.BackLines = []string{orText(u.step.Undo.Note, "runs the command that the definition names")}
+		ph.Change.BackLines = []string{orText(u.step.Undo.Note, undoByCommand)}
 	}
 }
 
