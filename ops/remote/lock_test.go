@@ -122,7 +122,7 @@ func TestFrozenHolder(t *testing.T) {
 	}
 	cmd.Process.Signal(syscall.SIGSTOP)
 	for !only(t, h).Stale() {
-		time.Sleep(50 * time.Millisecond)
+		<-time.After(50 * time.Millisecond)
 	}
 	if _, _, err := h.Acquire(t.Context(), record("me"), Over{}); !errors.Is(err, ErrHeld) {
 		t.Fatalf("a stale lock was taken without asking for it: %v", err)

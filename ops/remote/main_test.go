@@ -24,12 +24,11 @@ const (
 func TestMain(m *testing.M) {
 	if role := os.Getenv(roleEnv); role != "" {
 		if err := play(context.Background(), role, os.Getenv(rootEnv)); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
+			panic(err)
 		}
 		return
 	}
-	os.Exit(m.Run())
+	m.Run()
 }
 
 func open(ctx context.Context) hosts.Conn {

@@ -60,7 +60,7 @@ func (d *driver) question(ctx context.Context, at spot, q step.Question, until t
 	if err := d.append(KindQuestion, at, 0, questionData{ID: id, Question: q, Until: until}); err != nil {
 		return step.Answer{}, err
 	}
-	d.work.Go(func() { d.meta(d.ctx, false) })
+	d.work.Go(func() { d.meta(d.ctx) })
 	if !until.IsZero() {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, until.Sub(d.r.p.Now()), fmt.Errorf("%w: nobody answered in time", step.ErrDeclined))

@@ -411,9 +411,7 @@ func (r *Runs) rollbackNow(failed *driver, perm *ops.Permit, lines *auditLines) 
 	}
 	var d *driver
 	if err == nil {
-		d, err = r.newDriver(r.newID(), failed.lay, perm, lines)
-	}
-	if err == nil {
+		d = r.newDriver(r.newID(), failed.lay, perm, lines)
 		err = r.begin(ctx, d, p, Options{Yes: !failed.ask})
 	}
 	if err == nil {

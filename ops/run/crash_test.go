@@ -27,12 +27,11 @@ const (
 func TestMain(m *testing.M) {
 	if root := os.Getenv(crashRoot); root != "" {
 		if err := operate(context.Background(), root, os.Getenv(crashAt)); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
+			panic(err)
 		}
 		return
 	}
-	os.Exit(m.Run())
+	m.Run()
 }
 
 // crashWorld is what the operator that dies works on: a file and a job that must not run twice on two hosts, a file

@@ -315,7 +315,7 @@ func (d *driver) cancelReason() string {
 func (d *driver) leave(why error) {
 	if d.j != nil && !errors.Is(why, remote.ErrFenced) {
 		_ = d.append(KindNote, spot{}, 0, noteData{Text: "left: " + d.clean(why.Error())})
-		d.meta(context.WithoutCancel(d.ctx), false)
+		d.meta(context.WithoutCancel(d.ctx))
 	}
 	_ = d.perm.End("interrupted", why)
 	d.end()
@@ -357,18 +357,15 @@ func (d *driver) cancelHolders() {
 // farewell is how long the end of a run waits for hosts that do not answer: their locks go stale by themselves.
 const farewell = 20 * time.Second
 
-// meta puts the summary of the run on its hosts; wait says whether to wait for hosts that are not reached.
-func (d *driver) meta(ctx context.Context, wait bool) {
+// meta puts the summary of the run on the hosts that are reached.
+func (d *driver) meta(ctx context.Context) {
 	st, _ := d.snapshot()
 	b, err := json.Marshal(st)
 	if err != nil {
 		return
 	}
-	if !wait {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, 5*time.Second)
-		defer cancel()
-	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
 	var wg sync.WaitGroup
 	for _, l := range d.links {
 		wg.Go(func() {
@@ -385,7 +382,7 @@ func (d *driver) phase(p Phase, note, by string) error {
 	if err := d.append(KindState, spot{}, 0, stateData{Phase: p, Note: note, By: by}); err != nil {
 		return err
 	}
-	d.work.Go(func() { d.meta(d.ctx, false) })
+	d.work.Go(func() { d.meta(d.ctx) })
 	return nil
 }
 

@@ -19,7 +19,8 @@ func planned2() []Record {
 		rec(KindOpen, "", "", openData{Deploy: "web", Env: "e", Kind: kindDeploy, Hosts: []string{"h1", "h2"}}),
 		rec(KindPlan, "", "", planData{Steps: []planStepData{
 			{ID: "a", Kind: "file", Hosts: []planHostData{{Host: "h1", Way: step.BackReversible, Back: []string{"old file"}}, {Host: "h2"}}, MaxFailures: 1},
-			{ID: "g", Kind: kindGroup}, {ID: "g.x", Kind: "gate", Group: "g", Hosts: []planHostData{{Host: "h1"}}},
+			{ID: "g", Kind: kindGroup},
+			{ID: "g.x", Kind: "gate", Group: "g", Hosts: []planHostData{{Host: "h1"}}},
 		}}),
 		rec(KindState, "", "", stateData{Phase: Active}),
 	}

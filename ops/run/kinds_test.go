@@ -257,8 +257,10 @@ func (lateKind) Record(context.Context, *step.Env) (step.Undo, error) {
 	return step.Undo{Kind: "late", Way: step.BackCompensating, Lines: []string{"started again"}}, nil
 }
 
-func (k lateKind) Act(ctx context.Context, e *step.Env, _ step.Undo) error  { return k.start(ctx, e) }
+func (k lateKind) Act(ctx context.Context, e *step.Env, _ step.Undo) error { return k.start(ctx, e) }
+
 func (k lateKind) Undo(ctx context.Context, e *step.Env, _ step.Undo) error { return k.start(ctx, e) }
+
 func (lateKind) Verify(context.Context, *step.Env, step.Undo) (step.Seen, error) {
 	return step.Seen{OK: true, Changed: true, Line: "runs"}, nil
 }

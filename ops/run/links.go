@@ -14,8 +14,8 @@ import (
 
 // The pauses between attempts to reach a host again.
 const (
-	backoffMin = 200 * time.Millisecond
-	backoffMax = 5 * time.Second
+	leastPause = 200 * time.Millisecond
+	mostPause  = 5 * time.Second
 	pingTime   = 15 * time.Second
 	gather     = 300 * time.Millisecond // records go to the hosts together
 )
@@ -73,7 +73,7 @@ func (l *link) wait(ctx context.Context, err error) error {
 		w.pause()
 		defer w.resume()
 	}
-	pause := backoffMin
+	pause := leastPause
 	for {
 		t := time.NewTimer(pause)
 		select {
@@ -90,7 +90,7 @@ func (l *link) wait(ctx context.Context, err error) error {
 			return context.Cause(ctx)
 		}
 		l.down(err)
-		pause = min(pause*2, backoffMax)
+		pause = min(pause*2, mostPause)
 	}
 }
 

@@ -50,19 +50,14 @@ func (r *Runs) resume(ctx context.Context, id string, o Options) error {
 	if err != nil {
 		return err
 	}
-	d, err := r.newDriver(id, lay, perm, audit)
-	if err == nil {
-		err = r.goOn(ctx, d, led, o)
-	}
-	if err != nil {
+	d := r.newDriver(id, lay, perm, audit)
+	if err = r.goOn(ctx, d, led, o); err != nil {
 		_ = perm.End("not resumed", err)
-		if d != nil {
-			d.parent.drop()
-			d.cancel(errLeft)
-			d.work.Wait()
-			if d.j != nil {
-				_ = d.j.Close()
-			}
+		d.parent.drop()
+		d.cancel(errLeft)
+		d.work.Wait()
+		if d.j != nil {
+			_ = d.j.Close()
 		}
 	}
 	return err

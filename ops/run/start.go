@@ -51,18 +51,12 @@ func (r *Runs) start(ctx context.Context, id string, p *Plan, o Options) error {
 	if err != nil {
 		return err
 	}
-	d, err := r.newDriver(id, lay, perm, audit)
-	if err == nil {
-		err = r.begin(ctx, d, p, o)
-	}
-	if err != nil {
+	d := r.newDriver(id, lay, perm, audit)
+	if err = r.begin(ctx, d, p, o); err != nil {
 		_ = perm.End("not begun", err)
-		if d != nil {
-			d.discard(ctx)
-		}
-		return err
+		d.discard(ctx)
 	}
-	return nil
+	return err
 }
 
 // agreed refuses a plan that cannot be run, or to which the operator did not agree.
@@ -79,7 +73,7 @@ func agreed(p *Plan, o Options) error {
 }
 
 // newDriver makes a driver that holds nothing but its permit.
-func (r *Runs) newDriver(id string, lay *layout, perm *ops.Permit, audit *auditLines) (*driver, error) {
+func (r *Runs) newDriver(id string, lay *layout, perm *ops.Permit, audit *auditLines) *driver {
 	ctx, cancel := context.WithCancelCause(r.p.Context)
 	d := &driver{
 		r: r, id: id, dir: r.runDir(id), lay: lay, perm: perm, audit: audit, ctx: ctx, cancel: cancel, done: make(chan struct{}),
@@ -88,7 +82,7 @@ func (r *Runs) newDriver(id string, lay *layout, perm *ops.Permit, audit *auditL
 	}
 	d.outs = newOutputs(d.dir)
 	context.AfterFunc(perm.Context(), func() { cancel(errLeft) })
-	return d, nil
+	return d
 }
 
 // discard forgets a run of which nothing but its beginning was written, here and on its hosts.

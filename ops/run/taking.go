@@ -104,6 +104,6 @@ func (d *driver) locked(ctx context.Context) error {
 			return err
 		}
 	}
-	d.meta(ctx, false)
+	d.meta(ctx)
 	return nil
 }
