@@ -108,9 +108,34 @@ func (a *app) runMend(ctx context.Context, args []string, f mendFlags) error {
 	case err != nil:
 		return unplanned(err)
 	case f.plan:
-		return errors.Join(a.printPlan(plan), planCode(plan))
+		return errors.Join(a.printPlan(plan), a.printDiffs(plan), planCode(plan))
+	}
+	if err := a.printDiffs(plan); err != nil {
+		return err
 	}
 	return a.carryOut(ctx, s, plan, plan.Deploy.Env, f.agreement, run.Options{Queue: f.queue})
+}
+
+// printDiffs prints the lines that a plan changes: a mend is agreed to by its diff.
+func (a *app) printDiffs(p *run.Plan) error {
+	if a.flags.json {
+		return nil // the document of the plan has them
+	}
+	var b strings.Builder
+	for _, s := range p.Steps {
+		for _, h := range s.Hosts {
+			for _, d := range h.Change.Detail {
+				if !d.Diff {
+					continue
+				}
+				b.WriteString(hosts.CleanLine(d.Title) + "\n")
+				for line := range strings.Lines(d.Text) {
+					b.WriteString("  " + hosts.CleanLine(strings.TrimRight(line, "\r\n")) + "\n")
+				}
+			}
+		}
+	}
+	return a.printf("%s", b.String())
 }
 
 // orAll are the checks that a list of mends is made of.

@@ -105,6 +105,9 @@ func planText(p *run.Plan, width int) string {
 			b.WriteString(title + ": " + hosts.CleanLine(l) + "\n")
 		}
 	}
+	if p.Kind != "rollback" && p.Deploy.OnFailure == "rollback" {
+		list("on failure", []string{"what was done is taken back at once"})
+	}
 	list("lock", p.Lock)
 	list("warning", p.Warnings)
 	list("to agree to", p.Consent)
