@@ -210,3 +210,30 @@ func TestHistoriesInterleave(t *testing.T) {
 		}
 	})
 }
+
+// A host whose clock cannot be read is asked once for all of its sources, and again after a while.
+func TestClockIsAskedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ask := &script{}
+		c := newClocks(sources(map[string]*script{"h/clock": ask}))
+		for range 5 {
+			if got := c.of(t.Context(), "h", false); got != (clock{}) {
+				t.Errorf("%+v of a host that says nothing", got)
+			}
+		}
+		if ask.asked != 1 {
+			t.Errorf("asked %d times", ask.asked)
+		}
+		<-time.After(2 * clockTimeout)
+		now := time.Now().Add(time.Hour)
+		ask.said = fmt.Sprintf("%d.%09d\n", now.Unix(), now.Nanosecond())
+		for range 5 {
+			if got := c.of(t.Context(), "h", false); got.offset != time.Hour {
+				t.Errorf("%+v, want an hour", got)
+			}
+		}
+		if ask.asked != 2 {
+			t.Errorf("asked %d times", ask.asked)
+		}
+	})
+}
