@@ -69,7 +69,7 @@ func (f *follower) wayBack(ctx context.Context, st run.State) (string, error) {
 	tick := time.NewTicker(backEvery)
 	defer tick.Stop()
 	for {
-		busy := len(f.s.Ops.Busy()) > 0
+		busy := len(f.s.busy()) > 0
 		list, err := f.s.svc.List(ctx, nil)
 		if err != nil {
 			return "", err
@@ -135,7 +135,12 @@ func (f *follower) questions(ctx context.Context, open []run.OpenQuestion) {
 	still := map[string]bool{}
 	for _, q := range open {
 		still[q.ID] = true
-		if _, asked := f.asked[q.ID]; asked || !f.isTerminal(f.stdin) {
+		if _, asked := f.asked[q.ID]; asked {
+			continue
+		}
+		if !f.answers() {
+			f.asked[q.ID] = func() {}
+			f.warn("%s waits for an answer: %s", hosts.CleanLine(f.id), hosts.CleanLine(q.Text))
 			continue
 		}
 		qctx, cancel := context.WithCancel(ctx)
@@ -156,6 +161,11 @@ func (f *follower) questions(ctx context.Context, open []run.OpenQuestion) {
 			delete(f.asked, id)
 		}
 	}
+}
+
+// answers reports whether somebody can answer here: at a terminal, and with the write lease.
+func (f *follower) answers() bool {
+	return f.isTerminal(f.stdin) && (f.s.Ops == nil || f.s.Ops.Lease().Reason != "")
 }
 
 func (f *follower) forget() {

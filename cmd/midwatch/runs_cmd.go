@@ -43,14 +43,7 @@ midwatch runs resume 20261129-2106-hub-4f2a --reason "link was cut"`,
 			Use: "show RUN", Short: "Print a run step by step", Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeRuns,
 			Run: a.does(func(ctx context.Context, args []string) error { return a.showRun(ctx, args[0]) }),
 		},
-		&cobra.Command{
-			Use: "follow RUN", Short: "Follow a run to its end", Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeRuns,
-			Long: `Follow a run that is on its way, of this program or another's, and answer what it asks. --json prints the
-records of its journal as they are written.
-
-The exit code is that of the run: 0 when it succeeded, else 1.`,
-			Run: a.does(func(ctx context.Context, args []string) error { return a.followRun(ctx, args[0]) }),
-		},
+		a.followCommand(),
 		a.resumeCommand("resume", "Go on with a run that was interrupted",
 			`Go on with a run whose program ended, from its journal: what is finished is not done again, what runs on a
 host is attached to, and what nobody can tell is asked.`),
@@ -190,7 +183,21 @@ func runText(st *run.State) string {
 	return b.String()
 }
 
-func (a *app) followRun(ctx context.Context, id string) error {
+func (a *app) followCommand() *cobra.Command {
+	var reason string
+	cmd := &cobra.Command{
+		Use: "follow RUN", Short: "Follow a run to its end", Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeRuns,
+		Long: `Follow a run that is on its way, of this program or another's. With --reason, what it asks can be answered
+here; without one it is only watched. --json prints the records of its journal as they are written.
+
+The exit code is that of the run: 0 when it succeeded, else 1.`,
+		Run: a.does(func(ctx context.Context, args []string) error { return a.followRun(ctx, args[0], reason) }),
+	}
+	cmd.Flags().StringVar(&reason, "reason", "", "why you answer, for the audit log")
+	return cmd
+}
+
+func (a *app) followRun(ctx context.Context, id, reason string) error {
 	s, err := a.openSession(ctx, nil)
 	if err != nil {
 		return err
@@ -199,6 +206,11 @@ func (a *app) followRun(ctx context.Context, id string) error {
 	st, err := s.svc.Show(ctx, id)
 	if err != nil {
 		return err
+	}
+	if strings.TrimSpace(reason) != "" {
+		if _, err := s.Ops.Unlock(reason, ops.MaxLease); err != nil {
+			return err
+		}
 	}
 	return a.follow(ctx, s, st.ID, false)
 }

@@ -129,6 +129,8 @@ func (s *scripted) Next(_ context.Context, _ string, gen uint64) (run.State, uin
 	return s.states[gen], gen + 1, nil
 }
 
+func (s *scripted) List(context.Context, []string) ([]run.State, error) { return nil, nil }
+
 func (s *scripted) Output(context.Context, string, string, string, int64) ([]byte, int64, error) {
 	return []byte(s.output), int64(len(s.output)), nil
 }
@@ -148,7 +150,9 @@ func TestFollow(t *testing.T) {
 		one(run.Active, run.HostState{Host: "web1", State: run.StepRunning, Try: 2}, run.HostState{State: run.StepRunning}),
 		failed,
 	}}
-	a, stdout, _ := newTestApp(t)
+	svc.states[2].Questions = []run.OpenQuestion{{ID: "q1", Step: "up", Question: step.Question{Text: "cut the calls?"}}}
+	svc.states[3].Questions = svc.states[2].Questions
+	a, stdout, stderr := newTestApp(t)
 	a.now = func() time.Time { return at }
 	err := a.follow(t.Context(), &session{world: &world{ctx: t.Context()}, svc: svc}, "r1", true)
 	if codeOf(err) != exitFindings {
@@ -171,6 +175,10 @@ the way back: midwatch rollback r1 --plan
 `
 	if diff := cmp.Diff(want, stdout()); diff != "" {
 		t.Error(diff)
+	}
+	// Nobody can answer here; that it waits is said once.
+	if got := stderr(); got != "midwatch: r1 waits for an answer: cut the calls?\n" {
+		t.Errorf("%q", got)
 	}
 }
 
