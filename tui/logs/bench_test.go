@@ -226,6 +226,26 @@ func BenchmarkMillionJump(b *testing.B) {
 	}
 }
 
+// BenchmarkMillionCount is the lines of a million over time.
+func BenchmarkMillionCount(b *testing.B) {
+	g := bigScreen(b, 1000)
+	g.s.list.buf = loaded()
+	for b.Loop() {
+		runCount(b.Context(), g.s.countJob(1, 180))()
+	}
+}
+
+// BenchmarkMillionPatterns is the patterns of a million lines.
+func BenchmarkMillionPatterns(b *testing.B) {
+	buf := loaded()
+	for b.Loop() {
+		m := newMining(1, nil, buf)
+		for cmd := m.next(b.Context(), nil, buf); cmd != nil; cmd = m.next(b.Context(), nil, buf) {
+			m.take(cmd().(patternedMsg))
+		}
+	}
+}
+
 // drainAll gives a screen the results of its scans until there are no more.
 func drainAll(s *Screen, cmd tea.Cmd) {
 	if cmd == nil {

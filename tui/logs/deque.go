@@ -6,7 +6,8 @@ import (
 )
 
 // deque is an ascending list of positions that grows at both ends in amortized constant time: a
-// scan finds its hits from the newest line back and appends those that arrive meanwhile.
+// scan finds its hits from the newest line back and appends those that arrive meanwhile. What share
+// returned stays as it is as long as nothing is put in front after values were dropped there.
 type deque struct {
 	buf []int
 	off int // buf[off:] is in use
@@ -29,6 +30,9 @@ func (d *deque) pushFront(v []int) {
 	d.off -= len(v)
 	copy(d.buf[d.off:], v)
 }
+
+// share is the list as it is now, for other goroutines to read.
+func (d *deque) share() []int { return d.buf[d.off:len(d.buf):len(d.buf)] }
 
 // search returns the index of the first value not below v.
 func (d *deque) search(v int) int { return sort.SearchInts(d.buf[d.off:], v) }

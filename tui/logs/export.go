@@ -40,7 +40,7 @@ func (s *Screen) excerpt() *excerpt {
 	}
 	sc := s.list.scan()
 	if sc != nil {
-		x.filtered, x.hits = true, sc.hits.buf[sc.hits.off:len(sc.hits.buf):len(sc.hits.buf)]
+		x.filtered, x.hits = true, sc.hits.share()
 	}
 	if x.from < x.to {
 		x.chunks = b.share(x.from, x.to)

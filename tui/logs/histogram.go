@@ -182,8 +182,7 @@ func (s *Screen) countJob(gen uint64, most int) countJob {
 	b := s.list.buf
 	j := countJob{owner: s.id, gen: gen, chunks: b.share(b.base, b.settled), most: most, from: s.look.from, to: s.look.to}
 	if sc := s.list.scan(); sc != nil {
-		// What stands in the list is never changed, only added to at both ends: it may be read there.
-		j.filtered, j.hits = true, sc.hits.buf[sc.hits.off:len(sc.hits.buf):len(sc.hits.buf)]
+		j.filtered, j.hits = true, sc.hits.share()
 		for _, pos := range sc.tailPos {
 			if l, ok := b.at(pos); ok {
 				j.tail = append(j.tail, l)

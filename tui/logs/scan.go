@@ -185,7 +185,8 @@ func (s *scan) take(m scannedMsg, b *Buffer) tea.Cmd {
 		return nil
 	}
 	if m.back {
-		s.hits.pushFront(m.hits)
+		// What was dropped meanwhile must not come back: whoever shares the hits reads where those stood.
+		s.hits.pushFront(m.hits[sort.SearchInts(m.hits, b.base):])
 		s.lo = m.from
 	} else {
 		// Lines of the tail that settled while the job ran are hits already.

@@ -240,6 +240,43 @@ func TestGapsAndRulersPassEveryFilter(t *testing.T) {
 	}
 }
 
+// Hits that are shared with a count or an export stay what they were, though the oldest lines are dropped
+// while a piece of the search is under way among them.
+func TestSharedHitsStand(t *testing.T) {
+	t.Parallel()
+	b := NewBuffer(3 << 20)
+	now := t0
+	arrive := func(n int) {
+		es := make([]hosts.Entry, n)
+		for i := range es {
+			now = now.Add(time.Millisecond)
+			es[i] = entry(srcA, now, "hit")
+		}
+		b.Append(now, es, 0)
+		b.Append(now.Add(time.Hour), nil, 0)
+	}
+	arrive(firstLines + 30_000)
+	s := newScan(context.Background(), nil, 1, predicateOf(t, "hit"), b)
+	flying := s.take(s.next(b)().(scannedMsg), b) // the newest were looked at, the others are being
+	shared := s.hits.share()
+	copied := slices.Clone(shared)
+	if flying == nil || len(shared) != firstLines {
+		t.Fatalf("%d hits, in flight %v", len(shared), flying != nil)
+	}
+	arrive(2*firstLines - 40_000) // drops many of the hits, not most: the list stays where it is
+	s.follow(b)
+	if b.base <= shared[0] {
+		t.Fatal("nothing of what is shared was dropped")
+	}
+	drain(s, b, flying)
+	if !slices.Equal(shared, copied) {
+		t.Error("what was shared has changed")
+	}
+	if got := found(s); !slices.Equal(got, accepted(b, s.pred)) {
+		t.Errorf("%d found of %d", len(got), b.Len())
+	}
+}
+
 // Looking for lines in the text of a whole chunk finds what asking about each of them finds.
 func TestFindIsAccepts(t *testing.T) {
 	t.Parallel()
