@@ -94,7 +94,7 @@ sec=
 if [ "$size" -gt 0 ]; then
 	for base in /run /dev/shm; do
 		[ -w "$base" ] && awk -v m="$base" '$2 == m && ($3 == "tmpfs" || $3 == "ramfs") { ok = 1 } END { exit !ok }' /proc/mounts || continue
-		sec=$(mktemp -d "$base/midwatch-$unit.XXXXXX") && break
+		sec=$(mktemp -d "$base/$unit.XXXXXX") && break
 	done
 	[ -n "$sec" ] || { echo "no tmpfs at /run or /dev/shm that may be written" >&2; exit 13; }
 	trap '[ -d started ] || rm -rf "$sec"' EXIT
@@ -102,20 +102,20 @@ if [ "$size" -gt 0 ]; then
 	[ "$(wc -c <"$sec/s")" -eq "$size" ] || { echo "the input was cut off" >&2; exit 12; }
 fi
 : >>log; : >>err
+n=100
 if [ -d /run/systemd/system ] && [ "$(id -u)" = 0 ] && command -v systemd-run >/dev/null 2>&1; then
 	echo systemd >how
 	systemd-run --quiet --collect --unit="$unit" --property=TimeoutStopSec="$grace" --setenv=PATH="$PATH" \
 		--setenv=HOME="${HOME:-/}" --setenv=LANG="${LANG:-C.UTF-8}" sh "$PWD/runner" "$dir" "$sec" "$user" "$mask" >&2 ||
-		{ started || exit 1; }
+		n=25 # a unit of that name is there: another call is starting the job at this moment, or it is something else's
 else
 	setsid=
 	! command -v setsid >/dev/null 2>&1 || setsid=setsid
 	$setsid sh ./runner "$dir" "$sec" "$user" "$mask" </dev/null >/dev/null 2>&1 &
 fi
-n=100
 until started; do
 	n=$((n - 1))
-	[ $n -gt 0 ] || { echo "the job did not start within 20 s" >&2; exit 1; }
+	[ $n -gt 0 ] || { [ ! -e how ] || echo "systemd did not start it" >&2; echo "the job did not start" >&2; exit 1; }
 	pause
 done`
 
@@ -185,7 +185,7 @@ fi
 
 // sweepScript takes out secrets of jobs that were never started.
 const sweepScript = `for base in /run /dev/shm; do
-	for d in "$base/midwatch-$1"*; do [ ! -d "$d" ] || rm -rf "$d"; done
+	for d in "$base/midwatch-$1"-*; do [ ! -d "$d" ] || rm -rf "$d"; done
 done 2>/dev/null; :`
 
 // Jobs are the detached jobs of one try of a step.

@@ -90,7 +90,7 @@ func TestJobStartsOnce(t *testing.T) {
 	for range 8 {
 		wg.Go(func() {
 			var l heard
-			exit, err := h.Jobs("r1", "s.1").Run(t.Context(), "main", step.Job{Argv: []string{"sh", "-c", `echo x >>"$1"; echo done`, "sh", count}}, l.line)
+			exit, err := h.Jobs("r-"+t.Name(), "s.1").Run(t.Context(), "main", step.Job{Argv: []string{"sh", "-c", `echo x >>"$1"; echo done`, "sh", count}}, l.line)
 			if err != nil || exit != 0 || len(l.out) != 1 || l.out[0] != "done" {
 				t.Errorf("exit %d, %v, %q", exit, err, l.out)
 			}
@@ -106,7 +106,7 @@ func TestJobStop(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
 	h := here(t, root)
-	j := h.Jobs("r1", "s.1")
+	j := h.Jobs("r-"+t.Name(), "s.1")
 	pid := filepath.Join(root, "child")
 	ctx, cancel := context.WithCancel(t.Context())
 	began := make(chan struct{})
@@ -156,7 +156,7 @@ func TestJobSecrets(t *testing.T) {
 	var l heard
 	// The job prints what it got backwards, and the arguments of all processes.
 	script := `printf %s "$TOKEN" | rev; echo; cat | rev; echo; tr '\0' ' ' </proc/$PPID/cmdline; echo; cat /proc/*/cmdline 2>/dev/null | tr '\0\n' '  '; echo; umask; pwd; echo "$PLAIN"`
-	exit, err := h.Jobs("r1", "s.1").Run(t.Context(), "main", step.Job{
+	exit, err := h.Jobs("r-"+t.Name(), "s.1").Run(t.Context(), "main", step.Job{
 		Argv: []string{"sh", "-c", script}, Dir: root, Env: map[string]string{"PLAIN": "it's $HOME"},
 		Secret: map[string]hosts.Secret{"TOKEN": hosts.NewSecret(secret)}, Stdin: hosts.NewSecret(secret),
 	}, l.line)
@@ -177,7 +177,7 @@ func TestJobSecrets(t *testing.T) {
 		return nil
 	})
 	for _, base := range []string{"/run", "/dev/shm"} {
-		if left, _ := filepath.Glob(base + "/midwatch-midwatch-r1-s_1-main*"); len(left) > 0 {
+		if left, _ := filepath.Glob(base + "/midwatch-r-TestJobSecrets*"); len(left) > 0 {
 			t.Errorf("left behind: %v", left)
 		}
 	}
@@ -187,7 +187,7 @@ func TestJobLost(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
 	h := here(t, root)
-	j := h.Jobs("r1", "s.1")
+	j := h.Jobs("r-"+t.Name(), "s.1")
 	began := make(chan struct{})
 	ended := make(chan error, 1)
 	go func() {
@@ -221,5 +221,30 @@ func TestJobRefuses(t *testing.T) {
 		if _, err := h.Jobs("r", "s").Run(t.Context(), "main", job, func(string, bool) {}); err == nil {
 			t.Errorf("%s: no error", name)
 		}
+	}
+}
+
+// TestSweep takes out the secrets of a job whose start was cut off before it had them.
+func TestSweep(t *testing.T) {
+	t.Parallel()
+	h := here(t, t.TempDir())
+	unit := h.Jobs("r-sweep", "s.1").unit("main")
+	dir, err := os.MkdirTemp("/dev/shm", unit+".")
+	if err != nil {
+		t.Skip(err)
+	}
+	other, err := os.MkdirTemp("/dev/shm", "midwatch-r-sweeper-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(other)
+	if err := h.Sweep(t.Context(), "r-sweep"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("left behind: %v", err)
+	}
+	if _, err := os.Stat(other); err != nil {
+		t.Errorf("another run's: %v", err)
 	}
 }
