@@ -268,6 +268,7 @@ type setting struct {
 	styles   *themes.Styles
 	w, h     int
 	snap     *hosts.Snapshot
+	at       time.Time // when it is; zero: uitest.Now
 }
 
 func snapshot() *hosts.Snapshot {
@@ -295,7 +296,10 @@ func newStage(t *testing.T, o setting) *stage {
 	}
 	began := time.Now()
 	g := &stage{t: t, svc: o.svc, readOnly: o.readOnly}
-	now := func() time.Time { return uitest.Now().Add(time.Since(began)) }
+	if o.at.IsZero() {
+		o.at = uitest.Now()
+	}
+	now := func() time.Time { return o.at.Add(time.Since(began)) }
 	ops := &operator{}
 	if !o.readOnly {
 		ops.lease = hosts.Lease{Reason: "INC-7", From: now(), Until: now().Add(time.Hour)}

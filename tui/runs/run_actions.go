@@ -232,7 +232,7 @@ func (s *Run) cancel() tea.Cmd {
 	m := ui.ConfirmMsg{Title: "cancel the run of " + ui.Clean(s.state.Deploy) + "?", Effect: ui.Destroy}
 	for i := range s.state.Steps {
 		if st := &s.state.Steps[i]; live(st.State) {
-			m.Body = append(m.Body, name(st.ID, st.Title)+" is stopped; the run is cancelled once that was seen on "+s.whereOf(st)+".")
+			m.Body = append(m.Body, name(st.ID, st.Title)+" is stopped on "+s.whereOf(st)+"; the run is cancelled once that was seen.")
 		}
 	}
 	done := 0
@@ -258,7 +258,7 @@ func (s *Run) cancel() tea.Cmd {
 func (s *Run) whereOf(st *run.StepState) string {
 	var out []string
 	for i := range st.Hosts {
-		if live(st.Hosts[i].State) {
+		if live(st.Hosts[i].State) && st.Hosts[i].Host != "" {
 			out = append(out, hostName(st.Hosts[i].Host))
 		}
 	}

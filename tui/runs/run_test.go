@@ -132,7 +132,7 @@ func TestOrders(t *testing.T) {
 		g.keys("p")
 		g.heard("order r-0043 go")
 		g.keys("c")
-		if q := g.confirms[0]; q.Effect != ui.Destroy || !strings.Contains(strings.Join(q.Body, " "), "copy the workspace is stopped; the run is cancelled once that was seen on prod-113") {
+		if q := g.confirms[0]; q.Effect != ui.Destroy || !strings.Contains(strings.Join(q.Body, " "), "copy the workspace is stopped on prod-113; the run is cancelled once that was seen.") {
 			t.Errorf("%+v", q)
 		}
 		g.agree()

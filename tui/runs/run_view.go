@@ -287,6 +287,8 @@ func (s *Run) ways() string {
 			return "it is rolled back"
 		}
 		return "u shows the way back, should it be needed"
+	case run.RolledBack:
+		return "it is rolled back"
 	case run.RollbackFailed:
 		return "u plans the way back again"
 	}
