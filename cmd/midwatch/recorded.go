@@ -74,8 +74,8 @@ func recordedEvents(records []audit.Record) []hosts.Event {
 		default:
 			continue
 		}
-		if strings.HasPrefix(r.Verb, "deploy") || strings.HasPrefix(r.Verb, "rollback") {
-			e.Kind = "deploy"
+		if r.Run != "" || strings.HasPrefix(r.Verb, "deploy") || strings.HasPrefix(r.Verb, "rollback") {
+			e.Kind, e.ID = "deploy", r.Run // the run is what can be opened
 		}
 		out = append(out, e)
 	}

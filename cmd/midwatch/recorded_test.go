@@ -53,3 +53,17 @@ func TestRecorded(t *testing.T) {
 		t.Error("a log that is not there is no error")
 	}
 }
+
+// What a run did stands on the timeline as a deploy, and names the run, whatever its verb.
+func TestRecordedOfARun(t *testing.T) {
+	t.Parallel()
+	got := recordedEvents([]audit.Record{
+		{Phase: audit.PhaseBegin, ID: "1", Verb: "deploy", Object: "shop in production", Who: "ada", Reason: "INC-7", Run: "r-1"},
+		{Phase: audit.PhaseBegin, ID: "2", Verb: "file", Host: "h", Object: "page", Who: "ada", Reason: "INC-7", Run: "r-1"},
+		{Phase: audit.PhaseEnd, ID: "2", Verb: "file", Host: "h", Object: "page", Who: "ada", Reason: "INC-7", Run: "r-1", Result: "done"},
+		{Phase: audit.PhaseBegin, ID: "3", Verb: "restart", Host: "h", Object: "web", Who: "ada", Reason: "INC-7"},
+	})
+	if len(got) != 3 || got[0].Kind != "deploy" || got[0].ID != "r-1" || got[1].Kind != "deploy" || got[1].ID != "r-1" || got[1].Detail != "ada: INC-7, done" || got[2].Kind != "action" || got[2].ID != "3" {
+		t.Errorf("%+v", got)
+	}
+}

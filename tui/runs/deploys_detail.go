@@ -86,7 +86,7 @@ func overviewDetails(o *run.Overview, now time.Time, p *ui.Page) {
 		}
 	}
 	if l := o.Last; l != nil {
-		ph := phaseLook(g, l.Phase)
+		ph := runLook(g, l)
 		p.Head("Last run", ui.AgeOf(l.Started, now)+" ago", false)
 		p.Line(ph.role, ph.glyph+" "+ph.word+" "+ui.Clean(l.ID))
 		p.Field("note", oneLine(l.Note), themes.Text)

@@ -209,7 +209,7 @@ func deployColumns(s *Deploys) []ui.Column[*item] {
 			Cell: func(it *item) ui.Cell { return it.versions(g()) },
 		},
 		{
-			ID: "last", Title: "last run", Min: 16, Max: 26, Priority: 2, Filter: true, Desc: true,
+			ID: "last", Title: "last run", Min: 16, Max: 30, Priority: 2, Filter: true, Desc: true,
 			Cell: func(it *item) ui.Cell {
 				if it.fault != "" || it.over == nil {
 					return ui.Cell{}
@@ -217,7 +217,7 @@ func deployColumns(s *Deploys) []ui.Column[*item] {
 				if it.over.Last == nil {
 					return ui.Cell{Text: "never", Role: themes.Faint}
 				}
-				c := phaseLook(g(), it.over.Last.Phase).cell()
+				c := runLook(g(), it.over.Last).cell()
 				c.Text += " " + ui.AgeOf(it.over.Last.Started, s.Now)
 				return c
 			},

@@ -245,7 +245,7 @@ func (s *History) Close() {
 
 func (s *History) details(r *run.State, p *ui.Page) {
 	g := &p.Styles().Glyphs
-	l := phaseLook(g, r.Phase)
+	l := runLook(g, r)
 	p.Line(l.role, l.glyph+" "+l.word+"  "+oneLine(r.Note))
 	p.Field("run", r.ID, themes.Text)
 	p.Field("deploy", strings.TrimSpace(r.Deploy+" "+r.Env), themes.Text)
@@ -286,8 +286,8 @@ func historyColumns(s *History) []ui.Column[*run.State] {
 	}
 	return []ui.Column[*run.State]{
 		{
-			ID: "state", Title: "state", Min: 13, Max: 18, Filter: true,
-			Cell:    func(r *run.State) ui.Cell { return phaseLook(g(), r.Phase).cell() },
+			ID: "state", Title: "state", Min: 13, Max: 22, Filter: true,
+			Cell:    func(r *run.State) ui.Cell { return runLook(g(), r).cell() },
 			Compare: func(a, b *run.State) int { return strings.Compare(string(a.Phase), string(b.Phase)) },
 		},
 		{

@@ -138,7 +138,7 @@ func (s *Run) head(w int) []string {
 	pal := &st.Normal
 	g := &st.Glyphs
 	sep := " " + g.Separator + " "
-	l := phaseLook(g, s.state.Phase)
+	l := runLook(g, &s.state)
 	if s.fault != nil {
 		l = look{g.Stale, l.word + " as of " + ui.AgeOf(s.at, s.now) + " ago", themes.Warn}
 	}
@@ -284,15 +284,23 @@ func (s *Run) ways() string {
 		return "u shows the way back"
 	case run.Success:
 		if s.state.Kind == kindRollback {
-			return "it is rolled back"
+			return s.leftovers()
 		}
 		return "u shows the way back, should it be needed"
 	case run.RolledBack:
-		return "it is rolled back"
+		return s.leftovers()
 	case run.RollbackFailed:
 		return "u plans the way back again"
 	}
 	return ""
+}
+
+// leftovers says what a way back has left to a person.
+func (s *Run) leftovers() string {
+	if runLook(&s.d.Styles.Glyphs, &s.state).role == themes.OK {
+		return "it is rolled back"
+	}
+	return "what could be taken back is; n goes to what is left to you"
 }
 
 func (s *Run) listTitle() string {

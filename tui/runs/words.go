@@ -51,6 +51,20 @@ func phaseLook(g *themes.Glyphs, p run.Phase) look {
 	return look{g.Unknown, "unknown", themes.Unknown}
 }
 
+// runLook is how a run is shown. One that has ended well and left something to a person is not good yet.
+func runLook(g *themes.Glyphs, st *run.State) look {
+	l := phaseLook(g, st.Phase)
+	if l.role != themes.OK {
+		return l
+	}
+	for i := range st.Steps {
+		if troubled(st.Steps[i].State) && (st.Phase == run.RolledBack || st.Kind == kindRollback) && st.Steps[i].State != run.StepFailed {
+			return look{g.Warn, l.word + " in part", themes.Warn}
+		}
+	}
+	return l
+}
+
 // stepLook is how the state of a step is shown. One that was begun and whose end nobody knows is never
 // green.
 func stepLook(g *themes.Glyphs, p run.StepPhase) look {
