@@ -1,6 +1,7 @@
 package run
 
 import (
+	"errors"
 	"os"
 	"strings"
 	"testing"
@@ -248,4 +249,31 @@ func TestCancelWhileAsked(t *testing.T) {
 		t.Error(describe(st))
 	}
 	w.unlocked(t, "h1")
+}
+
+// TestPlanWithoutAHost: a host that cannot be reached is a fault of the plan, and nothing is waited for.
+func TestPlanWithoutAHost(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "h1", "h2")
+	wire := &cut{down: true}
+	w.wrap = func(h string, c hosts.Conn) hosts.Conn {
+		if h == "h1" {
+			wire.Conn = c
+			return wire
+		}
+		return c
+	}
+	w.definition([]string{"h1", "h2"}, fileStep("conf", "all", "conf", "new"))
+	o := w.person(t, "anna", nil)
+	p, err := o.Plan(t.Context(), "web", Options{})
+	if err != nil || len(p.Faults) != 1 || !strings.Contains(p.Faults[0], "conf on h1: h1: host not reached") {
+		t.Fatalf("%q %v", p.Faults, err)
+	}
+	if _, err := o.Start(t.Context(), p, Options{}); !errors.Is(err, ErrFaults) {
+		t.Errorf("started: %v", err)
+	}
+	p, err = o.Plan(t.Context(), "web", Options{Only: []string{"h2"}})
+	if err != nil || len(p.Faults) != 0 {
+		t.Errorf("without it: %q %v", p.Faults, err)
+	}
 }

@@ -37,6 +37,8 @@ func (r *Runs) lockLines(ctx context.Context, d *deploy.Definition, names []stri
 }
 
 func (r *Runs) looks(ctx context.Context, name string) ([]remote.LockLook, error) {
+	ctx, cancel := looking(ctx)
+	defer cancel()
 	h, err := r.remote(ctx, name)
 	if err != nil {
 		return nil, err
@@ -264,6 +266,8 @@ func (r *Runs) versions(ctx context.Context, d *deploy.Definition, names []strin
 	var wg sync.WaitGroup
 	for i, name := range names {
 		wg.Go(func() {
+			ctx, cancel := looking(ctx)
+			defer cancel()
 			out[i] = HostVersion{Host: name, Skew: "unknown"}
 			h, err := r.remote(ctx, name)
 			if err != nil {

@@ -122,10 +122,13 @@ func (r *Runs) readHosts(ctx context.Context, lay *layout, p *Plan, vars map[str
 		wg.Go(func() {
 			places <- struct{}{}
 			defer func() { <-places }()
+			gone := r.gone(ctx, host)
 			for i, u := range lay.units {
 				for j := range p.Steps[i].Hosts {
 					if ph := &p.Steps[i].Hosts[j]; ph.Host == host && p.Steps[i].Skip == "" && u.step.Kind != kindGroup {
-						r.readOne(ctx, lay, u, ph, vars)
+						if ph.Err = gone; gone == "" {
+							r.readOne(ctx, lay, u, ph, vars)
+						}
 					}
 				}
 			}
@@ -138,6 +141,23 @@ func (r *Runs) readHosts(ctx context.Context, lay *layout, p *Plan, vars map[str
 			ps.Skip = r.when(u, r.scope(lay, "", firstOf(u.hosts), vars, nil, true))
 		}
 	}
+}
+
+// gone says why a host is not asked: it cannot be reached. A plan does not wait for it to come back.
+func (r *Runs) gone(ctx context.Context, host string) string {
+	if host == "" {
+		return ""
+	}
+	ctx, cancel := looking(ctx)
+	defer cancel()
+	c, err := r.p.Conn(ctx, host)
+	if err == nil {
+		_, err = c.Run(ctx, hosts.Cmd{Argv: []string{"true"}, Timeout: lookTime})
+	}
+	if err != nil {
+		return hosts.CleanLine(err.Error())
+	}
+	return ""
 }
 
 func firstOf(hosts []string) string {

@@ -200,11 +200,7 @@ func adopt(path string, b []byte) (torn int64, err error) {
 // longest is the longest copy of a journal on hosts.
 func (r *Runs) longest(ctx context.Context, id string, names []string) (best []byte, errs []error) {
 	for _, name := range names {
-		h, err := r.remote(ctx, name)
-		var b []byte
-		if err == nil {
-			b, err = h.Journal(ctx, id)
-		}
+		b, err := r.copyOf(ctx, id, name)
 		if err != nil {
 			errs = append(errs, err)
 			continue
@@ -214,6 +210,17 @@ func (r *Runs) longest(ctx context.Context, id string, names []string) (best []b
 		}
 	}
 	return best, errs
+}
+
+// copyOf is the copy of a run's journal on a host; nil when there is none.
+func (r *Runs) copyOf(ctx context.Context, id, name string) ([]byte, error) {
+	ctx, cancel := looking(ctx)
+	defer cancel()
+	h, err := r.remote(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return h.Journal(ctx, id)
 }
 
 // everyHost are all hosts that any deploy works on.

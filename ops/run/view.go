@@ -26,6 +26,14 @@ const (
 	usualRuns = 10
 )
 
+// lookTime bounds how long a host is waited for that is only looked at.
+const lookTime = 15 * time.Second
+
+// looking is ctx for looking at one host: one that cannot be reached is not waited for.
+func looking(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, lookTime)
+}
+
 // drivenHere reports whether a process of this machine drives a run.
 func (r *Runs) drivenHere(id string) bool {
 	busy, _ := journal.Busy(filepath.Join(r.runDir(id), journalFile))
@@ -115,6 +123,8 @@ func better(st, have State) bool {
 
 // onHost are the runs that lie on a host.
 func (r *Runs) onHost(ctx context.Context, name string) (map[string]State, error) {
+	ctx, cancel := looking(ctx)
+	defer cancel()
 	h, err := r.remote(ctx, name)
 	if err != nil {
 		return nil, err
@@ -199,11 +209,7 @@ func (r *Runs) far(ctx context.Context, id string, names []string) (State, error
 	var locks []remote.LockLook
 	seen := false
 	for _, name := range names {
-		h, err := r.remote(ctx, name)
-		if err != nil {
-			continue
-		}
-		got, err := h.Locks(ctx)
+		got, err := r.looks(ctx, name)
 		if err == nil {
 			seen = true
 			locks = append(locks, got...)
