@@ -55,6 +55,7 @@ midwatch status --json`,
 		a.deployCommand(), a.rollbackCommand(), a.runsCommand(), a.lockCommand(),
 		&cobra.Command{Use: "exit-codes", Short: "What the exit codes mean", Long: exitCodesText},
 		&cobra.Command{Use: "checks", Short: "Every check, with its fix", Long: pages(catalog.All())},
+		&cobra.Command{Use: "definitions", Short: "How deploys are defined", Long: definitionsPage()},
 		&cobra.Command{Use: "json", Short: "The documents that --json prints", Long: jsonText + jsonRunsText},
 	)
 	return root
