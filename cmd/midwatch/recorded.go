@@ -10,6 +10,7 @@ import (
 
 	"midwatch/hosts"
 	"midwatch/ops/audit"
+	"midwatch/tui/runs"
 	"midwatch/tui/ui"
 )
 
@@ -75,7 +76,10 @@ func recordedEvents(records []audit.Record) []hosts.Event {
 			continue
 		}
 		if r.Run != "" || strings.HasPrefix(r.Verb, "deploy") || strings.HasPrefix(r.Verb, "rollback") {
-			e.Kind, e.ID = "deploy", r.Run // the run is what can be opened
+			e.Kind, e.ID = "deploy", ""
+			if r.Run != "" {
+				e.ID = runs.Object("run", r.Run) // what can be opened
+			}
 		}
 		out = append(out, e)
 	}

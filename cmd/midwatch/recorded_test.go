@@ -63,7 +63,7 @@ func TestRecordedOfARun(t *testing.T) {
 		{Phase: audit.PhaseEnd, ID: "2", Verb: "file", Host: "h", Object: "page", Who: "ada", Reason: "INC-7", Run: "r-1", Result: "done"},
 		{Phase: audit.PhaseBegin, ID: "3", Verb: "restart", Host: "h", Object: "web", Who: "ada", Reason: "INC-7"},
 	})
-	if len(got) != 3 || got[0].Kind != "deploy" || got[0].ID != "r-1" || got[1].Kind != "deploy" || got[1].ID != "r-1" || got[1].Detail != "ada: INC-7, done" || got[2].Kind != "action" || got[2].ID != "3" {
+	if len(got) != 3 || got[0].Kind != "deploy" || got[0].ID != "run r-1" || got[1].Kind != "deploy" || got[1].ID != "run r-1" || got[1].Detail != "ada: INC-7, done" || got[2].Kind != "action" || got[2].ID != "3" {
 		t.Errorf("%+v", got)
 	}
 }

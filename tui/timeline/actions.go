@@ -130,8 +130,8 @@ func (s *Screen) openObject() tea.Cmd {
 	case "deploy", "action":
 		if c := s.container(e); c != nil {
 			m.Screen, m.Object = "containers", c.ID
-		} else if e.Kind == "deploy" && e.ID != "" {
-			return ui.Open(ui.OpenMsg{Screen: "deploys", Object: "run " + e.ID})
+		} else if e.Kind == "deploy" && strings.HasPrefix(e.ID, "run ") {
+			return ui.Open(ui.OpenMsg{Screen: "deploys", Object: e.ID})
 		}
 	case "unit":
 		m.Screen, m.Object = "services", e.Object

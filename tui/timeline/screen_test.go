@@ -164,6 +164,19 @@ func TestOpen(t *testing.T) {
 	}
 }
 
+// What a run did opens the run.
+func TestOpenRun(t *testing.T) {
+	t.Parallel()
+	w := night()
+	w.acts = append(w.acts, hosts.Event{At: at(time.Minute), Host: "app-1", Kind: "deploy", Object: "page", ID: "run r-1", Action: "file", Detail: "ada: done"})
+	s := screen(t, w, ui.OpenMsg{Screen: "timeline"})
+	s.SetSize(120, 40)
+	press(t, s, append(append([]string{"/"}, strings.Split("what:file", "")...), "enter")...)
+	if got := only[ui.OpenMsg](t, press(t, s, "enter")); got != (ui.OpenMsg{Screen: "deploys", Object: "run r-1"}) {
+		t.Errorf("opens %+v (%s)", got, selected(s))
+	}
+}
+
 func TestLogsOfThatMinute(t *testing.T) {
 	t.Parallel()
 	s := screen(t, night(), ui.OpenMsg{Screen: "timeline"})
