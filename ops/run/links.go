@@ -260,7 +260,11 @@ func (l *link) farewell(ctx context.Context, keep bool) error {
 	if keep {
 		return nil
 	}
-	l.one <- struct{}{}
+	select {
+	case l.one <- struct{}{}:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 	err := l.lock.Release(ctx)
 	l.mu.Lock()
 	l.released = true
