@@ -188,6 +188,7 @@ type Unit struct {
 	StopTimeout  time.Duration // TimeoutStopUSec: how long it may take to drain; 0 unknown, -1 for ever
 	EnvFiles     []EnvFile     // EnvironmentFiles, with the names they set
 	Listen       []string      // of a socket unit: "/run/web.sock (Stream)"
+	NeedReload   bool          // NeedDaemonReload: its files have changed since systemd read them
 	LastRun      time.Time     // of a timer
 	NextRun      time.Time
 }

@@ -1,6 +1,9 @@
 package hosts
 
-import "time"
+import (
+	"path"
+	"time"
+)
 
 // Host is a host as the inventory names it: plain values, no connection.
 type Host struct {
@@ -15,6 +18,34 @@ type Host struct {
 	Maintenance string // the operator's reason while the host is paused; "" otherwise
 	// Refresh is how often the host is asked; 0 is as usual.
 	Refresh time.Duration `json:",omitempty"`
+	// Units and Pools are what the inventory says there should be; checks compare it with what is.
+	Units []UnitRule   `json:",omitempty"`
+	Pools []WorkerPool `json:",omitempty"`
+}
+
+// UnitRule is what should be true of the units that match.
+type UnitRule struct {
+	Match    string // unit name or pattern: "worker@*.service"
+	Ports    []int  // TCP ports that they listen on
+	Expected int    // instances that should run; 0 when not said
+	// CheckAfter is how long after a change the state of a unit means nothing yet.
+	CheckAfter time.Duration
+}
+
+// Matches reports that the rule is about a unit.
+func (r UnitRule) Matches(unit string) bool {
+	ok, err := path.Match(r.Match, unit)
+	return ok && err == nil
+}
+
+// WorkerPool is a pool of workers behind an nginx upstream.
+type WorkerPool struct {
+	Unit     string // pattern of the unit: "core@*.service"
+	Upstream string // name of the nginx upstream
+	Expected int    // how many there should be; 0 when not said
+	CountEnv string // variable that must say how many there are
+	MaxConns int    // max_conns that each server must have; 0 when not said
+	Outboxes []string
 }
 
 // Kind says how a host is reached.

@@ -154,6 +154,8 @@ type Probe struct {
 	Kind       string // basic, detailed, ready, live, fleet, tcp, tls
 	Every      time.Duration
 	Origin     string // "inventory", "healthcheck of CONTAINER", …
+	// Page probes want a page: a text that must occur in the answer says so, and HTML is no wonder.
+	Page bool
 	// Tolerant probes accept certificates that do not verify, and say so.
 	Tolerant bool
 	Results  []ProbeResult // oldest first, bounded

@@ -1,6 +1,7 @@
 package composerules
 
 import (
+	"fmt"
 	"path"
 	"regexp"
 	"strconv"
@@ -8,6 +9,7 @@ import (
 
 	"midwatch/checks"
 	"midwatch/checks/compose"
+	"midwatch/hosts"
 )
 
 func itoa(n int) string { return strconv.Itoa(n) }
@@ -24,7 +26,8 @@ func outboxEphemeral() checks.Check {
 		Verify:    "docker inspect -f '{{json .Mounts}}' CONTAINER shows a named volume that covers the path",
 		Sources:   []string{"https://docs.docker.com/engine/storage/volumes/", "https://www.freedesktop.org/software/systemd/man/latest/systemd.exec.html#RuntimeDirectory="},
 		Diagnoses: []string{"outbox-persistence", "recordings-storage"},
-		Eval:      checks.OnCompose(evalOutbox),
+		Also:      []checks.Need{checks.NeedMounts},
+		Eval:      checks.AnyOf(checks.OnCompose(evalOutbox), checks.OnHost(evalSaidOutbox)),
 	}
 }
 
@@ -54,6 +57,33 @@ func evalOutbox(c *checks.Compose) []checks.Finding {
 			}
 			out = append(out, f)
 		}
+	}
+	return out
+}
+
+// evalSaidOutbox judges the outboxes that the inventory names by the file system they lie on.
+func evalSaidOutbox(h *checks.Host) []checks.Finding {
+	var out []checks.Finding
+	said := false
+	for _, w := range h.Host.Pools {
+		for _, dir := range w.Outboxes {
+			said = true
+			if !h.Mounts.Known() {
+				return []checks.Finding{checks.Unsure("outbox "+dir, h.Part(checks.NeedMounts).Why())}
+			}
+			m, ok := hosts.MountOf(h.Mounts.Value, dir)
+			if !ok || m.FSType != "tmpfs" && m.FSType != "ramfs" {
+				continue
+			}
+			f := h.Find("outbox "+dir, checks.NeedMounts, fmt.Sprintf("%s on %s type %s", m.Source, m.Point, m.FSType))
+			f.Title = dir + ", an outbox of " + w.Unit + ", is on " + m.FSType + ": gone with every restart of the machine"
+			f.Severity = checks.Error
+			f.Fix = "Give the unit a StateDirectory=, or put the outbox on a disk."
+			out = append(out, f)
+		}
+	}
+	if !said {
+		return checks.NotHere("the inventory names no outbox of this host")
 	}
 	return out
 }

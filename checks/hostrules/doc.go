@@ -16,7 +16,7 @@ func All() []checks.Check {
 		shallowVsDeep(), probeFails(), agentSkew(),
 		oidcEmptyClient(), oidcUnknownClient(), oidcRedirect(), sqliteLocked(), noSpace(), kernelOOM(), conntrackFull(), nfsStall(), logIncomplete(),
 		uvicornForwarded(), bindLoopback(), publishedMismatch(), loopbackPublished(), circularDeploy(),
-		chainProbe(), systemdMasked(), timerMissed(), bypassedProcess(), portOwners(),
+		chainProbe(), daemonReload(), systemdMasked(), timerMissed(), bypassedProcess(), portOwners(),
 		tlsExpiry(), tlsNameMismatch(), tlsChain(),
 	}
 }

@@ -83,7 +83,7 @@ func badState(s string) bool {
 // html reports a page where an answer of a service is expected.
 func html(p hosts.Probe, r hosts.ProbeResult) bool {
 	body := strings.ToLower(strings.TrimSpace(r.Body))
-	return r.OK && p.Kind != "" && p.Kind != "tcp" && p.Kind != "tls" && (strings.HasPrefix(body, "<!doctype html") || strings.HasPrefix(body, "<html"))
+	return r.OK && !p.Page && p.Kind != "" && p.Kind != "tcp" && p.Kind != "tls" && (strings.HasPrefix(body, "<!doctype html") || strings.HasPrefix(body, "<html"))
 }
 
 func probeFails() checks.Check {

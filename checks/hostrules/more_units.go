@@ -189,5 +189,34 @@ func evalPortOwners(h *checks.Host) []checks.Finding {
 		f.Title = fmt.Sprintf("nothing listens on %d, which is the port of %s (%s)", o.port, u.Name, u.Active)
 		out = append(out, f)
 	}
+	return append(out, saidPorts(h)...)
+}
+
+// saidPorts finds ports that the inventory gives to units and that nobody listens on.
+func saidPorts(h *checks.Host) []checks.Finding {
+	var out []checks.Finding
+	for _, r := range h.Host.Units {
+		for _, port := range r.Ports {
+			if slices.ContainsFunc(h.Sockets.Value, func(s hosts.Socket) bool { return s.Proto == "tcp" && int(s.Port) == port }) {
+				continue
+			}
+			for _, u := range h.Units.Value {
+				known := slices.ContainsFunc(owners, func(o struct {
+					unit string
+					port uint16
+				}) bool {
+					return int(o.port) == port
+				})
+				if !r.Matches(u.Name) || known || settling(h, u, r) || u.Active == "inactive" && u.Enabled != "enabled" {
+					continue
+				}
+				f := h.Find("unit "+u.Name, checks.NeedUnits, fmt.Sprintf("%s: %s (%s)", u.Name, u.Active, u.Sub))
+				f.Title = fmt.Sprintf("nothing listens on %d, which the inventory gives to %s (%s)", port, u.Name, u.Active)
+				f.Key = fmt.Sprint(port)
+				out = append(out, f)
+				break // one unit tells it
+			}
+		}
+	}
 	return out
 }

@@ -194,7 +194,35 @@ func evalFailed(h *checks.Host) []checks.Finding {
 		}
 		out = append(out, f)
 	}
+	return append(out, tooFew(h)...)
+}
+
+// tooFew finds templates of which fewer instances run than the inventory says. One that has just changed
+// its state does not count against them yet.
+func tooFew(h *checks.Host) []checks.Finding {
+	var out []checks.Finding
+	for _, r := range h.Host.Units {
+		run := 0
+		for _, u := range h.Units.Value {
+			if r.Matches(u.Name) && (u.Active == "active" || u.Active == "reloading" || u.Draining() || settling(h, u, r)) {
+				run++
+			}
+		}
+		if r.Expected == 0 || run >= r.Expected {
+			continue
+		}
+		f := h.Find("units "+r.Match, checks.NeedUnits, fmt.Sprintf("%s: %d active", r.Match, run))
+		f.Title = fmt.Sprintf("%d of %d instances of %s run", run, r.Expected, r.Match)
+		f.Severity = checks.Warning
+		f.Fix = "systemctl list-units --all '" + r.Match + "', then start those that are missing, or correct expected in the inventory."
+		out = append(out, f)
+	}
 	return out
+}
+
+// settling reports a unit that changed its state so shortly ago that the state means nothing yet.
+func settling(h *checks.Host, u hosts.Unit, r hosts.UnitRule) bool {
+	return r.CheckAfter > 0 && !u.Since.IsZero() && h.World.Now.Sub(u.Since) < r.CheckAfter
 }
 
 // why says how a unit ended, in words.

@@ -32,6 +32,10 @@ func evalMaxConns(n *checks.Nginx) []checks.Finding {
 	limited := false
 	for _, u := range upstreams(n) {
 		least := leastLimit(u)
+		if f, ok := otherLimit(n, u, least); ok {
+			limited = true
+			out = append(out, f)
+		}
 		if least == 0 {
 			continue
 		}
@@ -49,6 +53,26 @@ func evalMaxConns(n *checks.Nginx) []checks.Finding {
 		return checks.NotHere("no server has max_conns")
 	}
 	return out
+}
+
+// otherLimit finds a pool of the inventory whose servers have another limit than it says, or none.
+func otherLimit(n *checks.Nginx, u *nginx.Upstream, least int) (checks.Finding, bool) {
+	if n.Host == nil {
+		return checks.Finding{}, false
+	}
+	want := poolRule(n.Host, "", u.Name).MaxConns
+	if want == 0 || least == want {
+		return checks.Finding{}, false
+	}
+	f := n.At(u.D, "upstream "+u.Name)
+	f.Key = "inventory"
+	f.Title = fmt.Sprintf("no server has max_conns, and the inventory says %d for each", want)
+	if least > 0 {
+		f.Title = fmt.Sprintf("max_conns=%d, and the inventory says %d for each server", least, want)
+	}
+	f.Why = "Each worker takes so many calls at once. Without the limit nginx sends it more, and the callers wait behind each other or are cut off."
+	f.Fix = fmt.Sprintf("max_conns=%d on every server of the upstream, and a zone so that the limit counts for all workers of nginx together.", want)
+	return f, true
 }
 
 // leastLimit is the smallest max_conns of a group, 0 when no server has one.

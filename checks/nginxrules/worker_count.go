@@ -37,7 +37,9 @@ type pool struct {
 	listening int    // of them, those somebody listens on
 	active    []string
 	enabled   []string
-	unlisted  []string // units that run and whose socket is in no line
+	draining  int              // of the active ones, those that end their calls
+	said      hosts.WorkerPool // what the inventory says of it
+	unlisted  []string         // units that run and whose socket is in no line
 }
 
 func evalWorkerCount(n *checks.Nginx) []checks.Finding {
@@ -90,6 +92,7 @@ func poolOf(n *checks.Nginx, u *nginx.Upstream) *pool {
 	if p.template == "" {
 		return nil
 	}
+	p.said = poolRule(n.Host, p.template, u.Name)
 	// A worker may be in another group: one for each kind of call.
 	listed := map[string]bool{}
 	for _, x := range unixSockets(n) {
@@ -107,6 +110,9 @@ func poolOf(n *checks.Nginx, u *nginx.Upstream) *pool {
 		}
 		if x.Active == "active" || x.Active == "reloading" || x.Draining() {
 			p.active = append(p.active, x.Name)
+			if x.Draining() {
+				p.draining++
+			}
 			if !listed[x.Name] && !x.Draining() {
 				p.unlisted = append(p.unlisted, x.Name)
 			}
@@ -116,6 +122,16 @@ func poolOf(n *checks.Nginx, u *nginx.Upstream) *pool {
 		}
 	}
 	return p
+}
+
+// poolRule is what the inventory says of the pool of a unit or an upstream.
+func poolRule(h *checks.Host, template, upstream string) hosts.WorkerPool {
+	for _, w := range h.Host.Pools {
+		if w.Upstream == upstream && upstream != "" || template != "" && strings.Replace(w.Unit, "@*.", "@.", 1) == template {
+			return w
+		}
+	}
+	return hosts.WorkerPool{}
 }
 
 // judge puts all that differs into one finding: it is one number that is wrong, and each place that
@@ -135,6 +151,9 @@ func (p *pool) judge(n *checks.Nginx) []checks.Finding {
 	if down := without(p.enabled, p.active); len(down) > 0 {
 		wrong = append(wrong, strings.Join(down, ", ")+" is enabled and does not run")
 	}
+	if p.said.Expected > 0 && len(p.active) != p.said.Expected {
+		wrong = append(wrong, fmt.Sprintf("%d run and the inventory says %d", len(p.active), p.said.Expected))
+	}
 	for _, h := range n.World.Hosts {
 		for _, x := range h.Probes.Value {
 			if len(x.Results) == 0 || x.Kind != "fleet" || !probes(n, h, x) {
@@ -145,7 +164,8 @@ func (p *pool) judge(n *checks.Nginx) []checks.Finding {
 			if said < 0 {
 				said = r.Capacity
 			}
-			if said >= 0 && r.OK && said != len(p.active) {
+			// A worker that drains takes no new call: health may count it or not.
+			if said >= 0 && r.OK && (said > len(p.active) || said < len(p.active)-p.draining) {
 				wrong = append(wrong, fmt.Sprintf("health says %d workers and %d run", said, len(p.active)))
 				more = append(more, checks.Evidence{Source: x.Target, Text: fmt.Sprintf("workers %d, capacity %d", r.Workers, r.Capacity), Host: h.Name, At: r.At})
 			}
@@ -181,7 +201,7 @@ func (p *pool) environment(n *checks.Nginx) (wrong []string, seen []checks.Evide
 				v := f.Numbers[name]
 				line := fmt.Sprintf("%s=%d", name, v)
 				switch {
-				case p.counts(name) && v != len(p.active):
+				case (p.counts(name) || name == p.said.CountEnv) && v != len(p.active):
 					add(fmt.Sprintf("%s and %d run", line, len(p.active)), u, f.Path, line)
 				case name == "MAX_CONCURRENT_CALLS" && v != 1 && leastLimit(p.u) == 1:
 					add(line+" where nginx sends one call at a time", u, f.Path, line)

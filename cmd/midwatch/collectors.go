@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"net"
+	"net/url"
 	"time"
 
 	"midwatch/hosts"
@@ -152,7 +153,7 @@ func probeSpec(p *inventory.Probe) endpoint.ProbeSpec {
 	if s.ServerName == "" {
 		s.ServerName = p.HostHeader
 	}
-	s.Probe.ServerName = s.ServerName
+	s.Probe.ServerName, s.Probe.Page = s.ServerName, page(p)
 	for _, r := range p.ExpectStatus {
 		s.ExpectStatus = append(s.ExpectStatus, [2]int{r.Low, r.High})
 	}
@@ -170,6 +171,13 @@ func probeSpec(p *inventory.Probe) endpoint.ProbeSpec {
 		}
 	}
 	return s
+}
+
+// page reports a probe that asks for a page of a site and not for the health of a service: a text must occur
+// in it, or what it asks for is the root of the site.
+func page(p *inventory.Probe) bool {
+	u, err := url.Parse(p.URL)
+	return len(p.ExpectJSON) == 0 && (p.ExpectBody != "" || p.Kind == "basic" && err == nil && (u.Path == "" || u.Path == "/"))
 }
 
 // here dials from this machine, or from inside the demo.

@@ -53,7 +53,7 @@ exit 0`,
 // unitProps are the properties that are read of each unit.
 const unitProps = "Id,Description,LoadState,ActiveState,SubState,Result,UnitFileState,StateChangeTimestamp," +
 	"MainPID,NRestarts,MemoryCurrent,FragmentPath,DropInPaths,InvocationID,ExecMainStatus,ExecMainCode," +
-	"Wants,PartOf,ConsistsOf,TimeoutStopUSec,EnvironmentFiles,Listen,LastTriggerUSec,NextElapseUSecRealtime"
+	"Wants,PartOf,ConsistsOf,TimeoutStopUSec,EnvironmentFiles,Listen,LastTriggerUSec,NextElapseUSecRealtime,NeedDaemonReload"
 
 func unitsSection() Section {
 	return Section{
@@ -294,6 +294,8 @@ func setRelations(u *hosts.Unit, name, v string) {
 		if v != "" && len(u.Listen) < 100 {
 			u.Listen = append(u.Listen, v)
 		}
+	case "NeedDaemonReload":
+		u.NeedReload = v == "yes"
 	case "LastTriggerUSec":
 		u.LastRun = systemdTime(v)
 	case "NextElapseUSecRealtime":

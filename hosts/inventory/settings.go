@@ -33,6 +33,7 @@ func (p *parser) settings(t *config.Table, h *Host) {
 	p.docker(t, &h.Docker)
 	p.systemd(t, &h.Systemd)
 	p.workers(t, h)
+	h.expect()
 	p.nginx(t, h)
 	p.envoy(t, h)
 	p.traefik(t, h)
@@ -147,6 +148,18 @@ func (p *parser) workers(t *config.Table, h *Host) {
 		}
 		u.Done()
 		h.Workers = append(h.Workers, w)
+	}
+}
+
+// expect puts what checks compare with into the plain values of the host.
+func (h *Host) expect() {
+	for _, u := range h.Systemd.Units {
+		h.Units = append(h.Units, hosts.UnitRule{Match: u.Match, Ports: u.Ports, Expected: u.Expected, CheckAfter: u.CheckAfter})
+	}
+	for _, w := range h.Workers {
+		h.Pools = append(h.Pools, hosts.WorkerPool{
+			Unit: w.Unit, Upstream: w.Upstream, Expected: w.Expected, CountEnv: w.CountEnv, MaxConns: w.MaxConns, Outboxes: w.Outboxes,
+		})
 	}
 }
 
