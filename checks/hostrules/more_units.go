@@ -163,12 +163,15 @@ func portOwners() checks.Check {
 	}
 }
 
-// owners are the units that are known to have a port: template or name, and the port of the instance
-// "default" or of the unit itself.
-var owners = []struct {
+// portOwner is a unit, or a template, and its port.
+type portOwner struct {
 	unit string
 	port uint16
-}{
+}
+
+// owners are the units that are known to have a port: template or name, and the port of the instance
+// "default" or of the unit itself.
+var owners = []portOwner{
 	{"powernode-worker-web", 4567},
 }
 
@@ -201,12 +204,7 @@ func saidPorts(h *checks.Host) []checks.Finding {
 				continue
 			}
 			for _, u := range h.Units.Value {
-				known := slices.ContainsFunc(owners, func(o struct {
-					unit string
-					port uint16
-				}) bool {
-					return int(o.port) == port
-				})
+				known := slices.ContainsFunc(owners, func(o portOwner) bool { return int(o.port) == port })
 				if !r.Matches(u.Name) || known || settling(h, u, r) || u.Active == "inactive" && u.Enabled != "enabled" {
 					continue
 				}
