@@ -110,6 +110,8 @@ func (x comp) planUp(p project, s compService) string {
 	switch {
 	case len(why) > 0:
 		return "~ recreate " + s.Name + ": " + strings.Join(why, ", ")
+	case s.Builds && x.s.Op == "up":
+		return fmt.Sprintf("? recreate %s if a step before builds or changes it: image %s → ‹built›", s.Name, shortID(c.Image))
 	case c.State != "running" && s.Job:
 		return "~ run " + s.Name + " again, a job"
 	case c.State != "running":

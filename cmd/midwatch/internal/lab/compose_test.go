@@ -79,7 +79,7 @@ func TestStepCompose(t *testing.T) {
 		t.Fatalf("running:\n%s", before)
 	}
 	again := step("r2", "up")
-	if c, err := k.Plan(t.Context(), again.Env); err != nil || strings.Contains(strings.Join(c.Lines, "\n"), "recreate") {
+	if c, err := k.Plan(t.Context(), again.Env); err != nil || strings.Contains(strings.Join(c.Lines, "\n"), "~ recreate") {
 		t.Errorf("a second up would recreate: %q, %v", c.Lines, err)
 	}
 

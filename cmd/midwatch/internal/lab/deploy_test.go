@@ -162,7 +162,7 @@ func same(t *testing.T, what, before, after string) {
 }
 
 const scriptTree = `cd "$1" 2>/dev/null || exit 0
-find . -printf '%p %y %m %u:%g %l\n' | sort
+find . -printf '%p %y %m %U:%G %l\n' | sort
 find . -type f -exec sha256sum {} + | sort -k2`
 
 // tree is a directory of a host: types, modes, owners, links and contents.
@@ -225,7 +225,7 @@ echo rows >/srv/cortex/data/db && chown 7:8 /srv/cortex/data/db && echo old >/sr
 	}
 	r.source("cortex/front/Dockerfile", "FROM lab/svc:1\nCOPY Dockerfile /Dockerfile\n", 0o644)
 	plan := r.MustRun(t, 0, "deploy", "cortex", "--plan").Stdout
-	for _, want := range []string{"? build cortex/hub:latest", "VERSION"} {
+	for _, want := range []string{"? build cortex/hub:latest", "? recreate hub", "1 new, 1 deleted"} {
 		if !strings.Contains(plan, want) {
 			t.Errorf("the plan does not hold %q:\n%s", want, plan)
 		}
@@ -269,7 +269,7 @@ func (l *Lab) noSentinel(t *testing.T, r *rig, host, secret string) {
 }
 
 const scriptFleet = `echo "current -> $(readlink -f /srv/cxb/core/current | sed 's,/releases/.*,/releases,')"
-cd /srv/cxb/core/current/. 2>/dev/null && { find . -printf '%p %y %m %u:%g %l\n' | sort; find . -type f -exec sha256sum {} + | sort -k2; }
+cd /srv/cxb/core/current/. 2>/dev/null && { find . -printf '%p %y %m %U:%G %l\n' | sort; find . -type f -exec sha256sum {} + | sort -k2; }
 for u in $(systemctl list-units --all --plain --no-legend 'cxb-core@*' | cut -d' ' -f1 | sort); do
   p=$(systemctl show --value -p MainPID $u)
   echo "$u $(systemctl is-active $u) $(systemctl is-enabled $u 2>/dev/null) runs $(cat /proc/$p/cwd/VERSION 2>/dev/null)"
@@ -312,6 +312,67 @@ func (r *rig) fleetSource(version, front string) {
 		r.t.Fatal(err)
 	}
 	r.copy("cxb/core", words)
+}
+
+// TestDeployTroubles deploys what cannot work to the fleet: each ends at the canary with one line that says
+// what, where and what now, the way back is taken by itself, and both hosts are as before. A disk that is full
+// and a login without rights are told before anything is changed.
+func TestDeployTroubles(t *testing.T) {
+	l := Open(t)
+	r := l.rig(t, []string{"h1", "h2"}, nil, "full.toml")
+	l.prepareFleet(t, "h1", "h2")
+	r.fleetSource("one", "a")
+	r.deploy("cxb")
+	before := map[string]string{"h1": l.fleetPicture(t, "h1"), "h2": l.fleetPicture(t, "h2")}
+	r.fleetSource("two", "b")
+	for name, c := range map[string]struct {
+		file, content string
+		words         []string
+	}{
+		"a release that crashes": {"core/BROKEN", "", []string{"h1: cxb-core@1.service: ", "restart storm", "this release is broken"}},
+		"a front that cannot bind": {
+			"core/fleet-h1.conf", frontOn(22),
+			[]string{"passes nginx -t", "bind() to 0.0.0.0:22 failed (98: Address already in use)", "files are back as they were"},
+		},
+		"a front that is wrong": {"core/fleet-h1.conf", frontOn(8010) + "nonsense on;\n", []string{`unknown directive "nonsense" in /etc/nginx/conf.d/fleet.conf:`, "files are back as they were"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r.fleetSource("two", "b")
+			r.source(c.file, c.content, 0o644)
+			said := r.fails("cxb")
+			id, phase, note := r.lastRun()
+			t.Logf("%s: %s: %s", id, phase, note)
+			said += r.MustRun(t, 0, "runs", "show", id).Stdout
+			for _, w := range c.words {
+				if !strings.Contains(said, w) && !strings.Contains(note, w) {
+					t.Errorf("%q was not said:\n%s", w, said)
+				}
+			}
+			for h := range before {
+				same(t, h, before[h], l.fleetPicture(t, h))
+			}
+		})
+	}
+	t.Run("a full disk", func(t *testing.T) {
+		after(t, l.execArgv(t, "h1", "sh", "-c", "umount /srv/full; rmdir /srv/full")...)
+		l.Exec(t, "h1", "sh", "-c", "mkdir -p /srv/full && mount -t tmpfs -o size=256k tmpfs /srv/full && mkdir /srv/full/app && echo old >/srv/full/app/file")
+		r.source("big/file", strings.Repeat("0123456789abcdef", 40_000), 0o644)
+		was := l.tree(t, "h1", "/srv/full")
+		said := r.fails("full")
+		if !strings.Contains(said, "disk full") || !strings.Contains(said, "h1") {
+			t.Errorf("said:\n%s", said)
+		}
+		if id, _, _ := r.lastRun(); strings.Contains(r.Run(t, "rollback", id, "--plan").Stdout, "TAKEN BACK") {
+			r.rollback(id)
+		}
+		same(t, "h1", was, l.tree(t, "h1", "/srv/full"))
+	})
+}
+
+// frontOn is a front that passes nginx -t, on some port.
+func frontOn(port int) string {
+	return fmt.Sprintf("map $http_upgrade $fleet_connection { default upgrade; \"\" close; }\n"+
+		"upstream fleet { zone fleet 64k; server unix:/run/cxb/1.sock max_conns=1; }\nserver { listen %d; location / { proxy_pass http://fleet; } }\n", port)
 }
 
 // TestDeployCxb takes the fleet to a release, to another with another front, and back: files, units, nginx and
