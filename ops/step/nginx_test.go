@@ -311,6 +311,9 @@ func TestNginxRefuses(t *testing.T) {
 			if seen, err := (nginxKind{}).Verify(t.Context(), n.Env, u); err != nil || seen.OK {
 				t.Errorf("verify: %+v, %v", seen, err)
 			}
+			if d := n.drift(nginxKind{}, u); d != nil {
+				t.Errorf("what the step put back is taken for somebody's change: %q", d)
+			}
 			n.wayBack(u, before, "one")
 			if got := fmt.Sprint(n.workers()); got != was {
 				t.Errorf("the way back reloaded an nginx that had kept its configuration: %s, %s", got, was)

@@ -178,6 +178,13 @@ func (nginxKind) Drift(ctx context.Context, e *Env, u Undo) ([]string, error) {
 	}
 	var out []string
 	for _, f := range rec.Files {
+		now, err := x.m.lookFile(ctx, f.Dst)
+		if err != nil {
+			return nil, err
+		}
+		if f.Before.same(now) {
+			continue // the step put it back itself, as it does when nginx does not take it
+		}
 		d, err := driftFile(ctx, x.m, f)
 		if err != nil {
 			return nil, err

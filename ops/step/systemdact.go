@@ -202,7 +202,10 @@ func (x *unitsRun) begin(ctx context.Context, name string) (bool, error) {
 		return false, refused("%s: %s was restarted %s in this run, its budget: look at why it needs more, or raise budget",
 			hostName(x.e), name, times(x.r.Budget))
 	}
-	x.ordered[name] = s
+	if s, err = x.forgive(ctx, s); err != nil {
+		return false, err
+	}
+	x.before[name], x.ordered[name] = s, s
 	if err := writeBlob(ctx, x.e, x.orderedBlob(), slices.Collect(maps.Values(x.ordered))); err != nil {
 		return false, err
 	}
@@ -211,6 +214,17 @@ func (x *unitsRun) begin(ctx context.Context, name string) (bool, error) {
 		verb = "stop"
 	}
 	return true, x.order(ctx, verb, "--no-block", name)
+}
+
+// forgive makes systemd forget the failures of a unit: where they were many, it would refuse this start too.
+func (x *unitsRun) forgive(ctx context.Context, s unitState) (unitState, error) {
+	if s.Active != "failed" && s.Sub != "auto-restart" && s.Restarts == 0 {
+		return s, nil
+	}
+	if err := x.order(ctx, "reset-failed", s.Name); err != nil {
+		return s, err
+	}
+	return x.one(ctx, s.Name)
 }
 
 func (x *unitsRun) one(ctx context.Context, name string) (s unitState, err error) {

@@ -74,6 +74,9 @@ func (r *restarter) next(now unitState, took time.Duration) turn {
 		}
 		return turn{move: moveFail, line: "the restart was taken back: no job is queued and the unit runs as before"}
 	case "failed":
+		if now.Job != "" || !fresh && took < settleSoon {
+			return turn{note: "waiting for systemd"}
+		}
 		return turn{move: moveFail, line: failedLine(now)}
 	case "inactive":
 		return r.inactive(now, fresh, took)

@@ -158,6 +158,7 @@ func TestRestarter(t *testing.T) {
 		"never ends":               {states("deactivating a 0 7 ×90"), "stop@30", "", "draining 00:29 / 00:30"},
 		"killed while it stops":    {states("deactivating a 0 7 ×90", "failed a 0", "active b 0"), "stop@30 start@90 up@91", "", ""},
 		"does not start":           {states("activating b 0 7", "failed b 0 - exit-code"), "fail@1", "failed to start: result exit-code", ""},
+		"failed before":            {states("failed a 0 7 exit-code", "failed a 0", "activating b 0 8", "active b 0"), "up@3", "", "waiting for systemd"},
 		"start limit":              {states("activating b 0 7", "failed b 5 - start-limit-hit"), "fail@1", "reset-failed", ""},
 		"storm, counter begins 0":  {states("active b 0"), "up@0", "", ""},
 		"storm, first look late":   {states("activating c 1"), "fail@0", "again once by itself", ""},

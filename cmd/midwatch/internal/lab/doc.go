@@ -17,6 +17,10 @@
 // planted, mended as the finding says, planted again, sound. After each "midwatch check" has to be silent,
 // or to name the very line or object. MIDWATCH_PLANT=scheme,port chooses faults by name.
 //
+// The tests TestStep… drive single kinds of steps against a host; TestDeploy… run the definitions cortex.toml
+// and cxb.toml of testdata/lab with the binary, forward and back, and compare files with their modes and
+// owners, image ids, units and nginx with how they were. What must go wrong goes wrong in TestDeployTroubles.
+//
 // A test skips, with its reason, where the lab is not up or lacks what the test needs. Times are measured
 // and printed; they are asserted only in bounds that a loaded machine of two cores keeps.
 package lab
