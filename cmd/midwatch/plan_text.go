@@ -100,6 +100,12 @@ func planText(p *run.Plan, width int) string {
 		}
 	}
 	b.WriteString("\n")
+	planEnd(&b, p)
+	return b.String()
+}
+
+// planEnd is what has to be known before a plan is run.
+func planEnd(b *strings.Builder, p *run.Plan) {
 	list := func(title string, lines []string) {
 		for _, l := range lines {
 			b.WriteString(title + ": " + hosts.CleanLine(l) + "\n")
@@ -118,8 +124,7 @@ func planText(p *run.Plan, width int) string {
 		list("schema", []string{"crossed: " + p.TypeWord + " has to be typed"})
 	}
 	list("cannot be run", p.Faults)
-	fmt.Fprintf(&b, "plan %s\n", short(p.Fingerprint))
-	return b.String()
+	fmt.Fprintf(b, "plan %s\n", short(p.Fingerprint))
 }
 
 func short(s string) string {
