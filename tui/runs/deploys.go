@@ -3,6 +3,7 @@ package runs
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	tea "github.com/charmbracelet/bubbletea"
@@ -254,9 +255,20 @@ func (s *Deploys) empty() ui.Notice {
 	if dir == "" {
 		return ui.Empty(st, "no deploys are defined", s.d.None)
 	}
-	return ui.Empty(st, "no deploys are defined", "one file each: "+dir+"/web.toml with name = \"web\", [targets.web] hosts = [\"web-1\"], "+
-		"[[step]] id = \"up\" kind = \"compose\" on = \"web\" op = \"up\"; r reads again")
+	return ui.Empty(st, "no deploys are defined", "one file each, "+dir+"/web.toml, a line each: "+strings.ReplaceAll(example, "\n", "  "))
 }
+
+// example is the least definition there is.
+const example = `name = "web"
+env = "staging"
+[targets.web]
+hosts = ["web-1"]
+[[step]]
+id = "restart"
+kind = "systemd"
+on = "web"
+units = ["web.service"]
+op = "restart"`
 
 // Close ends what is being read.
 func (s *Deploys) Close() {

@@ -212,3 +212,11 @@ func TestHostileText(t *testing.T) {
 		uitest.CheckView(t, g.screen)
 	})
 }
+
+// What the empty screen shows is a definition that is taken.
+func TestExample(t *testing.T) {
+	t.Parallel()
+	if _, faults := deploy.Parse("web.toml", []byte(example)); len(faults) > 0 {
+		t.Error(faults)
+	}
+}
