@@ -136,7 +136,11 @@ func (r *restarter) storm(now unitState) string {
 }
 
 func stormLine(now unitState) string {
-	return fmt.Sprintf("restart storm: systemd has started it again %s by itself, last exit %d", times(now.Restarts), now.Exit)
+	line := "restart storm: systemd has started it again " + times(now.Restarts) + " by itself"
+	if now.Exit != 0 { // 0 is also what one that runs has
+		line += fmt.Sprintf(", last exit %d", now.Exit)
+	}
+	return line
 }
 
 func failedLine(now unitState) string {

@@ -94,12 +94,12 @@ func (r *rig) lastRun() (id, phase, note string) {
 	r.t.Helper()
 	out := r.MustRun(r.t, 0, "runs", "list", "--json")
 	var doc struct {
-		Runs []struct{ ID, Phase, Note string }
+		Runs []struct{ ID, State, Note string }
 	}
 	if err := json.Unmarshal([]byte(out.Stdout), &doc); err != nil || len(doc.Runs) == 0 {
 		r.t.Fatalf("runs list --json: %v\n%s", err, out.Stdout)
 	}
-	return doc.Runs[0].ID, doc.Runs[0].Phase, doc.Runs[0].Note
+	return doc.Runs[0].ID, doc.Runs[0].State, doc.Runs[0].Note
 }
 
 // deploy runs a deploy that must succeed, and returns its id.
