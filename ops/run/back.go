@@ -424,7 +424,25 @@ func (r *Runs) rollbackNow(failed *driver, perm *ops.Permit, lines *auditLines) 
 	r.p.Log.Error("the way back was not begun", "run", failed.id, "err", err)
 	ctx, cancel := context.WithTimeout(ctx, farewell)
 	defer cancel()
+	if err := r.notBegun(ctx, failed, err); err != nil {
+		r.p.Log.Error("nor could that be written down", "run", failed.id, "err", err)
+	}
 	for _, l := range failed.links {
 		_ = l.once().Held(l.lock.Record).Release(ctx)
 	}
+}
+
+// notBegun writes into the journal of a run that failed why it was not taken back by itself, so that whoever
+// reads the run learns of it.
+func (r *Runs) notBegun(ctx context.Context, failed *driver, why error) error {
+	p, err := r.openParent(ctx, failed, failed.id)
+	if err != nil {
+		return err
+	}
+	defer p.drop()
+	note := p.led.note + "; it was not taken back by itself: " + failed.clean(why.Error())
+	if err := p.append(KindState, spot{}, 0, stateData{Phase: Failure, Note: strings.TrimPrefix(note, "; "), By: failed.open.Who}); err != nil {
+		return err
+	}
+	return p.tell(ctx, failed)
 }

@@ -3,8 +3,10 @@ package run
 import (
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"midwatch/hosts"
 	"midwatch/ops"
@@ -193,7 +195,8 @@ func TestGateFailure(t *testing.T) {
 				for st.Phase == Failure || st.Phase == RollingBack {
 					st, _ = o.Show(t.Context(), id)
 				}
-				for list, _ := o.List(t.Context(), nil); !list[0].Phase.Ended() || o.driver(list[0].ID) != nil; list, _ = o.List(t.Context(), nil) {
+				back := func(x State) bool { return x.Parent == id && x.Phase.Ended() && o.driver(x.ID) == nil }
+				for list, _ := o.List(t.Context(), nil); !slices.ContainsFunc(list, back); list, _ = o.List(t.Context(), nil) {
 				}
 			}
 			if st.Phase != c.phase {
@@ -233,4 +236,35 @@ func TestNoLease(t *testing.T) {
 	if _, err := os.Stat(w.path("h1", "midwatch")); err == nil {
 		t.Error("something was left on the host")
 	}
+}
+
+// TestWayBackNotBegun: what somebody changed since stands against taking a run back by itself; whoever reads the
+// run learns why it stayed.
+func TestWayBackNotBegun(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "h1")
+	d := w.definition([]string{"h1"}, fileStep("conf", "all", "conf", "new"), gateStep("ok", "all", "flag"))
+	d.OnFailure = "rollback"
+	o := w.person(t, "anna", func(p *Params) {
+		p.OnRecord = func(written bool, r Record) {
+			if written && r.K == KindIntent && r.Step == "ok" {
+				_ = os.WriteFile(w.path("h1", "conf"), []byte("somebody else's"), 0o644)
+			}
+		}
+	})
+	id := o.begin(t, Options{})
+	st := o.wait(t, id)
+	for range 200 {
+		if st, _ = o.Show(t.Context(), id); strings.Contains(st.Note, "not taken back by itself") {
+			break
+		}
+		<-time.After(50 * time.Millisecond)
+	}
+	if st.Phase != Failure || !strings.Contains(st.Note, "flag is missing") || !strings.Contains(st.Note, "not taken back by itself: ") {
+		t.Errorf("%s", describe(st))
+	}
+	if got := w.read(t, "h1", "conf"); got != "somebody else's" {
+		t.Errorf("conf %q", got)
+	}
+	w.unlocked(t, "h1")
 }

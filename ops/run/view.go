@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -109,7 +110,8 @@ func (r *Runs) List(ctx context.Context, names []string) ([]State, error) {
 	for _, st := range all {
 		out = append(out, st)
 	}
-	slices.SortFunc(out, func(a, b State) int { return strings.Compare(b.ID, a.ID) })
+	// Two may begin within the second that an ID tells: a run, and the way back that follows it by itself.
+	slices.SortFunc(out, func(a, b State) int { return cmp.Or(b.Started.Compare(a.Started), strings.Compare(b.ID, a.ID)) })
 	return out, errors.Join(errs...)
 }
 
