@@ -268,3 +268,18 @@ func TestWayBackNotBegun(t *testing.T) {
 	}
 	w.unlocked(t, "h1")
 }
+
+// TestIDsSortByTime: a run and the way back that follows it by itself may begin within one second.
+func TestIDsSortByTime(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	r := &Runs{p: Params{Now: func() time.Time { return at }}}
+	last := ""
+	for range 3000 {
+		id := r.newID()
+		if id <= last || len(id) != len("20260102-030405-abcdef") {
+			t.Fatalf("%q after %q", id, last)
+		}
+		last, at = id, at.Add(time.Millisecond)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -23,7 +24,10 @@ const (
 
 // newID is the id of a run: ids sort by time.
 func (r *Runs) newID() string {
-	return r.p.Now().UTC().Format("20060102-150405") + "-" + strings.ToLower(rand.Text()[:6])
+	now := r.p.Now().UTC()
+	// Two digits of base 36 hold a thousand milliseconds: a run and its way back may begin in the same second.
+	ms := strconv.FormatInt(int64(now.Nanosecond())/int64(time.Millisecond), 36)
+	return now.Format("20060102-150405-") + strings.Repeat("0", 2-len(ms)) + ms + strings.ToLower(rand.Text()[:4])
 }
 
 // Start implements Service.
