@@ -14,7 +14,7 @@ func (p *parser) checkRefs() {
 		switch w.Root {
 		case "vars":
 			if _, ok := p.def.Vars[w.Name]; !ok {
-				p.unknown(w.at, fmt.Sprintf("%s: %s is not defined in [vars]", w.at, w), w.Name, slices.Collect(maps.Keys(p.def.Vars)))
+				p.unknown(w.at, fmt.Sprintf("%s: %s is not defined in [vars]", w.at, w), w.Name, slices.Sorted(maps.Keys(p.def.Vars)))
 			}
 		case "secret":
 			p.secretRef(w)
@@ -38,7 +38,7 @@ func (p *parser) secretRef(w written) {
 
 func (p *parser) knownSecret(at config.Path, name string) {
 	if _, ok := p.def.Secrets[name]; !ok {
-		p.unknown(at, fmt.Sprintf("%s: secret %q is not defined in [secrets]", at, name), name, slices.Collect(maps.Keys(p.def.Secrets)))
+		p.unknown(at, fmt.Sprintf("%s: secret %q is not defined in [secrets]", at, name), name, slices.Sorted(maps.Keys(p.def.Secrets)))
 	}
 }
 
@@ -69,7 +69,7 @@ func (p *parser) hostRef(w written) {
 	}
 	switch {
 	case !known[w.Name]:
-		p.unknown(w.at, fmt.Sprintf("%s: %s is not defined in [targets.%s.host_vars]", w.at, w, s.On), w.Name, slices.Collect(maps.Keys(known)))
+		p.unknown(w.at, fmt.Sprintf("%s: %s is not defined in [targets.%s.host_vars]", w.at, w, s.On), w.Name, slices.Sorted(maps.Keys(known)))
 	case len(without) > 0:
 		p.Fault(w.at, fmt.Sprintf("%s: %s is not defined for %s", w.at, w, config.List(without)), fmt.Sprintf("want it for every host of target %q", s.On))
 	}

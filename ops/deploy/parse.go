@@ -173,7 +173,7 @@ func (p *parser) lock(root *config.Table) {
 	p.def.Lock.TTL = t.Duration("ttl", 10*time.Second, time.Hour, 90*time.Second)
 	for _, it := range t.Strs("on", "hub") {
 		if _, ok := p.def.Targets[it.Text]; !ok {
-			p.unknown(it.At, fmt.Sprintf("%s names the target %q, which is not defined", it.At, it.Text), it.Text, slices.Collect(maps.Keys(p.def.Targets)))
+			p.unknown(it.At, fmt.Sprintf("%s names the target %q, which is not defined", it.At, it.Text), it.Text, slices.Sorted(maps.Keys(p.def.Targets)))
 		}
 		p.def.Lock.On = append(p.def.Lock.On, it.Text)
 	}
