@@ -39,6 +39,9 @@ func (c *EventCursor) pass(at int64, key string) bool {
 	return true
 }
 
+// sayWait is how long a refusal is waited for once the answer's headers are there, or could not be had.
+const sayWait = 10 * time.Millisecond
+
 // Events delivers the events of containers and of their networks until the context ends or the
 // stream is cut, and returns why; call it again with the same cursor to go on. opened, when not
 // nil, is called once the engine has accepted: a list read after that misses nothing.
@@ -62,10 +65,19 @@ func (c *Client) Events(ctx context.Context, cur *EventCursor, opened func(), em
 	late := time.AfterFunc(c.p.Timeout, func() { cancel(hosts.ErrTimeout) })
 	messages, errs := cl.Events(ctx, o) // returns when the headers are there
 	late.Stop()
+	// The client of the engine returns a moment before it says that the request failed.
+	said := time.NewTimer(sayWait)
+	defer said.Stop()
 	select {
 	case err := <-errs: // refused at once
 		return c.eventsEnd(ctx, err)
-	default:
+	case m := <-messages: // accepted, and it begins at once
+		if opened != nil {
+			opened()
+		}
+		c.event(cur, &m, emit)
+		opened = nil
+	case <-said.C:
 	}
 	if opened != nil {
 		opened()
