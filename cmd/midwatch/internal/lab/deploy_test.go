@@ -296,7 +296,7 @@ func (l *Lab) workers(t *testing.T, host string) string {
 func (l *Lab) prepareFleet(t *testing.T, hosts ...string) {
 	t.Helper()
 	for _, h := range hosts {
-		after(t, l.execArgv(t, h, "sh", "-c", `systemctl kill -s KILL 'cxb-core@*'; systemctl stop 'cxb-core@*'; systemctl reset-failed
+		after(t, l.execArgv(t, h, "sh", "-c", `systemctl kill -s KILL 'cxb-core@*'; systemctl stop 'cxb-core@*'; systemctl reset-failed 'cxb-core@*'
 rm -rf /srv/cxb /etc/nginx/conf.d/fleet.conf /run/cxb; nginx -s reload; systemctl daemon-reload`)...)
 		l.put(t, h, "/etc/systemd/system/cxb-core@.service", fixture(t, "cxb/cxb-core@.service"))
 		l.put(t, h, "/run/cxb.env", "DRAIN=2s\n")

@@ -49,7 +49,7 @@ func (l *Lab) fleet(t *testing.T, host string, n int, drain time.Duration) {
 	for i := range n {
 		units = append(units, fmt.Sprintf("cxb-core@%d.service", i+1))
 	}
-	after(t, l.execArgv(t, host, "sh", "-c", "systemctl kill -s KILL 'cxb-core@*'; systemctl stop 'cxb-core@*'; systemctl reset-failed; systemctl daemon-reload; rm -rf /srv/cxb")...)
+	after(t, l.execArgv(t, host, "sh", "-c", "systemctl kill -s KILL 'cxb-core@*'; systemctl stop 'cxb-core@*'; systemctl reset-failed 'cxb-core@*'; systemctl daemon-reload; rm -rf /srv/cxb")...)
 	l.Exec(t, host, "systemctl", "daemon-reload")
 	l.Exec(t, host, append([]string{"systemctl", "start"}, units...)...)
 	for _, u := range units {
