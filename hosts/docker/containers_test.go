@@ -44,7 +44,7 @@ func (s *shelf) list(w http.ResponseWriter, _ *http.Request) {
 func (s *shelf) inspect(w http.ResponseWriter, id string) {
 	s.mu.Lock()
 	s.inspects[id]++
-	code, during := s.fail[id], s.during
+	code, during, count := s.fail[id], s.during, s.inspects[id]
 	s.mu.Unlock()
 	if during != nil {
 		during(id)
@@ -53,7 +53,7 @@ func (s *shelf) inspect(w http.ResponseWriter, id string) {
 		answer(w, code, "scripted")
 		return
 	}
-	fmt.Fprintf(w, `{"Id":%q,"Name":"/n%s","RestartCount":%d,"State":{"Status":"running"},"Config":{}}`, id, id, s.inspects[id])
+	fmt.Fprintf(w, `{"Id":%q,"Name":"/n%s","RestartCount":%d,"State":{"Status":"running"},"Config":{}}`, id, id, count)
 }
 
 func (s *shelf) set(id, state, status string) {
