@@ -77,7 +77,6 @@ func menders() map[string]func(*checks.World, *checks.Finding) (*Mend, error) {
 		"nginx-hardcoded-connection-upgrade": inNginx(mapUpgrade),
 		"nginx-max-conns-per-worker":         inNginx(limitConns),
 		"nginx-sse-buffered":                 inNginx(unbuffer),
-		"nginx-stale-upstream-dns":           reload,
 		"nginx-conf-not-live":                reload,
 		"port-collision-deploy":              movePort,
 		"envoy-endpoint-port-mismatch":       sendCluster,

@@ -351,18 +351,16 @@ func unbuffer(e *edit, f *checks.Finding) (string, error) {
 
 var buffering = regexp.MustCompile(`(\bproxy_buffering\s+)on\s*;`)
 
-// reload lets nginx read its files and look its names up again.
+// reload lets nginx read its files again.
 func reload(w *checks.World, f *checks.Finding) (*Mend, error) {
 	n := nginxOf(w, f)
 	if n == nil {
 		return nil, none("the nginx is not among the facts")
 	}
-	if f.Check == "nginx-conf-not-live" {
-		for _, note := range n.Notes {
-			if strings.Contains(note, "[emerg]") {
-				return nil, none("nginx refuses its configuration: mend that first")
-			}
+	for _, note := range n.Notes {
+		if strings.Contains(note, "[emerg]") {
+			return nil, none("nginx refuses its configuration: mend that first")
 		}
 	}
-	return &Mend{Kind: Reload, Title: "nginx reads its configuration and looks its names up again", Container: n.Container}, nil
+	return &Mend{Kind: Reload, Title: "nginx reads its configuration again", Container: n.Container}, nil
 }

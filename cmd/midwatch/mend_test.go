@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"midwatch/checks"
 	"midwatch/checks/mend"
 	"midwatch/hosts"
 	"midwatch/ops/deploy"
@@ -50,5 +51,20 @@ func TestMendIsADeploy(t *testing.T) {
 	}
 	if _, err := mendDeploy(&mend.Mend{Kind: "other"}, hosts.Host{}); err == nil {
 		t.Error("a mend of no kind is a deploy")
+	}
+}
+
+// What a mend was for counts in its proof though it is a remark only; of a whole check remarks do not.
+func TestWhatCountsInAProof(t *testing.T) {
+	info := &checks.Finding{Check: "c", Host: "h", Object: "o", Severity: checks.Info}
+	bad := &checks.Finding{Check: "c", Host: "h", Object: "other", Severity: checks.Error}
+	for _, x := range []struct {
+		f    *checks.Finding
+		id   string
+		want bool
+	}{{info, info.ID(), true}, {bad, info.ID(), false}, {info, "c", false}, {bad, "c", true}, {bad, "a-diagnosis", true}} {
+		if got := counts(x.f, []string{x.id}); got != x.want {
+			t.Errorf("%s for %s: %v", x.f.ID(), x.id, got)
+		}
 	}
 }

@@ -41,7 +41,7 @@ func (w *world) prove(ctx context.Context, host string, ids []string) ([]string,
 		}
 		for i := range a.Findings {
 			f := &a.Findings[i]
-			if f.Status == checks.Found && f.Severity > checks.Info && (f.Host == host || f.Host == "") && counts(f, ids) {
+			if f.Status == checks.Found && (f.Host == host || f.Host == "") && counts(f, ids) {
 				out = append(out, report.Place(f)+": "+f.Title)
 			}
 		}
@@ -49,10 +49,12 @@ func (w *world) prove(ctx context.Context, host string, ids []string) ([]string,
 	return out, nil
 }
 
-// counts reports that ids mean a finding: by its check, or itself.
+// counts reports that ids mean a finding: itself, whatever its severity, or all of its check but remarks.
 func counts(f *checks.Finding, ids []string) bool {
-	exact := slices.ContainsFunc(ids, func(id string) bool { return strings.HasPrefix(id, f.Check+"|") })
-	return !exact || slices.Contains(ids, f.ID())
+	if slices.ContainsFunc(ids, func(id string) bool { return strings.HasPrefix(id, f.Check+"|") }) {
+		return slices.Contains(ids, f.ID())
+	}
+	return f.Severity > checks.Info
 }
 
 // readAnew waits until everything the checks want of a host was read after this moment.
