@@ -151,6 +151,17 @@ func TestFileShowsADiffButNoSecret(t *testing.T) {
 	}
 }
 
+// A diff has lines around the change, and those may hold what nobody should see.
+func TestFileDiffMasksWhatStandsThere(t *testing.T) {
+	b := newBench(t, nil)
+	write(t, b.path("f"), "a: 1\n  DB_PASSWORD: sentinel-yaml\nTOKEN=sentinel-env\nurl: pg://u:sentinel-url@db/x\n", 0o600)
+	b.Settings = &deploy.File{Dst: deploy.Text(b.path("f")), Edits: []deploy.Edit{{Line: 1, Old: "a: 1", New: []deploy.Text{"a: 2"}}, {Line: 2, Old: "  DB_PASSWORD: sentinel-yaml", New: []deploy.Text{"  DB_PASSWORD: sentinel-new"}}}}
+	c := b.plan(file{})
+	if strings.Contains(c.Detail[0].Text, "sentinel") || !strings.Contains(c.Detail[0].Text, "+a: 2") || !strings.Contains(c.Lines[0], "+2 -2 lines") {
+		t.Errorf("%+v", c)
+	}
+}
+
 func TestFileRefusals(t *testing.T) {
 	b := newBench(t, nil)
 	write(t, b.path("f"), "x", 0o644)

@@ -90,7 +90,7 @@ func (httpKind) Plan(ctx context.Context, e *Env) (Change, error) {
 		return Change{Nothing: true, Back: BackNone, Saw: c.Saw, Lines: []string{line + ": it says so already"}}, nil
 	}
 	// What is there is merged with what is sent, as a PATCH would; for other methods it is a guess.
-	d, add, del := textDiff(shortURL(string(s.URL)), indented(have), indented(merge(have, wish)))
+	d, add, del := maskedDiff(shortURL(string(s.URL)), indented(have), indented(merge(have, wish)))
 	if orMethod(s.Method) == http.MethodPatch {
 		c.Unknown = false
 		c.Lines = []string{fmt.Sprintf("~ %s: +%d -%d lines", line, add, del)}

@@ -2,12 +2,14 @@ package step
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/aymanbagabas/go-udiff"
 
 	"midwatch/hosts"
+	"midwatch/hosts/redact"
 )
 
 // maxDiff is how much of a diff a plan shows, in lines.
@@ -92,4 +94,25 @@ func lineEdits(old, new string) []udiff.Edit {
 		edits[i] = udiff.Edit{Start: at[e.Start/width], End: at[e.End/width], New: text.String()}
 	}
 	return edits
+}
+
+// maskedDiff is textDiff of a file whose lines may hold secrets, changed ones and those around: what is secret by
+// its shape or its name is masked, and counted all the same.
+func maskedDiff(title, old, new string) (d Detail, added, removed int) {
+	_, added, removed = textDiff(title, old, new)
+	d, _, _ = textDiff(title, maskLines(old), maskLines(new))
+	return d, added, removed
+}
+
+// setting is a line of YAML that gives a name a value.
+var setting = regexp.MustCompile(`^(\s*(?:- +)?["']?([A-Za-z0-9_.-]+)["']?\s*:\s+)(\S.*)$`)
+
+func maskLines(text string) string {
+	lines := strings.Split(redact.Text(text), "\n")
+	for i, l := range lines {
+		if m := setting.FindStringSubmatch(l); m != nil && redact.Name(m[2]) {
+			lines[i] = m[1] + hosts.Dots
+		}
+	}
+	return strings.Join(lines, "\n")
 }

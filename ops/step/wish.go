@@ -240,7 +240,7 @@ func (w *wish) change() Change {
 	}
 	d, add, del := Detail{Title: p, Text: fmt.Sprintf("holds secrets: %d bytes, not shown", len(w.content))}, 0, 0
 	if !w.secret {
-		d, add, del = textDiff(p, w.old, string(w.content))
+		d, add, del = maskedDiff(p, w.old, string(w.content))
 	}
 	switch {
 	case w.absent:
