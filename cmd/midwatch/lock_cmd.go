@@ -22,6 +22,7 @@ func (a *app) lockCommand() *cobra.Command {
 A lock that is taken by hand keeps runs out until it is released: for maintenance.`,
 		Example: `midwatch lock
 midwatch lock take hub --reason "disk is being replaced"
+midwatch lock take hub --takeover --reason "the laptop that held it is gone"
 midwatch lock release hub`,
 		Args: cobra.MaximumNArgs(1), ValidArgsFunction: a.completeDeploys, Run: show,
 	}
@@ -35,7 +36,7 @@ midwatch lock release hub`,
 		}),
 	}
 	take.Flags().StringVar(&reason, "reason", "", "why, for the audit log and whoever meets the lock")
-	take.Flags().BoolVar(&force, "force", false, "take over a lock whose holder is gone")
+	take.Flags().BoolVar(&force, "takeover", false, "take over a lock whose holder is gone")
 	take.Flags().StringSliceVar(&confirm, "confirm", nil, "the name of a production HOST; may be given several times")
 	var releaseReason string
 	release := &cobra.Command{

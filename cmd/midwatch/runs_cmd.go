@@ -17,27 +17,31 @@ import (
 
 func (a *app) runsCommand() *cobra.Command {
 	var only []string
+	var far bool
 	list := func(cmd *cobra.Command) *cobra.Command {
 		cmd.Flags().StringSliceVar(&only, "host", nil, "also the runs that lie on this HOST; may be given several times")
+		cmd.Flags().BoolVar(&far, "hosts", false, "also the runs that lie on the hosts of all deploys")
+		cmd.MarkFlagsMutuallyExclusive("host", "hosts")
 		_ = cmd.RegisterFlagCompletionFunc("host", a.completeHosts)
 		return cmd
 	}
 	cmd := list(&cobra.Command{
 		Use:   "runs",
-		Short: "List runs, show, follow, resume and cancel them",
+		Short: "List runs, show, follow, resume, pause and cancel them",
 		Long: `List the runs of this machine, newest first. With --host also those that others started, from what lies on
-that host.`,
+that host; with --hosts from all hosts that a deploy works on. A machine that never saw a run asks them by itself.`,
 		Example: `midwatch runs
-midwatch runs --host web-1
+midwatch runs --hosts
 midwatch runs show 20261129-2106-hub-4f2a
-midwatch runs resume 20261129-2106-hub-4f2a --reason "link was cut"`,
+midwatch runs resume 20261129-2106-hub-4f2a --reason "link was cut"
+midwatch runs retry 20261129-2106-hub-4f2a build --reason "the disk was full"`,
 		Args: cobra.NoArgs,
-		Run:  a.does(func(ctx context.Context, _ []string) error { return a.listRuns(ctx, only) }),
+		Run:  a.does(func(ctx context.Context, _ []string) error { return a.listRuns(ctx, only, far) }),
 	})
 	cmd.AddCommand(
 		list(&cobra.Command{
 			Use: "list", Short: "List runs, newest first", Args: cobra.NoArgs,
-			Run: a.does(func(ctx context.Context, _ []string) error { return a.listRuns(ctx, only) }),
+			Run: a.does(func(ctx context.Context, _ []string) error { return a.listRuns(ctx, only, far) }),
 		}),
 		&cobra.Command{
 			Use: "show RUN", Short: "Print a run step by step", Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeRuns,
@@ -50,12 +54,12 @@ host is attached to, and what nobody can tell is asked.`),
 		a.resumeCommand("adopt", "Go on with a run that another operator started",
 			`Go on with the run of another operator, from what lies on the hosts. It is refused while that operator's
 program is alive.`),
-		a.cancelCommand(),
 	)
+	cmd.AddCommand(a.orderCommands()...)
 	return cmd
 }
 
-func (a *app) listRuns(ctx context.Context, only []string) error {
+func (a *app) listRuns(ctx context.Context, only []string, far bool) error {
 	s, err := a.openSession(ctx, nil)
 	if err != nil {
 		return err
@@ -67,9 +71,22 @@ func (a *app) listRuns(ctx context.Context, only []string) error {
 			return &exitError{exitUsage, err}
 		}
 	}
+	if far {
+		names = s.deployHosts()
+	}
 	list, err := s.svc.List(ctx, names)
+	if len(list) == 0 && len(names) == 0 && err == nil {
+		// This machine never saw a run; what others did lies on the hosts.
+		if names = s.deployHosts(); len(names) > 0 {
+			list, err = s.svc.List(ctx, names)
+		}
+	}
 	if err != nil && len(list) == 0 {
 		return err
+	}
+	if len(list) == 0 && len(names) > 0 && !a.flags.json {
+		a.warn("no runs are known here, nor on %s", strings.Join(names, ", "))
+		return nil
 	}
 	if perr := a.printRuns(list); perr != nil {
 		return perr
@@ -266,36 +283,6 @@ func (a *app) resumeRun(ctx context.Context, id string, g agreement, takeover, a
 		return err
 	}
 	return a.follow(ctx, s, st.ID, true)
-}
-
-func (a *app) cancelCommand() *cobra.Command {
-	var reason string
-	cmd := &cobra.Command{
-		Use: "cancel RUN", Short: "End a run, and see that what it started has ended", Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeRuns,
-		Long: `Tell a run to end: the program at work on a host is stopped, and is seen to have stopped. What was done is
-not undone: midwatch rollback does that. It works on a run of another program too.`,
-		Run: a.does(func(ctx context.Context, args []string) error { return a.cancelRun(ctx, args[0], reason) }),
-	}
-	cmd.Flags().StringVar(&reason, "reason", "", "why, for the audit log and whoever watches the run")
-	return cmd
-}
-
-func (a *app) cancelRun(ctx context.Context, id, reason string) error {
-	if strings.TrimSpace(reason) == "" {
-		return wrong("why is it cancelled? give --reason: it goes into the audit log")
-	}
-	s, err := a.openSession(ctx, nil)
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	if _, err := s.Ops.Unlock(reason, ops.MaxLease); err != nil {
-		return err
-	}
-	if err := s.svc.Order(ctx, id, run.Order{Verb: "cancel", Reason: reason}); err != nil {
-		return err
-	}
-	return a.printf("run %s was told to end: midwatch runs follow %s shows how it does\n", id, id)
 }
 
 // completeRuns offers the runs of this machine, newest first.

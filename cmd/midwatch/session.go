@@ -88,6 +88,28 @@ func targetHosts(inv *inventory.Inventory, def *deploy.Definition) []string {
 	return out
 }
 
+// deployHosts are the hosts that any deploy works on, in the order of the inventory; definitions that are wrong
+// have none.
+func (s *session) deployHosts() []string {
+	defs, _, err := s.defs.load()
+	if err != nil {
+		return nil
+	}
+	on := map[string]bool{}
+	for _, def := range defs {
+		for _, name := range targetHosts(s.Inventory, def) {
+			on[name] = true
+		}
+	}
+	var out []string
+	for i := range s.Inventory.Hosts {
+		if name := s.Inventory.Hosts[i].Name; on[name] {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
 // wantsChecks reports whether a step asks the console's checks.
 func wantsChecks(def *deploy.Definition) bool {
 	return slices.ContainsFunc(def.IDs(), func(id string) bool {

@@ -196,8 +196,7 @@ func (d *driver) aboutStep(o Order, who string) error {
 	var at []spot
 	if ok {
 		for _, h := range s.hosts {
-			fits := o.Host == "" || o.Host == h.host || o.Host == hostName(h.host)
-			if fits && (o.Verb == verbSkip && (h.state == StepPending || h.state == StepFailed) || o.Verb == verbRetry && (h.state == StepFailed || h.state == StepUndoFailed)) {
+			if o.about(h.host, h.state) {
 				at = append(at, spot{o.Step, h.host})
 			}
 		}
@@ -229,6 +228,30 @@ func (d *driver) aboutStep(o Order, who string) error {
 		return d.answer(asked, step.Answer{Yes: true, Choice: o.Verb, Comment: o.Reason, Who: who})
 	}
 	return nil
+}
+
+// about reports whether an order is about a step that stands so on a host.
+func (o Order) about(host string, is StepPhase) bool {
+	if o.Host != "" && o.Host != host && o.Host != hostName(host) {
+		return false
+	}
+	switch o.Verb {
+	case verbSkip:
+		return is == StepPending || is == StepFailed
+	case verbRetry:
+		return is == StepFailed || is == StepUndoFailed
+	}
+	return true
+}
+
+// fits reports whether an order makes sense as a run stands, for who does not drive it: whoever does decides.
+func (o Order) fits(st State) bool {
+	if o.Verb != verbSkip && o.Verb != verbRetry {
+		return true
+	}
+	i := slices.IndexFunc(st.Steps, func(s StepState) bool { return s.ID == o.Step })
+	return i >= 0 && (len(st.Steps[i].Hosts) == 0 && o.Verb == verbSkip ||
+		slices.ContainsFunc(st.Steps[i].Hosts, func(h HostState) bool { return o.about(h.Host, h.State) }))
 }
 
 // watchInbox takes the messages of other processes of this machine.

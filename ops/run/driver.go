@@ -211,7 +211,6 @@ func (d *driver) drive() {
 	for _, l := range d.links {
 		l.run()
 	}
-	d.work.Go(func() { d.watchInbox() })
 	err := d.guard(func() error {
 		if d.open.Kind == kindRollback {
 			return d.backward()

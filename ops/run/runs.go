@@ -135,6 +135,8 @@ func (r *Runs) told(ctx context.Context, id, verb, object string, m message, sec
 		err = d.answer(m.Answer.ID, step.Answer{Yes: true, Who: m.Who, Secret: secret})
 	case d != nil:
 		err = d.deal(m)
+	case m.Order != nil && !m.Order.fits(st):
+		err = fmt.Errorf("%s: it is neither failed nor still to come there", where(m.Order.Step, m.Order.Host))
 	default:
 		err = r.send(ctx, st, m)
 	}

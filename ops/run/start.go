@@ -287,12 +287,13 @@ func (r *Runs) launch(d *driver, first func() error) error {
 		return ops.ErrClosed
 	}
 	r.live[d.id] = d
+	// One reader: a message is heard once, while the run waits for its locks as well.
+	d.work.Go(func() { d.watchInbox() })
 	r.work.Go(func() {
 		if first == nil {
 			d.drive()
 			return
 		}
-		d.work.Go(func() { d.watchInbox() })
 		if err := first(); err != nil {
 			defer close(d.done)
 			d.unlocked(err)
