@@ -30,7 +30,7 @@ func (p *parser) checkRefs() {
 
 func (p *parser) secretRef(w written) {
 	if !w.sensitive {
-		p.Fault(w.at, fmt.Sprintf("%s: %s cannot go here: it would be seen in argv, logs or on the screen", w.at, w), "secrets go into env, stdin, header, body, json, content or bearer")
+		p.Fault(w.at, fmt.Sprintf("%s: %s cannot go here: it would be seen in argv, logs or on the screen", w.at, w), secretSinks)
 		return
 	}
 	p.knownSecret(w.at, w.Name)

@@ -49,6 +49,7 @@ func Parse(name string, data []byte) (*Definition, Faults) {
 	p.checkSteps()
 	p.checkRefs()
 	p.checkSinces()
+	p.checkStray("", root.Layers[0].M)
 	return def, r.Faults.Sorted()
 }
 

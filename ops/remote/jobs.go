@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"midwatch/hosts"
+	"midwatch/ops/secrets"
 	"midwatch/ops/step"
 )
 
@@ -59,9 +60,9 @@ start=
 if [ -r /proc/$$/stat ]; then s=$(cat /proc/$$/stat); s=${s##*) }; start=$(set -- $s; echo "${20}"); fi
 echo "$$ $start" >pid.t && mv pid.t pid
 sync pid . 2>/dev/null || sync
-unset midwatch_stdin
+unset midwatch_stdin midwatch_hide
 if [ -n "$2" ]; then . "$2/s"; rm -rf "$2"; fi
-user=$3 mask=$4
+user=$3 mask=$4 o=log e=err
 run() {
 	umask "$mask"
 	if [ -z "$user" ] || [ "$user" = "$(id -un)" ]; then exec sh ./cmd
@@ -69,17 +70,43 @@ run() {
 	else exec sudo -n -E -u "$user" -- sh -c "$(cat cmd)"
 	fi
 }
+` + hider + `
 if [ -n "${midwatch_stdin+x}" ]; then
-	printf %s "$midwatch_stdin" | (unset midwatch_stdin; run) >>log 2>>err
+	printf %s "$midwatch_stdin" | (unset midwatch_stdin; run) >>$o 2>>$e
 else
-	(run) </dev/null >>log 2>>err
+	(run) </dev/null >>$o 2>>$e
 fi
 rc=$?
+n=25 # what the job has left running may hold its output: it goes on being hidden, and is not waited for
+while [ -e out.p ] || [ -e err.p ]; do
+	n=$((n - 1))
+	[ $n -gt 0 ] || break
+	sleep 0.2 2>/dev/null || sleep 1
+done
 echo $rc >rc.t
 sync rc.t log err 2>/dev/null || sync
 mv rc.t rc
 sync . 2>/dev/null || sync
 `
+
+// hider keeps a job's secrets out of its logs: what it prints goes through sed, whose script comes from memory by a
+// pipe, never by argv or a file. A pipe file is removed when all of it was written.
+const hider = `
+hide() {
+	(
+		trap '' HUP INT TERM
+		printf '%s\n' "$midwatch_hide" | { exec 3<&0 <"$1"; LC_ALL=C sed $u -f /dev/fd/3; } >>"$2"
+		rm -f "$1"
+	) &
+}
+if [ -n "${midwatch_hide+x}" ] && mkfifo out.p err.p; then
+	u=-u
+	sed -u p </dev/null >/dev/null 2>&1 || u=
+	o=out.p e=err.p
+	hide out.p log
+	hide err.p err
+fi
+unset midwatch_hide`
 
 // startScript starts the runner so that nothing of this connection holds it, and waits until it has claimed the
 // job. The secrets are its input; they go to a file system in memory.
@@ -256,8 +283,8 @@ func exports(b *bytes.Buffer, env map[string]string) error {
 	return nil
 }
 
-// secrets makes the file of a job's secrets; nil when it has none.
-func secrets(j step.Job) ([]byte, error) {
+// secretsOf makes the file of a job's secrets; nil when it has none.
+func secretsOf(j step.Job) ([]byte, error) {
 	env := map[string]string{}
 	for n, s := range j.Secret {
 		env[n] = s.Reveal()
@@ -269,10 +296,27 @@ func secrets(j step.Job) ([]byte, error) {
 	if !j.Stdin.Empty() {
 		fmt.Fprintf(&b, "midwatch_stdin=%s\n", quote(j.Stdin.Reveal()))
 	}
+	if script := hideScript(j.Hide); script != "" {
+		fmt.Fprintf(&b, "midwatch_hide=%s\n", quote(script))
+	}
 	if bytes.IndexByte(b.Bytes(), 0) >= 0 {
 		return nil, errors.New("a NUL byte in a secret")
 	}
 	return b.Bytes(), nil
+}
+
+var basicRegexp = strings.NewReplacer(`\`, `\\`, `/`, `\/`, `.`, `\.`, `*`, `\*`, `[`, `\[`, `^`, `\^`, `$`, `\$`)
+
+// hideScript is the script of sed that makes dots of secrets, in every form that is looked for elsewhere too. sed
+// goes by lines: of a secret of several, each line is hidden that is long enough.
+func hideScript(hide []hosts.Secret) string {
+	var b strings.Builder
+	for _, f := range secrets.Forms(hide) {
+		if !strings.ContainsAny(f, "\n\r") {
+			fmt.Fprintf(&b, "s/%s/%s/g\n", basicRegexp.Replace(f), hosts.Dots)
+		}
+	}
+	return strings.TrimSuffix(b.String(), "\n")
 }
 
 // Run implements step.Jobs.
@@ -281,7 +325,7 @@ func (j *Jobs) Run(ctx context.Context, name string, job step.Job, line func(tex
 	if err != nil {
 		return 0, fmt.Errorf("job %s: %w", name, err)
 	}
-	sec, err := secrets(job)
+	sec, err := secretsOf(job)
 	if err != nil {
 		return 0, fmt.Errorf("job %s: %w", name, err)
 	}

@@ -188,7 +188,11 @@ func (r *Runs) Output(ctx context.Context, id, stepID, host string, from int64) 
 	if b, err = h.Output(ctx, id, stepID, from); err != nil {
 		return nil, from, err
 	}
-	return b, from + int64(len(b)), nil
+	next := from + int64(len(b))
+	if r.p.Redact != nil {
+		b = []byte(r.p.Redact(string(b)))
+	}
+	return b, next, nil
 }
 
 // maxOutput bounds what one call of Output returns.

@@ -1,9 +1,11 @@
 package secrets
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -38,12 +40,7 @@ func (r *redactor) add(secret string) {
 	for _, f := range forms(secret) {
 		r.forms[f] = true
 	}
-	all := make([]string, 0, len(r.forms))
-	for f := range r.forms {
-		all = append(all, f)
-	}
-	// Where one form begins with another the longer one is to be taken out whole.
-	slices.SortFunc(all, func(a, b string) int { return len(b) - len(a) })
+	all := longestFirst(slices.Collect(maps.Keys(r.forms)))
 	pairs := make([]string, 0, 2*len(all))
 	for _, f := range all {
 		pairs = append(pairs, f, hosts.Dots)
@@ -51,6 +48,22 @@ func (r *redactor) add(secret string) {
 	if len(pairs) > 0 {
 		r.replacer = strings.NewReplacer(pairs...)
 	}
+}
+
+// longestFirst orders forms so that where one begins with another the longer one is taken out whole.
+func longestFirst(forms []string) []string {
+	slices.SortFunc(forms, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
+	return slices.Compact(forms)
+}
+
+// Forms are the ways in which programs write secrets, as Vault.Redact looks for them: the longest first. A secret
+// that is too short to be told from other text has none.
+func Forms(of []hosts.Secret) []string {
+	var all []string
+	for _, s := range of {
+		all = append(all, forms(s.Reveal())...)
+	}
+	return longestFirst(all)
 }
 
 func (r *redactor) redact(text string) string {

@@ -111,6 +111,9 @@ func jobOf(ctx context.Context, e *Env, s *deploy.Command) (Job, error) {
 	}
 	for _, k := range sortedKeys(s.Env) {
 		v, err := e.Reveal(ctx, s.Env[k])
+		if err == nil {
+			err = j.hide(ctx, e, s.Env[k])
+		}
 		if err != nil {
 			return j, fmt.Errorf("environment %s: %w", hosts.CleanLine(k), err)
 		}
@@ -118,12 +121,31 @@ func jobOf(ctx context.Context, e *Env, s *deploy.Command) (Job, error) {
 	}
 	if s.Stdin != "" {
 		v, err := e.Reveal(ctx, s.Stdin)
+		if err == nil {
+			err = j.hide(ctx, e, s.Stdin)
+		}
 		if err != nil {
 			return j, fmt.Errorf("standard input: %w", err)
 		}
 		j.Stdin = v
 	}
 	return j, nil
+}
+
+// hide keeps the secrets of a text out of the job's output, each by itself.
+func (j *Job) hide(ctx context.Context, e *Env, text deploy.Sensitive) error {
+	refs, err := deploy.Refs(string(text))
+	for _, r := range refs {
+		if r.Root != "secret" {
+			continue
+		}
+		v, rerr := e.Reveal(ctx, deploy.Sensitive(r.String()))
+		if rerr != nil {
+			return rerr
+		}
+		j.Hide = append(j.Hide, v)
+	}
+	return err
 }
 
 // runJob runs a job, or attaches to it, and says its lines.

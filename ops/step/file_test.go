@@ -32,8 +32,13 @@ func fileCases() map[string]fileCase {
 		"mode":     {deploy.File{Content: "a\nold\nc\n", Mode: "0600"}, old, "a\nold\nc\n", 0o600},
 		"in place": {deploy.File{Content: "new", InPlace: true, Mode: "0604"}, old, "new", 0o604},
 		"absent":   {deploy.File{Absent: true}, old, "-", 0},
-		"edit":     {deploy.File{Edits: []deploy.Edit{{Line: 2, Old: "old", New: []deploy.Text{"n1", "n2"}}}}, old, "a\nn1\nn2\nc\n", 0o640},
-		"src":      {deploy.File{Src: "plain.conf"}, func(b *bench) { write(b.t, b.src+"/plain.conf", "proxy ${secret.db}\x00", 0o600) }, "proxy ${secret.db}\x00", 0o644},
+		"secret":   {deploy.File{Content: "${secret.db}"}, func(b *bench) { b.secrets["db"] = "sentinel-db" }, "sentinel-db", 0o600},
+		"secret over what others read": {deploy.File{Content: "${secret.db}"}, func(b *bench) {
+			b.secrets["db"] = "sentinel-db"
+			write(b.t, b.path("f"), "old", 0o644)
+		}, "sentinel-db", 0o640},
+		"edit": {deploy.File{Edits: []deploy.Edit{{Line: 2, Old: "old", New: []deploy.Text{"n1", "n2"}}}}, old, "a\nn1\nn2\nc\n", 0o640},
+		"src":  {deploy.File{Src: "plain.conf"}, func(b *bench) { write(b.t, b.src+"/plain.conf", "proxy ${secret.db}\x00", 0o600) }, "proxy ${secret.db}\x00", 0o644},
 		"template": {deploy.File{Src: "t.tmpl", Validate: argv("grep", "-q", "^pass sent", "%s")}, func(b *bench) {
 			old(b)
 			b.secrets["db"] = "sentinel-db"

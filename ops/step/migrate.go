@@ -48,7 +48,7 @@ func readMarker(ctx context.Context, e *Env, s *deploy.Migrate) (string, error) 
 		return "", err
 	}
 	m := machine{conn: e.Conn, name: hostName(e), sudo: j.Sudo}
-	if j.User != "" || len(j.Secret) > 0 {
+	if j.User != "" || len(j.Secret) > 0 || len(j.Hide) > 0 {
 		return readMarkerByJob(ctx, e, s, j)
 	}
 	res, err := m.inDir(ctx, j.Dir, strings.NewReader(j.Stdin.Reveal()), j.Argv...)

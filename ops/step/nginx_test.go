@@ -374,3 +374,22 @@ func TestNginxBusy(t *testing.T) {
 	held.Close()
 	_ = u
 }
+
+// A secret in a configuration is placed, tested and reloaded, and is in nothing that is said, recorded or called.
+func TestNginxSecret(t *testing.T) {
+	n := startNginx(t)
+	n.secrets["db"] = "sentinel-ngx"
+	n.step(n.conf("say ${secret.db}"))
+	ch := n.plan(nginxKind{})
+	if text := fmt.Sprint(ch); strings.Contains(text, "sentinel") || !strings.Contains(text, "holds secrets") {
+		t.Errorf("plan %s", text)
+	}
+	u := n.forward(nginxKind{})
+	if got := n.ask(); got != "say sentinel-ngx" {
+		t.Errorf("it answers %q", got)
+	}
+	n.noSecret("sentinel-ngx", u)
+	if st, err := os.Stat(n.root + "/sites/site.conf"); err != nil || st.Mode().Perm() != 0o640 {
+		t.Errorf("others may read it: %v %v", st.Mode(), err)
+	}
+}

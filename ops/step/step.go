@@ -220,6 +220,7 @@ type Job struct {
 	Env    map[string]string       // not secret
 	Secret map[string]hosts.Secret // environment that must not be seen in argv or on a disk
 	Stdin  hosts.Secret
+	Hide   []hosts.Secret // made dots of in what it prints, before that is written anywhere
 	Sudo   bool
 	User   string
 }

@@ -57,6 +57,11 @@ func wishFile(ctx context.Context, e *Env, m machine, s *deploy.File) (wish, err
 	if w.mode, err = fileMode(s.Mode, w.before); err != nil {
 		return w, err
 	}
+	if w.secret && s.Mode == "" {
+		if w.mode &^= 0o007; !w.before.exists() {
+			w.mode = 0o600 // whoever else is to read it, the definition says
+		}
+	}
 	if err = w.own(ctx, m); err != nil {
 		return w, err
 	}

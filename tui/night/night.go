@@ -3,6 +3,7 @@ package night
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -24,6 +25,20 @@ type Night struct {
 	t     *testing.T
 	tm    *teatest.TestModel
 	frame *atomic.Pointer[string]
+	seen  *frames
+}
+
+// frames are all that were shown.
+type frames struct {
+	mu  sync.Mutex // guards all
+	all []string
+}
+
+// Frames are all screens that were shown, each once in a row: for looking for what must be on none of them.
+func (n *Night) Frames() []string {
+	n.seen.mu.Lock()
+	defer n.seen.mu.Unlock()
+	return slices.Clone(n.seen.all)
 }
 
 // watched is the console with its newest frame kept for looking at. Only what is on the screen now
@@ -31,6 +46,7 @@ type Night struct {
 type watched struct {
 	*tui.Root
 	frame *atomic.Pointer[string]
+	seen  *frames
 }
 
 func (w watched) Update(m tea.Msg) (tea.Model, tea.Cmd) {
@@ -41,6 +57,11 @@ func (w watched) Update(m tea.Msg) (tea.Model, tea.Cmd) {
 func (w watched) View() string {
 	v := w.Root.View()
 	w.frame.Store(&v)
+	w.seen.mu.Lock()
+	defer w.seen.mu.Unlock()
+	if n := len(w.seen.all); n == 0 || w.seen.all[n-1] != v {
+		w.seen.all = append(w.seen.all, v)
+	}
 	return v
 }
 
@@ -51,7 +72,7 @@ const wait = 30 * time.Second
 func Begin(t *testing.T, w, h int, snap *hosts.Snapshot, logs ui.Logs, screens ...tui.ScreenFactory) *Night {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
-	n := &Night{t: t, frame: new(atomic.Pointer[string]), Fleet: &Fleet{snap: snap, changed: make(chan struct{})}}
+	n := &Night{t: t, frame: new(atomic.Pointer[string]), seen: new(frames), Fleet: &Fleet{snap: snap, changed: make(chan struct{})}}
 	root, err := tui.New(tui.Params{
 		Deps:    ui.Deps{Now: uitest.Now, Styles: uitest.Plain(), Fleet: n.Fleet, Logs: logs, Context: ctx},
 		Screens: screens,
@@ -59,7 +80,7 @@ func Begin(t *testing.T, w, h int, snap *hosts.Snapshot, logs ui.Logs, screens .
 	if err != nil {
 		t.Fatal(err)
 	}
-	n.tm = teatest.NewTestModel(t, watched{root, n.frame}, teatest.WithInitialTermSize(w, h))
+	n.tm = teatest.NewTestModel(t, watched{root, n.frame, n.seen}, teatest.WithInitialTermSize(w, h))
 	t.Cleanup(func() {
 		if err := n.tm.Quit(); err != nil {
 			t.Error(err)
