@@ -106,6 +106,9 @@ func (a *app) runLogs(ctx context.Context, f logsFlags, args []string) error {
 	if err != nil {
 		return err
 	}
+	if terms, _ := f.terms(); len(terms) > 0 { // what is wrong in them the query has said
+		q.Keep = func(e *hosts.Entry) bool { return terms.AcceptsAs(e, inv.FieldsOf(e.Source)) }
+	}
 	if f.list {
 		return a.listSources(ctx, inv, f, args)
 	}

@@ -51,8 +51,8 @@ func (f logsFlags) query(now time.Time) (hosts.LogQuery, error) {
 	return q, f.choose(&q)
 }
 
-// choose reads what decides about lines.
-func (f logsFlags) choose(q *hosts.LogQuery) error {
+// terms are what --filter and --level say.
+func (f logsFlags) terms() (logfilter.Filter, error) {
 	texts := f.filters
 	if f.level != "" {
 		texts = append(texts[:len(texts):len(texts)], ">="+f.level)
@@ -62,11 +62,20 @@ func (f logsFlags) choose(q *hosts.LogQuery) error {
 		terms, err := logfilter.Parse(text)
 		switch {
 		case err != nil:
-			return wrong("--filter: %w", err)
+			return nil, wrong("--filter: %w", err)
 		case len(terms) == 0:
-			return wrong("--filter %q: there is no condition in it", text)
+			return nil, wrong("--filter %q: there is no condition in it", text)
 		}
 		all = append(all, terms...)
+	}
+	return all, nil
+}
+
+// choose reads what decides about lines.
+func (f logsFlags) choose(q *hosts.LogQuery) error {
+	all, err := f.terms()
+	if err != nil {
+		return err
 	}
 	if len(all) > 0 {
 		q.Keep = all.Accepts

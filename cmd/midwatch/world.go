@@ -189,7 +189,7 @@ func (w *world) containerName(host, id string) string {
 func (w *world) deps(ctx context.Context, now func() time.Time, st *themes.Styles, copyText func(string) error) ui.Deps {
 	d := ui.Deps{
 		Now: now, Styles: st, Fleet: w.Fleet, Logs: w, Detail: w, Shell: w, Copy: copyText, Context: ctx,
-		Edges: edges(w.Inventory),
+		Edges: edges(w.Inventory), LogFields: w.Inventory.FieldsOf,
 	}
 	if w.Ops != nil { // a nil pointer in an interface is not nil
 		d.Ops = w.Ops

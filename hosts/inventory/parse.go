@@ -35,6 +35,10 @@ func Parse(name string, data []byte) (*Inventory, Faults) {
 		p.probe(n)
 	}
 	for _, n := range root.Named("logs") {
+		if n.Name == fieldsOfAll {
+			inv.LogFields = p.logFields(p.Table(n.Layer))
+			continue
+		}
 		p.log(n)
 	}
 	for _, n := range root.Named("agents") {

@@ -70,6 +70,16 @@ func TestFaults(t *testing.T) {
 				`:11: logs.l.sources[1].group names the group "core", which is not defined, known are edge`,
 			},
 		},
+		"names of fields": {
+			ok + "[logs.fields]\nlvel = \"sev\"\ntime = 3\nmessage = [\"\"]\n[logs.shop]\nsources = [{ container = \"x\" }]\nfields = \"sev\"\n[logs.two]\nsources = [{ container = \"x\" }]\nfields = { mesage = \"m\" }\n",
+			[]string{
+				`:5: unknown key "lvel" in logs.fields, did you mean "level"?`,
+				`:6: logs.fields.time is a whole number, want a list of texts such as ["when"]`,
+				`:7: logs.fields.message[0] is "", want text such as "body"`,
+				`:10: logs.shop.fields is text, want a table such as { time = "when", level = "sev", message = "body", request = "cid" }`,
+				`:13: unknown key "mesage" in logs.two.fields, did you mean "message"?`,
+			},
+		},
 		"circles": {
 			"[groups.a]\nparents = [\"b\"]\n[groups.b]\nparents = [\"a\"]\n[hosts.x]\naddress = \"x\"\njump = [\"y\"]\n[hosts.y]\naddress = \"y\"\njump = [\"x\"]\n[hosts.z]\naddress = \"z\"\njump = [\"x\"]\n",
 			[]string{

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"midwatch/hosts"
 	"midwatch/hosts/config"
 )
 
@@ -187,58 +186,6 @@ func (p *parser) secretHeaders(t *config.Table) map[string]Secret {
 		out[k] = p.secretValue(at.At(k), m[k])
 	}
 	return out
-}
-
-func (p *parser) log(n config.Named) {
-	t := p.Table(n.Layer)
-	l := Log{Name: n.Name, Grep: t.Str("grep", "ERROR"), Line: p.Line(n.At)}
-	for _, s := range t.Each("sources", `tables such as { host = "web1", unit = "nginx.service" }`) {
-		l.Sources = append(l.Sources, p.logSource(s))
-	}
-	t.Done()
-	if len(l.Sources) == 0 && !t.Has("sources") {
-		p.Missing(n.At, fmt.Sprintf("log %q has no sources", n.Name), `want sources = [{ host = "web1", unit = "nginx.service" }]`)
-	}
-	p.inv.Logs = append(p.inv.Logs, l)
-}
-
-func (p *parser) logSource(s *config.Table) LogSource {
-	src := LogSource{Line: p.Line(s.At())}
-	for _, it := range s.Strs("host", "web1") {
-		p.hostRef(it, false)
-		src.Hosts = append(src.Hosts, it.Text)
-	}
-	for _, it := range s.Strs("group", "edge") {
-		if _, ok := p.groups[it.Text]; !ok {
-			p.dangling(it, "group", p.groupNames())
-			continue
-		}
-		src.Hosts = append(src.Hosts, p.members(it.Text)...)
-	}
-	var kinds []string
-	for _, k := range []struct {
-		key, example string
-		kind         hosts.LogKind
-	}{{"container", "ai_hub_service", hosts.LogContainer}, {"unit", "powernode-worker@*.service", hosts.LogUnit}, {"file", "/var/log/nginx/error.log", hosts.LogFile}} {
-		if v := s.Str(k.key, k.example); v != "" {
-			kinds = append(kinds, k.key)
-			src.Kind, src.Name = k.kind, v
-		}
-	}
-	if s.Flag("journal") {
-		kinds = append(kinds, "journal")
-		src.Kind, src.Name = hosts.LogJournal, ""
-	}
-	switch {
-	case len(kinds) != 1:
-		p.Missing(s.At(), fmt.Sprintf("%s names %d sources", s.At(), len(kinds)), "want exactly one of container, unit, file, journal = true")
-	case src.Kind == hosts.LogUnit:
-		p.unitName(config.Item{Text: src.Name, At: s.At().At("unit")})
-	case src.Kind == hosts.LogFile:
-		p.path(s, "file", "/var/log/nginx/error.log")
-	}
-	s.Done()
-	return src
 }
 
 func (p *parser) agents(n config.Named) {

@@ -30,6 +30,8 @@ type Inventory struct {
 	Edges   []Edge
 	Console Console
 	Runs    Runs
+	// LogFields are the names of fields of every log, as far as a log names no others; nil for none.
+	LogFields *hosts.LogFields
 }
 
 // Host returns the named host.
@@ -288,6 +290,7 @@ type Log struct {
 	Name    string
 	Sources []LogSource
 	Grep    string
+	Fields  *hosts.LogFields // what the lines of its sources call their time, level, …; nil: as usual
 	Line    int
 }
 

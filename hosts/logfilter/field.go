@@ -2,11 +2,13 @@ package logfilter
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
+	"midwatch/hosts"
 	"midwatch/hosts/logline"
 )
 
@@ -18,6 +20,7 @@ type fieldTest struct {
 	num   float64
 	seek  Matcher // what the text of every line that can hold has; nil when nothing is promised
 	find  Matcher // for ~
+	flags bool    // response flags are meant, whatever the format of the line calls them
 	// member is the name as it ends in front of the colon of an object, for an order.
 	member fold
 }
@@ -55,10 +58,10 @@ func nameByte(c byte, first bool) bool {
 
 // newFieldTest builds the condition. An order needs a number or a duration.
 func newFieldTest(name, op, value string) (*fieldTest, error) {
-	t := &fieldTest{name: name, op: op, value: value}
+	t := &fieldTest{name: name, op: op, value: value, flags: logline.FlagsName(name)}
 	switch op {
 	case "=", "!=":
-		if !strings.ContainsAny(value, `"\`) { // JSON writes those in another way
+		if value != "" && !strings.ContainsAny(value, `"\`) { // JSON writes those in another way
 			t.seek = textMatcher(value)
 		}
 	case "~":
@@ -71,8 +74,9 @@ func newFieldTest(name, op, value string) (*fieldTest, error) {
 			t.find = p
 			break
 		}
-		t.find = textMatcher(value)
-		t.seek = t.find
+		if t.find = textMatcher(value); value != "" {
+			t.seek = t.find
+		}
 	default:
 		n, ok := number(value)
 		if !ok {
@@ -96,23 +100,26 @@ func number(s string) (float64, bool) {
 	return 0, false
 }
 
-func (t *fieldTest) Match(text string) bool {
+func (t *fieldTest) Match(text string) bool { return t.matchAs(text, nil) }
+
+// matchAs is Match for a line of a source with names of its own.
+func (t *fieldTest) matchAs(text string, names *hosts.LogFields) bool {
 	if t.op == "!=" {
-		return !t.equals(text)
+		return !t.equals(text, names)
 	}
 	if t.seek != nil && !t.seek.Match(text) {
 		return false
 	}
 	if t.op == "=" {
-		return t.equals(text)
+		return t.equals(text, names)
 	}
-	if t.op != "~" && !t.mayHold(text) {
+	if t.op != "~" && !t.isMessage(names) && !t.mayHold(text) {
 		return false
 	}
 	r := records.Get().(*logline.Record)
 	defer records.Put(r)
-	logline.ParseInto(r, text)
-	return t.any(r, func(v string) bool {
+	logline.ParseAs(r, text, names)
+	return t.any(r, names, func(v string) bool {
 		if t.op == "~" {
 			return t.find.Match(v)
 		}
@@ -142,7 +149,7 @@ func (t *fieldTest) ordered(n float64) bool {
 // a member of the name, and can the number behind it be on the right side? What it cannot tell, it lets
 // through. Other formats are read at once.
 func (t *fieldTest) mayHold(text string) bool {
-	if !strings.HasPrefix(text, "{") || isMessageName(t.name) {
+	if !strings.HasPrefix(text, "{") {
 		return true
 	}
 	may := false
@@ -168,23 +175,41 @@ func (t *fieldTest) mayHold(text string) bool {
 
 // equals also accepts the condition as it stands in the text: what midwatch does not read as a field
 // is still found.
-func (t *fieldTest) equals(text string) bool {
+func (t *fieldTest) equals(text string, names *hosts.LogFields) bool {
 	if t.seek != nil && !t.seek.Match(text) {
 		return false
 	}
 	r := records.Get().(*logline.Record)
 	defer records.Put(r)
-	logline.ParseInto(r, text)
-	return t.any(r, func(v string) bool { return strings.EqualFold(v, t.value) }) ||
+	logline.ParseAs(r, text, names)
+	same := func(v string) bool { return strings.EqualFold(v, t.value) }
+	if t.flags {
+		same = t.flagged
+	}
+	return t.any(r, names, same) ||
 		t.value != "" && standsAlone(text, t.name+"="+t.value)
 }
 
-// any reports whether a field of the name holds: by its whole name, or by the last part of it.
-func (t *fieldTest) any(r *logline.Record, holds func(string) bool) bool {
-	if isMessageName(t.name) && holds(r.Message) {
+// flagged reports that the value is one of several that a proxy joined with commas.
+func (t *fieldTest) flagged(v string) bool {
+	for one := range strings.SplitSeq(v, ",") {
+		if strings.EqualFold(one, t.value) {
+			return true
+		}
+	}
+	return strings.EqualFold(v, t.value)
+}
+
+// any reports whether a field of the name holds: by its whole name, or by the last part of it. Response
+// flags have two names, by the format of the proxy's log.
+func (t *fieldTest) any(r *logline.Record, names *hosts.LogFields, holds func(string) bool) bool {
+	if t.isMessage(names) && holds(r.Message) {
 		return true
 	}
 	for _, f := range r.Fields {
+		if t.flags && logline.FlagsName(f.Name) && holds(f.Value) {
+			return true
+		}
 		if !strings.EqualFold(f.Name, t.name) {
 			i := strings.LastIndexByte(f.Name, '.')
 			if i < 0 || !strings.EqualFold(f.Name[i+1:], t.name) {
@@ -198,7 +223,10 @@ func (t *fieldTest) any(r *logline.Record, holds func(string) bool) bool {
 	return false
 }
 
-func isMessageName(s string) bool { return s == "msg" || s == "message" }
+// isMessage reports that the message is meant: by a usual name, or by one of the source.
+func (t *fieldTest) isMessage(names *hosts.LogFields) bool {
+	return t.name == "msg" || t.name == "message" || names != nil && slices.Contains(names.Message, t.name)
+}
 
 // standsAlone finds a text that no word goes on behind.
 func standsAlone(text, what string) bool {

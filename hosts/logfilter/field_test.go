@@ -77,3 +77,76 @@ func TestFieldConditions(t *testing.T) {
 		t.Errorf("a quoted value is not found again: %v %v", terms, err)
 	}
 }
+
+func TestConditionsUnderOtherNames(t *testing.T) {
+	t.Parallel()
+	names := &hosts.LogFields{Message: []string{"body"}}
+	const line = `{"sev":"error","body":"no total","msg":"other"}`
+	for filter, want := range map[string]bool{
+		"msg~total": true, `body="no total"`: true, "body~total": true, "msg=other": true, "body=other": false, "!msg~total": false, "sev=error": true,
+	} {
+		terms, err := Parse(filter)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := terms.AcceptsAs(&hosts.Entry{Text: line}, names); got != want {
+			t.Errorf("%s: %v", filter, got)
+		}
+	}
+	if terms, _ := Parse("msg~total"); terms.Accepts(&hosts.Entry{Text: line}) {
+		t.Error("without the names, msg is msg")
+	}
+}
+
+// A value whose quotes have just been opened, as it is while somebody types, and one that is empty.
+func TestEmptyValues(t *testing.T) {
+	t.Parallel()
+	const line = `{"msg":"x","none":""}`
+	for _, filter := range []string{`msg="`, `msg!="`, `msg~"`, `msg=""`, `none=""`, `msg~""`, `!msg="`, `"`, `""`} {
+		terms, err := Parse(filter)
+		if err != nil {
+			t.Errorf("%s: %v", filter, err)
+		}
+		terms.Accepts(&hosts.Entry{Text: line})
+		for i := range terms {
+			if got := terms[i].Text.Spans(nil, line, 8); len(got) > 0 {
+				t.Errorf("%s: found at %v", filter, got)
+			}
+			if s, ok := SeekerOf(terms[i].Text); ok {
+				t.Errorf("%s is looked for: %T", filter, s)
+			}
+		}
+	}
+}
+
+func TestResponseFlags(t *testing.T) {
+	t.Parallel()
+	const (
+		text = `[2026-11-29T04:31:27.123Z] "GET /x HTTP/2" 503 UF,URX 0 91 2 - "-" "curl" "id-1" "host" "10.0.0.1:80"`
+		json = `{"method":"GET","path":"/x","response_code":404,"response_flags":"NR"}`
+	)
+	for _, c := range []struct {
+		filter     string
+		text, json bool
+	}{
+		{"flags=NR", false, true},
+		{"flags=UF", true, false},
+		{"flags=urx", true, false},
+		{"response_flags=URX", true, false},
+		{"flags!=UF", false, true},
+		{"flags=U", false, false},
+		{"flags~U", true, false},
+		{"!flags=NR", true, false},
+	} {
+		terms, err := Parse(c.filter)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := terms.Accepts(&hosts.Entry{Text: text}); got != c.text {
+			t.Errorf("%s: %v of the text", c.filter, got)
+		}
+		if got := terms.Accepts(&hosts.Entry{Text: json}); got != c.json {
+			t.Errorf("%s: %v of the object", c.filter, got)
+		}
+	}
+}

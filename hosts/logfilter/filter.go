@@ -17,6 +17,7 @@ func Help() [][2]string {
 		{`/time.?out/`, "a regular expression"},
 		{`>=warn`, "this level or worse; =warn is this level only"},
 		{`status>=500`, "a field of the line; = != > < >= <= and ~ for a part of it"},
+		{`flags=NR`, "a response flag of Envoy; enter on a line explains its flags"},
 		{`host:web`, "from hosts with this in their name"},
 		{`src:nginx`, "from containers or units with this in their name"},
 		{`is:stderr`, "written to standard error"},
@@ -197,7 +198,7 @@ func textMatcher(s string) Matcher {
 		capital = capital || unicode.IsUpper(r)
 	}
 	switch {
-	case capital:
+	case s == "", capital:
 		return exact(s)
 	case ascii:
 		return newFold(s)

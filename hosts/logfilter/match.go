@@ -83,6 +83,9 @@ type exact string
 func (e exact) Match(text string) bool { return strings.Contains(text, string(e)) }
 
 func (e exact) Spans(dst []Span, text string, limit int) []Span {
+	if e == "" {
+		return dst
+	}
 	for off := 0; len(dst) < limit; {
 		i := strings.Index(text[off:], string(e))
 		if i < 0 {

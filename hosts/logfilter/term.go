@@ -21,19 +21,30 @@ type Term struct {
 type Filter []Term
 
 // Accepts decides about an entry.
-func (f Filter) Accepts(e *hosts.Entry) bool {
+func (f Filter) Accepts(e *hosts.Entry) bool { return f.AcceptsAs(e, nil) }
+
+// AcceptsAs is Accepts for an entry of a source with names of its own for fields; names may be nil.
+func (f Filter) AcceptsAs(e *hosts.Entry, names *hosts.LogFields) bool {
 	for i := range f {
-		if f[i].holds(e) == f[i].Not {
+		if f[i].holds(e, names) == f[i].Not {
 			return false
 		}
 	}
 	return true
 }
 
-func (t *Term) holds(e *hosts.Entry) bool {
+// MatchAs is Text.Match for a text of a source with names of its own for fields; names may be nil.
+func (t *Term) MatchAs(text string, names *hosts.LogFields) bool {
+	if f, ok := t.Text.(*fieldTest); ok {
+		return f.matchAs(text, names)
+	}
+	return t.Text.Match(text)
+}
+
+func (t *Term) holds(e *hosts.Entry, names *hosts.LogFields) bool {
 	switch {
 	case t.Text != nil:
-		return t.Text.Match(e.Text)
+		return t.MatchAs(e.Text, names)
 	case t.Host != "":
 		return strings.Contains(strings.ToLower(e.Host), t.Host)
 	case t.Source != "":

@@ -100,17 +100,17 @@ func readMember(d *json.Decoder, name string, depth int, r *Record) bool {
 // take puts a member where it belongs: the first of each of time, level and message is the line's.
 func take(r *Record, name, value string) {
 	switch {
-	case r.Time.IsZero() && isTimeKey(name):
+	case r.Time.IsZero() && r.isTime(name):
 		if t, ok := parseTime(value); ok {
 			r.Time = t
 			return
 		}
-	case r.Level == hosts.LevelNone && isLevelKey(name):
+	case r.Level == hosts.LevelNone && r.isLevel(name):
 		if l := levelOf(value); l != hosts.LevelNone {
 			r.Level = l
 			return
 		}
-	case r.Message == "" && isMessageKey(name):
+	case r.Message == "" && r.isMessage(name):
 		r.Message = value
 		return
 	}
@@ -134,6 +134,7 @@ var statusKeys = [...]string{"status", "response_code", "status_code", "http.res
 // finish gives a structured record without a message or level what its fields amount to: many access
 // logs are written as objects.
 func finish(r *Record, line string) {
+	r.usual()
 	if r.Level == hosts.LevelNone {
 		for _, k := range statusKeys {
 			if v, ok := r.Get(k); ok {

@@ -28,7 +28,8 @@ func readLogfmt(line string, r *Record) bool {
 			continue
 		}
 		pairs++
-		known = known || isTimeKey(key) || isLevelKey(key) || isMessageKey(key) || key == "method" || key == "status"
+		known = known || isTimeKey(key) || isLevelKey(key) || isMessageKey(key) || key == "method" || key == "status" ||
+			r.names != nil && (r.isTime(key) || r.isLevel(key) || r.isMessage(key))
 		take(r, key, value)
 	}
 	if pairs < 2 || !known && stray > 0 {

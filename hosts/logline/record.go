@@ -48,6 +48,8 @@ type Record struct {
 	Level   hosts.Level // stated, or what the status of an access log amounts to
 	Message string      // what a person reads first; the whole line when there is nothing better
 	Fields  []Field     // in the order of the line; time, level and message are not among them
+
+	names *hosts.LogFields // of the source, while the line is read; nil for the usual ones
 }
 
 // Get returns the value of a field by its exact name.
@@ -110,11 +112,12 @@ func Parse(text string) Record {
 // ParseInto is Parse for whoever reads many lines and keeps none of them: the memory of r's fields is
 // used again.
 func ParseInto(to *Record, text string) {
+	names := to.names
 	head, rest, several := strings.Cut(text, "\n")
 	line := strings.TrimRight(head, " \r")
 	if len(line) <= maxParse {
 		for _, x := range readers {
-			*to = Record{Format: x.format, Fields: to.Fields[:0]}
+			*to = Record{Format: x.format, Fields: to.Fields[:0], names: names}
 			if x.read(line, to) {
 				if to.Level == hosts.LevelNone {
 					to.Level = Level(line)

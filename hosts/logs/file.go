@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"strings"
 	"time"
+
+	"midwatch/hosts"
+	"midwatch/hosts/logline"
 )
 
 // lineTime reads the time at the beginning of a line of a log file, in the forms that web servers,
@@ -16,7 +19,12 @@ import (
 //
 // zone is the host's, for forms that do not name one. ok is false for a line without a time, which
 // usually goes on with the line before it.
-func lineTime(line []byte, zone *time.Location) (t time.Time, ok bool) {
+func lineTime(line []byte, zone *time.Location, names *hosts.LogFields) (t time.Time, ok bool) {
+	if names != nil && len(names.Time) > 0 {
+		if t, ok := fieldTime(line, zone, names); ok {
+			return t, true
+		}
+	}
 	head := line[:min(len(line), 200)]
 	if t, ok := dateTime(bytes.TrimLeft(head, "[ \t"), zone); ok {
 		return t, true
@@ -35,6 +43,31 @@ func lineTime(line []byte, zone *time.Location) (t time.Time, ok bool) {
 	}
 	return time.Time{}, false
 }
+
+// fieldTime reads the time of a line from the field that its source has for it.
+func fieldTime(line []byte, zone *time.Location, names *hosts.LogFields) (time.Time, bool) {
+	line = line[:min(len(line), maxTimeLine)]
+	there := false
+	for _, name := range names.Time {
+		there = there || bytes.Contains(line, []byte(name[strings.LastIndexByte(name, '.')+1:]))
+		if _, rest, found := bytes.Cut(line, []byte(`"`+name+`"`)); found {
+			rest, found = bytes.CutPrefix(bytes.TrimLeft(rest, " "), []byte(":"))
+			rest = bytes.TrimLeft(rest, ` "`)
+			if t, ok := dateTime(rest, zone); found && ok {
+				return t, true
+			}
+		}
+	}
+	if !there {
+		return time.Time{}, false
+	}
+	var r logline.Record // a number, pairs, or an object within the object
+	logline.ParseAs(&r, string(line), names)
+	return r.Time, !r.Time.IsZero()
+}
+
+// maxTimeLine is how much of a line is read for its time: longer ones are cut, and have none.
+const maxTimeLine = 16 << 10
 
 // dateTime reads a date, a separator, a time of day, a fraction and a zone, the last two if any.
 func dateTime(b []byte, zone *time.Location) (time.Time, bool) {

@@ -28,7 +28,7 @@ func (r *fileReader) probe(ctx context.Context, conn Runner) error {
 	if len(w) != 3 {
 		return nil // the command that reads says what is wrong
 	}
-	at, timed, older := placeOf(rest, r.since(), zoneOf(w[2]))
+	at, timed, older := placeOf(rest, r.since(), zoneOf(w[2]), r.names)
 	switch {
 	case older:
 		r.id, r.at = fileID{inode: w[0]}, at
@@ -40,7 +40,7 @@ func (r *fileReader) probe(ctx context.Context, conn Runner) error {
 
 // placeOf looks at the pieces of a file, the last one first, for one that begins before a moment. It
 // returns the offset of the line it found; timed is false when no piece has a time in it.
-func placeOf(pieces []byte, since time.Time, zone *time.Location) (at int64, timed, older bool) {
+func placeOf(pieces []byte, since time.Time, zone *time.Location, names *hosts.LogFields) (at int64, timed, older bool) {
 	for len(pieces) > 0 {
 		head, rest, _ := bytes.Cut(pieces, []byte("\n"))
 		from, err := strconv.ParseInt(string(head), 10, 64)
@@ -52,7 +52,7 @@ func placeOf(pieces []byte, since time.Time, zone *time.Location) (at int64, tim
 		skip := bytes.IndexByte(piece, '\n') + 1
 		for off := skip; off < len(piece); {
 			line, _, whole := bytes.Cut(piece[off:], []byte("\n"))
-			if t, ok := lineTime(line, zone); ok {
+			if t, ok := lineTime(line, zone, names); ok {
 				timed = true
 				if t.Before(since) {
 					return from + int64(skip), true, true

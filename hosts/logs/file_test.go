@@ -34,12 +34,12 @@ func TestLineTime(t *testing.T) {
 		`{"level":"info","time":"2026-11-29T05:08:03Z","msg":"x"}`:            at(5, 8, 3, 0, time.UTC),
 		`{"timestamp": "2026-11-29T05:08:03.25Z"}`:                            at(5, 8, 3, 250, time.UTC),
 	} {
-		if got, ok := lineTime([]byte(line), berlin); !ok || !got.Equal(want) {
+		if got, ok := lineTime([]byte(line), berlin, nil); !ok || !got.Equal(want) {
 			t.Errorf("%s: %v, %v; want %v", line, got, ok, want)
 		}
 	}
 	for _, line := range []string{"", "\tat java.lang.Thread.run", "2026-13-29 05:08:03 x", "2026-11-29", "[notice] x", `{"time":1}`, "29/Nov/2026"} {
-		if got, ok := lineTime([]byte(line), berlin); ok {
+		if got, ok := lineTime([]byte(line), berlin, nil); ok {
 			t.Errorf("%q has the time %v", line, got)
 		}
 	}
@@ -48,7 +48,7 @@ func TestLineTime(t *testing.T) {
 func FuzzLineTime(f *testing.F) {
 	f.Add([]byte("2026-11-29T05:08:03.123Z x"))
 	f.Add([]byte(`1 [29/Nov/2026:05:08:03 +0000]`))
-	f.Fuzz(func(_ *testing.T, line []byte) { lineTime(line, time.UTC) })
+	f.Fuzz(func(_ *testing.T, line []byte) { lineTime(line, time.UTC, nil) })
 }
 
 // shell runs the commands of a Runner on this machine.

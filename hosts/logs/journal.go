@@ -145,7 +145,7 @@ func micros(s string) time.Time {
 }
 
 // entry makes a log entry of it. A line of the whole journal says who wrote it.
-func (e *JournalEntry) entry(src hosts.LogSource) hosts.Entry {
+func (e *JournalEntry) entry(src hosts.LogSource, names *hosts.LogFields) hosts.Entry {
 	text := hosts.Clean(e.Message)
 	if e.Omitted {
 		text = "(message too large, not printed by journalctl)"
@@ -153,7 +153,7 @@ func (e *JournalEntry) entry(src hosts.LogSource) hosts.Entry {
 	level := logline.LevelOfPriority(e.Priority)
 	// Services that print to standard output all get priority 6; what the line itself says counts.
 	if e.Priority < 0 || e.Priority >= 5 {
-		if l := logline.Level(text); l != hosts.LevelNone {
+		if l := logline.LevelAs(text, names); l != hosts.LevelNone {
 			level = l
 		}
 	}

@@ -73,20 +73,20 @@ func TestJournalEntryText(t *testing.T) {
 	unit := hosts.LogSource{Host: "h", Kind: hosts.LogUnit, Name: "a.service"}
 	whole := hosts.LogSource{Host: "h", Kind: hosts.LogJournal}
 	e := JournalEntry{Message: "\x1b[31mERROR x\tfailed\x1b[0m", Priority: 6, Identifier: "app", PID: "7", Cursor: "c"}
-	got := e.entry(unit)
+	got := e.entry(unit, nil)
 	if got.Text != "ERROR x failed" || got.Level != hosts.LevelError || got.Host != "h" || got.Cursor != "c" || got.Source != unit {
 		t.Errorf("unit entry: %+v", got)
 	}
-	if got := e.entry(whole); got.Text != "app[7]: ERROR x failed" {
+	if got := e.entry(whole, nil); got.Text != "app[7]: ERROR x failed" {
 		t.Errorf("journal entry: %q", got.Text)
 	}
 	e.Priority = 3
 	e.Message = "INFO fine"
-	if got := e.entry(unit); got.Level != hosts.LevelError {
+	if got := e.entry(unit, nil); got.Level != hosts.LevelError {
 		t.Errorf("a stated priority was overruled by text: %v", got.Level)
 	}
 	e.Omitted = true
-	if got := e.entry(unit); !strings.Contains(got.Text, "too large") {
+	if got := e.entry(unit, nil); !strings.Contains(got.Text, "too large") {
 		t.Errorf("an omitted message shows as %q", got.Text)
 	}
 }
@@ -139,7 +139,7 @@ func FuzzParseJournal(f *testing.F) {
 		if err != nil {
 			return
 		}
-		got := e.entry(hosts.LogSource{Host: "h", Kind: hosts.LogJournal})
+		got := e.entry(hosts.LogSource{Host: "h", Kind: hosts.LogJournal}, nil)
 		if got.Time.IsZero() || !utf8.ValidString(got.Text) || hosts.Clean(got.Text) != got.Text {
 			t.Fatalf("%q became %+v", line, got)
 		}

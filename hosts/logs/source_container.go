@@ -16,6 +16,7 @@ type containerReader struct {
 	from     Sources
 	q        hosts.LogQuery
 	src      hosts.LogSource
+	names    *hosts.LogFields
 	after    docker.LogCursor
 	last     time.Time // of the newest line
 	searched bool
@@ -125,7 +126,7 @@ func (r *containerReader) entry(l *docker.LogLine) hosts.Entry {
 	}
 	r.last = at
 	return hosts.Entry{
-		Time: at, Host: r.src.Host, Source: r.src, Level: logline.Level(text), Text: text, Stderr: l.Stderr,
+		Time: at, Host: r.src.Host, Source: r.src, Level: logline.LevelAs(text, r.names), Text: text, Stderr: l.Stderr,
 		Cursor: l.Cursor.String(),
 	}
 }

@@ -45,6 +45,7 @@ type fileReader struct {
 	from  Sources
 	q     hosts.LogQuery
 	src   hosts.LogSource
+	names *hosts.LogFields
 	clock clock
 
 	id       fileID
@@ -264,7 +265,7 @@ func (r *fileReader) line() ([]byte, int, error) {
 
 // entry makes an entry of a line; ok is false for one that is not wanted.
 func (r *fileReader) entry(line []byte, over int) (e hosts.Entry, ok bool, err error) {
-	if t, ok := lineTime(line, r.zone); ok {
+	if t, ok := lineTime(line, r.zone, r.names); ok {
 		r.last = t
 	}
 	at := r.last
@@ -285,7 +286,7 @@ func (r *fileReader) entry(line []byte, over int) (e hosts.Entry, ok bool, err e
 		text += fmt.Sprintf(" … (%d bytes more)", over)
 	}
 	e = hosts.Entry{
-		Time: at, Host: r.src.Host, Source: r.src, Level: logline.Level(text), Text: text,
+		Time: at, Host: r.src.Host, Source: r.src, Level: logline.LevelAs(text, r.names), Text: text,
 		Cursor: r.id.inode + ":" + strconv.FormatInt(r.at, 10),
 	}
 	if r.search {

@@ -22,6 +22,7 @@ type journalReader struct {
 	from     Sources
 	q        hosts.LogQuery
 	src      hosts.LogSource
+	names    *hosts.LogFields
 	cursor   string
 	last     time.Time // of the newest entry
 	resume   time.Time // by the host's clock: where to go on when the cursor is of no use
@@ -203,7 +204,7 @@ func (r *journalReader) entry() (hosts.Entry, error) {
 			r.cursor = e.Cursor
 		}
 		r.last = e.Time
-		return e.entry(r.src), nil
+		return e.entry(r.src, r.names), nil
 	}
 }
 

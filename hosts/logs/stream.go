@@ -35,6 +35,16 @@ type Sources struct {
 	Clock func(host string) (offset, within time.Duration, known bool)
 	// Sudo reports whether journalctl is to be run as root on a host; nil means nowhere.
 	Sudo func(host string) bool
+	// Fields are the names that the lines of a source have for their time, level and message; nil, of a
+	// source or of all, for the usual ones.
+	Fields func(src hosts.LogSource) *hosts.LogFields
+}
+
+func (s *Sources) fields(src hosts.LogSource) *hosts.LogFields {
+	if s.Fields == nil {
+		return nil
+	}
+	return s.Fields(src)
 }
 
 // Docker makes Sources.Container of a func that finds a host's engine.
@@ -156,17 +166,17 @@ func (s *stream) run(ctx context.Context, qu *queue, q hosts.LogQuery) {
 	}()
 	switch qu.src.Kind {
 	case hosts.LogContainer:
-		s.read(ctx, qu, &containerReader{from: s.from, q: q, src: qu.src})
+		s.read(ctx, qu, &containerReader{from: s.from, q: q, src: qu.src, names: s.from.fields(qu.src)})
 	case hosts.LogUnit, hosts.LogJournal:
 		asked := make(chan struct{})
 		s.wg.Go(func() {
 			defer close(asked)
 			s.remark(qu, s.rights.missing(ctx, qu.src.Host, s.from))
 		})
-		s.read(ctx, qu, &journalReader{from: s.from, q: q, src: qu.src})
+		s.read(ctx, qu, &journalReader{from: s.from, q: q, src: qu.src, names: s.from.fields(qu.src)})
 		<-asked // the last status must not lack it
 	case hosts.LogFile:
-		s.read(ctx, qu, &fileReader{from: s.from, q: q, src: qu.src})
+		s.read(ctx, qu, &fileReader{from: s.from, q: q, src: qu.src, names: s.from.fields(qu.src)})
 	default:
 		s.setState(qu, stateFailed, "no reader for a source of kind "+qu.src.Kind.String())
 	}

@@ -35,7 +35,8 @@ type source struct {
 	lastKey              int64 // key of its newest line: its lines never overtake each other
 	firstAt              int64 // when its first line arrived; 0 before
 	lines                uint64
-	hidden               bool // the reader switched it off
+	hidden               bool             // the reader switched it off
+	names                *hosts.LogFields // what its lines call what they say; nil for the usual names
 	run                  run
 	status               hosts.LogStatus // as the stream told last; State "" before
 	hostLabel, nameLabel fittedLabel
@@ -54,6 +55,7 @@ type Buffer struct {
 	bytes   int
 
 	sources []source
+	namesOf func(hosts.LogSource) *hosts.LogFields // nil: the usual ones
 	index   map[hosts.LogSource]int32
 
 	repeated map[uint64]uint32 // how many lines repeat the one with an id, where any do
@@ -110,8 +112,32 @@ func (b *Buffer) sourceOf(s hosts.LogSource) int32 {
 	}
 	i := int32(len(b.sources))
 	b.index[s] = i
-	b.sources = append(b.sources, source{LogSource: s, lastKey: noTime})
+	fresh := source{LogSource: s, lastKey: noTime}
+	if b.namesOf != nil {
+		fresh.names = b.namesOf(s)
+	}
+	b.sources = append(b.sources, fresh)
 	return i
+}
+
+// fields are the names of the source with an index, nil for the usual ones.
+func (b *Buffer) fields(source int32) *hosts.LogFields {
+	if source < 0 || int(source) >= len(b.sources) {
+		return nil
+	}
+	return b.sources[source].names
+}
+
+// allFields are the names of all sources by their index; nil where no source has any of its own.
+func (b *Buffer) allFields() []*hosts.LogFields {
+	var out []*hosts.LogFields
+	for i := range b.sources {
+		if b.sources[i].names != nil {
+			out = append(out, make([]*hosts.LogFields, i-len(out))...)
+			out = append(out, b.sources[i].names)
+		}
+	}
+	return out
 }
 
 // Append adds what arrived at now. lost is the number of lines the stream dropped before them; it

@@ -43,7 +43,8 @@ func (s *Screen) openDetail() tea.Cmd {
 	}
 	s.page.pause(&s.list, s.bodyH()) // the line that is read must not run away
 	s.noteIDs()
-	d := &detail{st: s.deps.Styles, view: ui.NewViewer(s.deps.Styles), line: *l, now: s.now, rec: logline.Parse(l.text)}
+	d := &detail{st: s.deps.Styles, view: ui.NewViewer(s.deps.Styles), line: *l, now: s.now}
+	logline.ParseAs(&d.rec, l.text, s.list.buf.fields(l.source))
 	if l.source >= 0 {
 		d.src = s.list.buf.sources[l.source].LogSource
 		d.offset = s.list.buf.sources[l.source].status.Offset
@@ -182,11 +183,16 @@ func (d *detail) move(by int) {
 	d.reveal()
 }
 
-// reveal scrolls the selected field into view.
+// reveal scrolls the selected field into view, its beginning at least.
 func (d *detail) reveal() {
 	if !d.fielded() || d.field == 0 || d.field >= len(d.rows) {
 		return
 	}
+	end := d.view.Len()
+	if d.field+1 < len(d.rows) {
+		end = d.rows[d.field+1]
+	}
+	d.view.Reveal(end - 1)
 	d.view.Reveal(d.rows[d.field])
 }
 
@@ -243,6 +249,11 @@ func (d *detail) fieldRows(out []string, f logline.Field, selected bool, nameW, 
 		for _, r := range rows {
 			out = append(out, pal.Render(themes.Key, name)+pal.Render(themes.Text, "  "+ui.Fit(l[r.from:r.to], valueW)))
 			name = ui.Spaces(nameW)
+		}
+	}
+	for _, x := range logline.Flags(f) {
+		for _, l := range d.wrap(nil, x.Code+": "+x.Means, themes.Info, valueW) {
+			out = append(out, ui.Spaces(nameW+2)+l)
 		}
 	}
 	return out

@@ -158,6 +158,8 @@ func (s *Screen) resetBuffer() {
 		}
 	}
 	s.list.buf = NewBuffer(s.budget)
+	s.list.buf.namesOf = s.deps.LogFields
+	s.list.fit.fields = s.list.buf.fields
 	s.list.floor = 0
 	s.look.from, s.look.to, s.zooms = 0, 0, nil
 	s.rangeID = 0

@@ -1,5 +1,7 @@
 package logs
 
+import "midwatch/hosts"
+
 // list is the lister of the screen: the lines of the buffer that the filter accepts, from the floor
 // on, as rows fitted to the width.
 type list struct {
@@ -65,7 +67,8 @@ func (l *list) count(pos int) int {
 type fitter struct {
 	w, more, skip, limit int // more is the width of a line's further rows
 	wrap                 bool
-	raw                  bool // objects as they stand
+	raw                  bool                                // objects as they stand
+	fields               func(source int32) *hosts.LogFields // nil: the usual ones
 	cache                map[uint64]*fitted
 	fits                 int // lines fitted, for tests
 }
@@ -120,7 +123,11 @@ func (f *fitter) line(l *line) *fitted {
 	if l.kind == kindText {
 		x.text = l.text
 		if !f.raw {
-			x.text = readable(x.text)
+			var names *hosts.LogFields
+			if f.fields != nil {
+				names = f.fields(l.source)
+			}
+			x.text = readable(x.text, names)
 		}
 		x.text = cleanText(x.text)
 		x.rows, x.rest = fitText(x.text, f.w, f.more, f.wrap, f.skip, max(1, f.limit))

@@ -29,9 +29,9 @@ type patternSet map[string]*pattern
 // nothing but a hole.
 const maxPatterns = 4000
 
-func (s patternSet) add(c *chunk, i int, rec *logline.Record, scratch []byte) []byte {
+func (s patternSet) add(c *chunk, i int, rec *logline.Record, fields []*hosts.LogFields, scratch []byte) []byte {
 	r := &c.recs[i]
-	said, structured := messageOf(rec, c.textOf(i))
+	said, structured := messageOf(rec, c.textOf(i), at(fields, r.source()))
 	scratch = template(scratch[:0], said)
 	p := s[string(scratch)]
 	if p == nil && len(s) >= maxPatterns {
@@ -75,6 +75,7 @@ type patternJob struct {
 	owner    *token
 	gen      uint64
 	pred     *predicate // nil for every line
+	fields   []*hosts.LogFields
 	chunks   []chunk
 	from, to int
 	back     bool
@@ -105,7 +106,7 @@ func runPatterns(ctx context.Context, j patternJob) tea.Cmd {
 				if j.pred == nil {
 					for i := from; i < to; i++ {
 						if c.recs[i].kind() == kindText {
-							scratch = set.add(c, i, &rec, scratch)
+							scratch = set.add(c, i, &rec, j.fields, scratch)
 						}
 					}
 					continue
@@ -113,7 +114,7 @@ func runPatterns(ctx context.Context, j patternJob) tea.Cmd {
 				hits = j.pred.find(hits[:0], c, from, to)
 				for _, pos := range hits {
 					if c.recs[pos-c.first].kind() == kindText {
-						scratch = set.add(c, pos-c.first, &rec, scratch)
+						scratch = set.add(c, pos-c.first, &rec, j.fields, scratch)
 					}
 				}
 			}
@@ -148,7 +149,7 @@ func (m *mining) next(ctx context.Context, owner *token, b *Buffer) tea.Cmd {
 		return nil
 	}
 	m.lo, m.hi = max(m.lo, b.base), max(m.hi, b.base)
-	j := patternJob{owner: owner, gen: m.gen, pred: m.pred}
+	j := patternJob{owner: owner, gen: m.gen, pred: m.pred, fields: b.allFields()}
 	switch {
 	case m.hi < b.settled:
 		j.from, j.to = m.hi, min(b.settled, m.hi+firstLines)

@@ -14,7 +14,7 @@ import (
 
 func templateOf(text string) (string, bool) {
 	var rec logline.Record
-	said, structured := messageOf(&rec, text)
+	said, structured := messageOf(&rec, text, nil)
 	return string(template(nil, said)), structured
 }
 

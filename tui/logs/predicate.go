@@ -21,6 +21,7 @@ type predicate struct {
 	to     int64       // and is below it; 0 for every line
 	// hostOf and nameOf are lower-case names by index of source, only filled when a term needs them.
 	hostOf, nameOf []string
+	fields         []*hosts.LogFields // by index of source; nil where all have the usual ones
 
 	lead int              // index of the term that lines are looked for by, and
 	seek logfilter.Seeker // what looks; nil where every line has to be asked about
@@ -67,6 +68,8 @@ func (p *predicate) acceptsText(l *line, known int) bool {
 
 func (p *predicate) holds(t *logfilter.Term, l *line) bool {
 	switch {
+	case t.Text != nil && p.fields != nil:
+		return t.MatchAs(l.text, at(p.fields, l.source))
 	case t.Text != nil:
 		return t.Text.Match(l.text)
 	case t.Host != "":
@@ -153,11 +156,11 @@ func (p *predicate) find(hits []int, c *chunk, from, to int) []int {
 	return hits
 }
 
-func at(names []string, i int32) string {
-	if i < 0 || int(i) >= len(names) {
-		return ""
+func at[T any](list []T, i int32) (none T) {
+	if i < 0 || int(i) >= len(list) {
+		return none
 	}
-	return names[i]
+	return list[i]
 }
 
 // spans returns what the positive text terms found, for highlighting.

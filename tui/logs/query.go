@@ -37,6 +37,7 @@ func (q *query) set(text string) {
 func (s *Screen) predicate(extra logfilter.Filter) *predicate {
 	p := &predicate{terms: append(append(logfilter.Filter(nil), s.filter.terms...), extra...), min: s.look.min, from: s.look.from, to: s.look.to, fold: s.look.fold}
 	b := s.list.buf
+	p.fields = b.allFields()
 	names := needsNames(p.terms)
 	for i := range b.sources {
 		src := &b.sources[i]
@@ -93,7 +94,7 @@ func (s *Screen) research() tea.Cmd {
 	b := s.list.buf
 	p := s.predicate(s.find.terms)
 	p.strict = true
-	s.findPred = &predicate{strict: true, terms: s.find.terms, hostOf: p.hostOf, nameOf: p.nameOf}
+	s.findPred = &predicate{strict: true, terms: s.find.terms, hostOf: p.hostOf, nameOf: p.nameOf, fields: p.fields}
 	s.scans++
 	s.find.scan = newScan(s.ctx, s.id, s.scans, p, b)
 	return s.find.scan.next(b)

@@ -3,17 +3,19 @@ package logs
 import (
 	"strings"
 
+	"midwatch/hosts"
 	"midwatch/hosts/logline"
 )
 
 // readable is an object as a person reads it: the message, then the fields, and below them what has several
 // lines, such as a stack trace. Every other text, and an object without a message, is as it stands. Filters
 // and copies know nothing of it: they take the line as it was written.
-func readable(text string) string {
+func readable(text string, names *hosts.LogFields) string {
 	if !strings.HasPrefix(text, "{") {
 		return text
 	}
-	r := logline.Parse(text)
+	var r logline.Record
+	logline.ParseAs(&r, text, names)
 	if r.Format != logline.JSON || r.Message == "" || strings.HasPrefix(r.Message, "{") {
 		return text
 	}

@@ -15,7 +15,7 @@ func TestReadable(t *testing.T) {
 		`{"msg":"failed","err":{"stack":"E: x\n    at y\n"},"id":"7"}`:     "failed  id=7\nerr.stack: E: x\n    at y",
 		`{"method":"GET","path":"/x","status":502}`:                        `GET /x 502  method=GET path=/x status=502`,
 	} {
-		if got := readable(text); got != want {
+		if got := readable(text, nil); got != want {
 			t.Errorf("%s: %q, want %q", text, got, want)
 		}
 	}

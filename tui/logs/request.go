@@ -36,14 +36,16 @@ func (s *Screen) followRequest() tea.Cmd {
 	if l == nil || l.kind != kindText {
 		return ui.Toast(hosts.LevelInfo, "choose a line of the request first")
 	}
-	rec := logline.Parse(l.text)
+	var rec logline.Record
+	names := s.list.buf.fields(l.source)
+	logline.ParseAs(&rec, l.text, names)
 	id := ""
-	if f, ok := logline.RequestID(&rec); ok {
+	if f, ok := logline.RequestIDAs(&rec, names); ok {
 		id = logline.Follow(f)
 	} else if found, ok := logline.FindID(l.text); ok {
 		id = found
 	} else {
-		return ui.Toast(hosts.LevelInfo, "this line names no request: no field such as request_id or trace_id, no UUID")
+		return ui.Toast(hosts.LevelInfo, "this line names no request: no field such as request_id or trace_id, no UUID (hosts.toml can name the field)")
 	}
 	at := l.at()
 	if at.IsZero() {

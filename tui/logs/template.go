@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strings"
 
+	"midwatch/hosts"
 	"midwatch/hosts/logline"
 )
 
@@ -79,12 +80,12 @@ func isStatus(text string, i, end int) bool {
 
 // messageOf is what a line says as far as its template is concerned: the message of an object or of pairs,
 // the request and its status of an access log, what went wrong of an error log, the text of everything else.
-func messageOf(r *logline.Record, text string) (said string, structured bool) {
+func messageOf(r *logline.Record, text string, names *hosts.LogFields) (said string, structured bool) {
 	nginx := len(text) > 24 && text[4] == '/' && text[7] == '/' && text[20] == '['
-	if !nginx && !strings.HasPrefix(text, "{") && !strings.Contains(text, " HTTP/") && !strings.Contains(text, `msg=`) {
+	if !nginx && !strings.HasPrefix(text, "{") && !strings.Contains(text, " HTTP/") && !strings.Contains(text, `msg=`) && names == nil {
 		return text, false
 	}
-	logline.ParseInto(r, text)
+	logline.ParseAs(r, text, names)
 	switch r.Format {
 	case logline.JSON, logline.Logfmt, logline.Access, logline.Envoy, logline.NginxError:
 		return r.Message, true

@@ -95,8 +95,15 @@ func scenes() map[string]scene {
 			g.keys("/")
 			g.write(">=warn")
 		}},
-		"help":    {then: keys("/")},
-		"detail":  {then: keys("k", "k", "k", "enter")},
+		"help":   {then: keys("/")},
+		"detail": {then: keys("k", "k", "k", "enter")},
+		"flags": {then: func(g *stage) {
+			g.feed(hosts.LogBatch{Status: following(src...), Entries: []hosts.Entry{{
+				Time: t0, Source: src[1], Level: hosts.LevelError,
+				Text: `[2026-03-14T02:00:00.000Z] "GET /orders HTTP/2" 503 UF,URX 0 91 2003 - "-" "curl/8" "7f3a9c2e-0f0f-4c4c-9d9d-1b1b1b1b1b1b" "shop.example" "10.0.0.7:8080"`,
+			}}})
+			g.keys("enter", "j", "j", "j", "j")
+		}},
 		"sources": {then: keys("o", "j", " ")},
 		"since":   {then: keys("T", "j")},
 		"patterns": {then: func(g *stage) {

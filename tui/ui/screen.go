@@ -104,6 +104,9 @@ type Deps struct {
 	Pager func(write func(io.Writer) error) tea.ExecCommand
 	// Views keeps ways to look at logs; nil where nothing is kept.
 	Views LogViews
+	// LogFields are the names that the lines of a source have for their time, level and message; nil, of a
+	// source or of all, for the usual ones. Cheap: called for every source of a log.
+	LogFields func(src hosts.LogSource) *hosts.LogFields
 	// Context is the parent of every screen's context; it ends with the program.
 	Context context.Context //nolint:containedctx // a screen lives as long as its context does
 }
