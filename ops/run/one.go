@@ -167,12 +167,19 @@ func (t *try) run(ctx context.Context, s stage) (seen step.Seen, err error) {
 		case err == nil && next < 0:
 			return seen, nil
 		case err == nil:
-			s, t.faults = next, 0
+			if s != probing { // looking how far it got is no progress: what always fails would be tried for ever
+				t.faults = 0
+			}
+			s = next
 			continue
 		case ctx.Err() != nil:
 			return seen, context.Cause(ctx)
 		case !remote.Unreached(err):
 			return seen, err
+		case s == acting && t.lostAnswer():
+			// There is no host to be waited for. What was sent may have arrived: it is looked for, or asked about.
+			s = probing
+			continue
 		}
 		if err := t.await(ctx, err); err != nil {
 			return seen, err
@@ -181,6 +188,16 @@ func (t *try) run(ctx context.Context, s stage) (seen step.Seen, err error) {
 			s = probing
 		}
 	}
+}
+
+// lostAnswer reports a step without a host whose order may have had an effect that cannot be told from here; one
+// that may be repeated, or was repeated too often, has failed.
+func (t *try) lostAnswer() bool {
+	if t.d.links[t.at.host] != nil || t.kind.Class(t.env.Settings) == step.Repeat {
+		return false
+	}
+	t.faults++
+	return t.faults < sameFault
 }
 
 func hostName(h string) string {

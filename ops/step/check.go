@@ -16,14 +16,29 @@ type check struct{ lookOnly }
 type verdict struct {
 	ok   bool
 	line string
+	lost error // the way to the host is cut: nothing was seen, neither good nor bad
 }
 
-func pass(format string, a ...any) verdict { return verdict{true, fmt.Sprintf(format, a...)} }
-func fail(format string, a ...any) verdict { return verdict{false, fmt.Sprintf(format, a...)} }
+func pass(format string, a ...any) verdict { return verdict{ok: true, line: fmt.Sprintf(format, a...)} }
+func fail(format string, a ...any) verdict { return verdict{line: fmt.Sprintf(format, a...)} }
 
 // failErr is a look that could not be made: what is not known is not good.
 func failErr(what string, err error) verdict {
-	return fail("%s: not known: %s", what, hosts.CleanLine(err.Error()))
+	v := fail("%s: not known: %s", what, hosts.CleanLine(err.Error()))
+	if linkLost(err) {
+		v.lost = err
+	}
+	return v
+}
+
+// unseenLook is why the looks say nothing about the host: the way to it is cut. nil when they do.
+func unseenLook(all []verdict) error {
+	for _, v := range all {
+		if v.lost != nil {
+			return v.lost
+		}
+	}
+	return nil
 }
 
 func (check) Record(ctx context.Context, e *Env) (Undo, error) {
@@ -48,9 +63,13 @@ func (check) Verify(ctx context.Context, e *Env, _ Undo) (Seen, error) {
 	if err != nil {
 		return Seen{}, err
 	}
-	line, lines, ok := sum(looks(ctx, e, s))
+	all := looks(ctx, e, s)
+	line, lines, ok := sum(all)
 	if err := ctx.Err(); err != nil {
 		return Seen{}, context.Cause(ctx)
+	}
+	if err := unseenLook(all); err != nil { // no verdict is made on what nobody saw
+		return Seen{}, err
 	}
 	return Seen{OK: ok, Line: line, Lines: lines}, nil
 }

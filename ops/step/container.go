@@ -121,16 +121,19 @@ func (containerKind) Act(ctx context.Context, e *Env, u Undo) error {
 	return x.order(ctx, x.s.Op, was)
 }
 
-// order tells the engine; docker waits for as long as the container takes to stop.
+// order tells the engine, by a job: docker waits for as long as the container takes to stop, and an order whose end
+// nobody saw is found again by its name instead of being given twice.
 func (x box) order(ctx context.Context, verb string, c compContainer) error {
-	r, err := x.m.conn.Run(ctx, hosts.Cmd{Argv: []string{"docker", verb, c.ID}, Sudo: x.m.sudo, Timeout: scriptTime})
-	switch {
-	case err != nil:
-		return x.m.unable(err)
-	case r.Exit != 0:
-		return x.known(x.m.explain(&failure{x.m.name, "docker " + verb + " " + c.Name, r}))
+	name := jobName(x.e, "docker")
+	exit, err := runJob(ctx, x.e, name, Job{Argv: []string{"docker", verb, c.ID}, Sudo: x.m.sudo})
+	if err != nil || exit == 0 {
+		return err
 	}
-	return nil
+	log, err := x.e.Jobs.Log(ctx, name, 64<<10)
+	if err != nil {
+		return err
+	}
+	return x.known(x.m.explain(&failure{x.m.name, "docker " + verb + " " + c.Name, hosts.Result{Exit: exit, Stderr: log}}))
 }
 
 func (containerKind) Verify(ctx context.Context, e *Env, u Undo) (Seen, error) {

@@ -192,7 +192,10 @@ func (httpKind) Act(ctx context.Context, e *Env, _ Undo) error {
 		return err
 	}
 	resp, err := e.HTTP.Do(ctx, r)
-	if err != nil {
+	switch {
+	case err != nil && resp.Sent && changes(s.Method) && ctx.Err() == nil && !linkLost(err):
+		return fmt.Errorf("%w: the answer is lost: %w", hosts.ErrClosed, err) // whether it had an effect is asked
+	case err != nil:
 		return err
 	}
 	a := answerRecord{Status: resp.Status, Fault: httpFault(e, s, resp)}

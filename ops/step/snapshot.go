@@ -41,9 +41,13 @@ func (snapshot) Verify(ctx context.Context, e *Env, _ Undo) (Seen, error) {
 		return Seen{}, err
 	}
 	var seen Seen
+	var lost error // the way to the host is cut: nothing is noted of what nobody saw
 	all := map[string]string{}
 	add := func(name, state string, err error) {
 		if err != nil {
+			if lost == nil && linkLost(err) {
+				lost = err
+			}
 			if seen.Line == "" {
 				seen.Line = name + ": " + hosts.CleanLine(err.Error())
 			}
@@ -80,6 +84,9 @@ func (snapshot) Verify(ctx context.Context, e *Env, _ Undo) (Seen, error) {
 	}
 	if err := ctx.Err(); err != nil {
 		return seen, context.Cause(ctx)
+	}
+	if lost != nil {
+		return seen, lost
 	}
 	j, err := json.MarshalIndent(all, "", "  ")
 	if err != nil {

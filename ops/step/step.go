@@ -249,6 +249,7 @@ type Response struct {
 	Header map[string][]string
 	Body   []byte
 	Remote string // address that answered
+	Sent   bool   // the request went out: an error then does not say whether it had an effect
 }
 
 // Errors that decisions are made on.

@@ -16,6 +16,7 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"midwatch/hosts"
@@ -55,7 +56,11 @@ func (w *Web) Do(ctx context.Context, r Request) (Response, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	var out Response
-	trace := &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) { out.Remote = i.Conn.RemoteAddr().String() }}
+	var sent atomic.Bool // written to by the goroutine that sends
+	trace := &httptrace.ClientTrace{
+		GotConn:      func(i httptrace.GotConnInfo) { out.Remote = i.Conn.RemoteAddr().String() },
+		WroteHeaders: func() { sent.Store(true) },
+	}
 	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, trace), orMethod(r.Method), r.URL, bytes.NewReader(r.Body))
 	if err != nil {
 		return out, err
@@ -64,7 +69,7 @@ func (w *Web) Do(ctx context.Context, r Request) (Response, error) {
 	c := w.client(r)
 	defer c.CloseIdleConnections()
 	resp, err := c.Do(req)
-	if err != nil {
+	if out.Sent = sent.Load(); err != nil {
 		return out, webFault(r, err, timeout)
 	}
 	defer resp.Body.Close()
