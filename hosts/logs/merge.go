@@ -29,6 +29,13 @@ const (
 	patience = 5 * time.Second
 )
 
+// The bounds of a batch. Who takes one is busy with it for some milliseconds and answers no key meanwhile:
+// what a host brings when it is back after a cut comes in many batches, one right after the other.
+const (
+	batchEntries = 4096
+	batchBytes   = 1 << 20
+)
+
 // merger takes entries from queues in the order of their times.
 type merger struct {
 	follow bool
@@ -58,10 +65,11 @@ func (m *merger) excused(q *queue, at, arrived time.Duration) time.Duration {
 	return until
 }
 
-// take moves the entries that are due from the queues to out, oldest first, and returns the moment
-// the next one is due; wait is false when there is none. An entry is due when every other source either
-// has a newer one or is excused.
+// take moves the entries that are due from the queues to out, oldest first and as many as a batch holds, and
+// returns the moment the next one is due, which is now where the batch was full; wait is false when there is
+// none. An entry is due when every other source either has a newer one or is excused.
 func (m *merger) take(queues []*queue, now time.Duration, out []hosts.Entry) (entries []hosts.Entry, due time.Duration, wait bool) {
+	bytes := 0
 	for {
 		var best, next *queue // the queues with the oldest and the second oldest entry
 		idle := 0
@@ -86,7 +94,11 @@ func (m *merger) take(queues []*queue, now time.Duration, out []hosts.Entry) (en
 		// What was found holds for all entries of the same queue that are older than the second oldest:
 		// who is excused from holding up one was asked for each, as long as any queue is empty.
 		for {
-			out = append(out, m.deliver(best, now))
+			e := m.deliver(best, now)
+			out = append(out, e)
+			if bytes += size(&e); len(out) >= batchEntries || bytes >= batchBytes {
+				return out, now, true
+			}
 			if idle > 0 || best.len() == 0 || next != nil && best.list[best.head].at > next.list[next.head].at {
 				break
 			}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
+	"runtime"
 	"time"
 
 	"midwatch/hosts"
@@ -30,6 +31,11 @@ const (
 	brokenPause = 30 * time.Second // what needs a person to be mended
 	settle      = 300 * time.Millisecond
 )
+
+// yieldLines is how many lines of a source are read before others have their turn. A source with a backlog
+// reads without a pause, and what answers a key would wait until it is interrupted: ten milliseconds for each
+// such source.
+const yieldLines = 128
 
 // errAgain asks for an immediate second try: the reader has learnt what the host cannot do, or goes on with
 // the next file.
@@ -104,6 +110,9 @@ func (s *stream) readOnce(ctx context.Context, qu *queue, r reader, again bool) 
 			return lines, errors.Join(err, records.flush(ctx))
 		}
 		lines++
+		if lines%yieldLines == 0 {
+			runtime.Gosched()
+		}
 		if lines == 1 && settled.Stop() {
 			s.setState(qu, stateFollowing, "")
 		}

@@ -83,7 +83,7 @@ type stream struct {
 	running int
 	closed  bool          // Close was called: nothing is started any more
 	sent    time.Duration // when the last batch was returned
-	first   bool          // one was returned
+	rests   bool          // it held all that was due: the next one comes a frame later
 }
 
 // Open starts reading. It returns at once; what a source is doing, or why it cannot be read, is in
@@ -322,7 +322,7 @@ func (s *stream) Next(ctx context.Context) (hosts.LogBatch, error) {
 func (s *stream) batch(now time.Duration) (hosts.LogBatch, time.Duration, <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if since := now - s.sent; s.first && since < frame {
+	if since := now - s.sent; s.rests && since < frame {
 		return hosts.LogBatch{}, frame - since, nil
 	}
 	waits := 0
@@ -332,7 +332,7 @@ func (s *stream) batch(now time.Duration) (hosts.LogBatch, time.Duration, <-chan
 		s.changed = qu.rate(now) || s.changed
 		moving = moving || qu.status.Rate > 0
 	}
-	out, due, wait := s.merge.take(s.queues, now, make([]hosts.Entry, 0, waits))
+	out, due, wait := s.merge.take(s.queues, now, make([]hosts.Entry, 0, min(waits, batchEntries)))
 	// A followed stream without a source waits for one to be added.
 	done := s.running == 0 && s.empty() && (len(s.queues) > 0 || !s.merge.follow)
 	if len(out) == 0 && !s.changed && !done {
@@ -351,7 +351,7 @@ func (s *stream) batch(now time.Duration) (hosts.LogBatch, time.Duration, <-chan
 	}
 	s.changed = false
 	if len(out) > 0 { // what is only said of sources must not delay the next line
-		s.sent, s.first = now, true
+		s.sent, s.rests = now, !wait || due > now
 	}
 	s.room.Broadcast()
 	return b, 0, nil

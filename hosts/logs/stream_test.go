@@ -207,6 +207,58 @@ func TestFollowHoldsBack(t *testing.T) {
 	})
 }
 
+// What waits in great number comes in batches of a bounded size, whole, in order and without a pause between
+// them: who takes one is busy with it and answers no key.
+func TestBatchesAreBounded(t *testing.T) {
+	for name, x := range map[string]struct {
+		lines int
+		text  string
+	}{
+		"lines": {3*batchEntries + 7, "%d"},
+		"bytes": {200, "%d " + strings.Repeat("x", 20_000)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var steps []step
+				for i := range x.lines {
+					steps = append(steps, step{line: fmt.Sprintf(x.text, i)})
+				}
+				s := Open(t.Context(), sources(map[string]*script{"h/a": {steps: steps}}), hosts.LogQuery{
+					Sources: []hosts.LogSource{container("h", "a")}, Follow: true,
+				})
+				defer s.Close()
+				synctest.Wait() // all of them wait
+				begun := time.Now()
+				lines, batches := 0, 0
+				for lines < x.lines {
+					b, err := s.Next(t.Context())
+					if err != nil {
+						t.Fatal(err)
+					}
+					bytes := 0
+					for i := range b.Entries {
+						if want := fmt.Sprint(lines); strings.Fields(b.Entries[i].Text)[0] != want {
+							t.Fatalf("line %s is %.20q", want, b.Entries[i].Text)
+						}
+						bytes += size(&b.Entries[i])
+						lines++
+					}
+					if n := len(b.Entries); n > batchEntries || bytes > batchBytes+docker.MaxLine {
+						t.Errorf("a batch of %d lines, %d bytes", n, bytes)
+					}
+					batches++
+				}
+				if batches < 4 {
+					t.Errorf("%d batches", batches)
+				}
+				if took := time.Since(begun); took > 0 {
+					t.Errorf("full batches are %s apart", took)
+				}
+			})
+		})
+	}
+}
+
 func TestQueryLosesNothingAndEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		now := time.Now()

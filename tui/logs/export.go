@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"iter"
 	"path/filepath"
 	"strings"
 	"time"
@@ -18,7 +19,7 @@ import (
 // buffer is never changed there.
 type excerpt struct {
 	chunks   []chunk
-	hits     []int // positions of settled lines, ascending
+	hits     positions // of settled lines
 	filtered bool
 	tail     []line
 	from, to int // positions; the tail's have been looked at already
@@ -85,19 +86,18 @@ func (s *Screen) wholeFilter() string {
 
 // each gives the lines in order.
 func (x *excerpt) each(do func(*line) error) error {
-	next := 0
 	for ci := range x.chunks {
 		c := &x.chunks[ci]
-		for i := max(0, x.from-c.first); i < len(c.recs) && c.first+i < x.to; i++ {
-			if x.filtered {
-				for next < len(x.hits) && x.hits[next] < c.first+i {
-					next++
-				}
-				if next == len(x.hits) || x.hits[next] != c.first+i {
-					continue
-				}
+		from, to := max(x.from, c.first), min(x.to, c.end())
+		chosen := x.hits.from(from)
+		if !x.filtered {
+			chosen = upFrom(from)
+		}
+		for pos := range chosen {
+			if pos >= to {
+				break
 			}
-			l := c.line(i)
+			l := c.line(pos - c.first)
 			if err := do(&l); err != nil {
 				return err
 			}
@@ -109,6 +109,14 @@ func (x *excerpt) each(do func(*line) error) error {
 		}
 	}
 	return nil
+}
+
+// upFrom counts upwards without an end.
+func upFrom(n int) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for ; yield(n); n++ { //nolint:revive // nothing else is to be done
+		}
+	}
 }
 
 func (x *excerpt) source(l *line) (src hosts.LogSource, ok bool) {

@@ -71,7 +71,7 @@ type countJob struct {
 	gen      uint64
 	chunks   []chunk
 	tail     []line
-	hits     []int // positions, ascending; of the settled lines
+	hits     positions // of the settled lines
 	filtered bool
 	from, to int64 // only lines of this time; to 0 for all
 	most     int   // bins
@@ -88,6 +88,7 @@ type countedMsg struct {
 func (j *countJob) eachLine(chunks []chunk, do func(key int64, level hosts.Level)) {
 	for ci := range chunks {
 		c := &chunks[ci]
+		rest()
 		if !j.filtered {
 			for i := range c.recs {
 				if r := &c.recs[i]; r.kind() == kindText {
@@ -96,7 +97,7 @@ func (j *countJob) eachLine(chunks []chunk, do func(key int64, level hosts.Level
 			}
 			continue
 		}
-		for _, pos := range j.hits[sort.SearchInts(j.hits, c.first):] {
+		for pos := range j.hits.from(c.first) {
 			if pos >= c.end() {
 				break
 			}

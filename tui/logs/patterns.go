@@ -101,6 +101,7 @@ func runPatterns(ctx context.Context, j patternJob) tea.Cmd {
 				if ctx.Err() != nil {
 					return set
 				}
+				rest()
 				c := &chunks[ci]
 				from, to := max(0, j.from-c.first), min(len(c.recs), j.to-c.first)
 				if j.pred == nil {

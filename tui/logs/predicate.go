@@ -25,6 +25,7 @@ type predicate struct {
 
 	lead int              // index of the term that lines are looked for by, and
 	seek logfilter.Seeker // what looks; nil where every line has to be asked about
+	bars bool             // that term is negated: the lines that are found are the ones that are not accepted
 }
 
 // empty reports that every line is accepted.
@@ -105,34 +106,30 @@ func (p *predicate) prepare() {
 	slices.SortStableFunc(p.terms, func(a, b logfilter.Term) int { return cost(&a) - cost(&b) })
 	p.lead = -1
 	for i := range p.terms {
-		if t := &p.terms[i]; t.Text != nil && !t.Not {
-			if s, ok := logfilter.SeekerOf(t.Text); ok {
-				p.lead, p.seek = i, s
-				return
-			}
+		t := &p.terms[i]
+		if t.Text == nil {
+			continue
+		}
+		s, ok := logfilter.SeekerOf(t.Text)
+		switch {
+		case ok && !t.Not:
+			p.lead, p.seek, p.bars = i, s, false
+			return
+		case ok && s.Enough() && p.seek == nil: // unless another term finds lines, which are fewer
+			p.lead, p.seek, p.bars = i, s, true
 		}
 	}
 }
 
 // find appends the positions of the lines of a chunk with an index in [from, to) that are accepted.
 func (p *predicate) find(hits []int, c *chunk, from, to int) []int {
-	if p.seek == nil || c.mixed && !p.strict {
-		for i := from; i < to; i++ {
-			r := &c.recs[i]
-			if p.fold && r.repeat() || !p.acceptsHead(r.kind(), r.source(), r.level(), r.key) {
-				continue
-			}
-			if r.kind() == kindText && len(p.terms) > 0 {
-				if l := c.line(i); !p.acceptsText(&l, -1) {
-					continue
-				}
-			}
-			hits = append(hits, c.first+i)
-		}
+	switch {
+	case from >= to:
 		return hits
-	}
-	if from >= to {
-		return hits
+	case p.seek == nil || c.mixed && !p.strict:
+		return p.ask(hits, c, from, to, -1)
+	case p.bars:
+		return p.findBetween(hits, c, from, to)
 	}
 	known := -1
 	if p.seek.Enough() {
@@ -153,6 +150,47 @@ func (p *predicate) find(hits []int, c *chunk, from, to int) []int {
 		}
 		return int(r.end) - begin
 	})
+	return hits
+}
+
+// findBetween is find for a term that is negated: all lines but those that hold its text.
+func (p *predicate) findBetween(hits []int, c *chunk, from, to int) []int {
+	begin, end := int(c.begin(from)), int(c.recs[to-1].end)
+	i := from
+	p.seek.Seek(c.text[begin:end], func(a, b int) int {
+		k := i + sort.Search(to-i, func(k int) bool { return int(c.recs[i+k].end) > begin+a })
+		if begin+b > int(c.recs[k].end) {
+			return a + 1 // it lies across two lines
+		}
+		hits = p.ask(hits, c, i, k, p.lead)
+		i = k + 1
+		return int(c.recs[k].end) - begin
+	})
+	return p.ask(hits, c, i, to, p.lead)
+}
+
+// ask appends those of the lines with an index in [from, to) that are accepted, asking about each of them;
+// the term with index known is known to hold.
+func (p *predicate) ask(hits []int, c *chunk, from, to, known int) []int {
+	texts := len(p.terms) - b2i(known >= 0)
+	if texts == 0 && !c.mixed && !p.fold && p.min == hosts.LevelNone && p.to == 0 && !slices.Contains(p.hidden, true) {
+		for i := from; i < to; i++ { // what a filter that leaves out little does with nearly all
+			hits = append(hits, c.first+i)
+		}
+		return hits
+	}
+	for i := from; i < to; i++ {
+		r := &c.recs[i]
+		if p.fold && r.repeat() || !p.acceptsHead(r.kind(), r.source(), r.level(), r.key) {
+			continue
+		}
+		if r.kind() == kindText && texts > 0 {
+			if l := c.line(i); !p.acceptsText(&l, known) {
+				continue
+			}
+		}
+		hits = append(hits, c.first+i)
+	}
 	return hits
 }
 

@@ -68,7 +68,7 @@ type scannedMsg struct {
 	owner    *token
 	id       uint64
 	from, to int
-	hits     []int
+	hits     positions
 	tailIDs  []uint64
 	seen     uint64
 	tail     bool
@@ -124,20 +124,11 @@ func (b *Buffer) share(from, to int) []chunk {
 func runScan(ctx context.Context, job scanJob) tea.Cmd {
 	return func() tea.Msg {
 		msg := scannedMsg{owner: job.owner, id: job.id, from: job.from, to: job.to, back: job.back, tail: job.tail != nil}
-		parts := inParallel(job.chunks, func(chunks []chunk) (hits []int) {
-			for ci := range chunks {
-				if ctx.Err() != nil {
-					return nil
-				}
-				c := &chunks[ci]
-				hits = job.pred.find(hits, c, max(0, job.from-c.first), min(len(c.recs), job.to-c.first))
-			}
-			return hits
-		})
+		parts := inParallel(job.chunks, func(chunks []chunk) []int { return job.find(ctx, chunks) })
 		if ctx.Err() != nil {
 			return scannedMsg{owner: job.owner, id: job.id, cut: true}
 		}
-		msg.hits = slices.Concat(parts...)
+		msg.hits = slices.DeleteFunc(parts, func(hits []int) bool { return len(hits) == 0 })
 		for i := range job.tail {
 			msg.seen = max(msg.seen, job.tail[i].id)
 			if job.pred.accepts(&job.tail[i]) {
@@ -148,6 +139,32 @@ func runScan(ctx context.Context, job scanJob) tea.Cmd {
 		return msg
 	}
 }
+
+// find looks at the job's lines among some of its chunks; nil when it was cancelled.
+func (j *scanJob) find(ctx context.Context, chunks []chunk) (hits []int) {
+	if len(chunks) == 0 {
+		return nil
+	}
+	begin, end := max(j.from, chunks[0].first), min(j.to, chunks[len(chunks)-1].end())
+	for ci := range chunks {
+		if ctx.Err() != nil {
+			return nil
+		}
+		c := &chunks[ci]
+		from, to := max(j.from, c.first), min(j.to, c.end())
+		if seen := from - begin; seen > 0 && cap(hits)-len(hits) < to-from {
+			// As many again as there were so far: growing bit by bit makes garbage of several times the list.
+			hits = slices.Grow(hits, len(hits)*(end-from)/seen)
+		}
+		hits = j.pred.find(hits, c, from-c.first, to-c.first)
+		rest()
+	}
+	return hits
+}
+
+// rest lets others have their turn. Long work on all processors calls it at each chunk, so that what answers
+// a key waits for a part of a millisecond and not until the work is interrupted, which is ten of them.
+func rest() { runtime.Gosched() }
 
 // serialChunks is how many chunks are not worth a second goroutine.
 const serialChunks = 32
@@ -186,11 +203,11 @@ func (s *scan) take(m scannedMsg, b *Buffer) tea.Cmd {
 	}
 	if m.back {
 		// What was dropped meanwhile must not come back: whoever shares the hits reads where those stood.
-		s.hits.pushFront(m.hits[sort.SearchInts(m.hits, b.base):])
+		s.hits.pushFront(m.hits.cut(b.base))
 		s.lo = m.from
 	} else {
 		// Lines of the tail that settled while the job ran are hits already.
-		s.hits.pushBack(m.hits[sort.SearchInts(m.hits, s.hi):])
+		s.hits.pushBack(m.hits.cut(s.hi))
 		s.hi = max(s.hi, m.to)
 		if m.tail {
 			s.seen, s.tailIDs = max(s.seen, m.seen), m.tailIDs
@@ -254,8 +271,8 @@ func (s *scan) count() int { return s.hits.len() + len(s.tailPos) }
 
 // after returns the first accepted position at or after pos, -1 when there is none.
 func (s *scan) after(pos int) int {
-	if i := s.hits.search(pos); i < s.hits.len() {
-		return s.hits.at(i)
+	if v := s.hits.next(pos); v >= 0 {
+		return v
 	}
 	if i := sort.SearchInts(s.tailPos, pos); i < len(s.tailPos) {
 		return s.tailPos[i]
@@ -268,11 +285,8 @@ func (s *scan) before(pos int) int {
 	if i := sort.SearchInts(s.tailPos, pos); i > 0 {
 		return s.tailPos[i-1]
 	}
-	if i := s.hits.search(pos); i > 0 {
-		return s.hits.at(i - 1)
-	}
-	return -1
+	return s.hits.prev(pos)
 }
 
 // rank returns how many accepted lines stand before pos.
-func (s *scan) rank(pos int) int { return s.hits.search(pos) + sort.SearchInts(s.tailPos, pos) }
+func (s *scan) rank(pos int) int { return s.hits.rank(pos) + sort.SearchInts(s.tailPos, pos) }

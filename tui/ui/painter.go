@@ -9,7 +9,8 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
-// framePause is the least time between two frames on the terminal.
+// framePause is the least time between two frames on the terminal, and between two that answer the person
+// at it: such a frame does not wait for what a log has just painted.
 const framePause = 16 * time.Millisecond
 
 // The sequences that switch to the alternate screen and back, as the library sends them.
@@ -35,6 +36,8 @@ type Painter struct {
 	next  string     // the newest frame
 	shown []string   // the lines the terminal shows; nil when that is not known
 	at    time.Time  // of the last frame
+	asked bool       // what was done at the terminal last is not answered yet
+	told  time.Time  // when such a thing was answered last
 	timer *time.Timer
 	armed bool // the timer will paint
 }
@@ -81,8 +84,11 @@ type painted struct {
 func (m painted) Init() tea.Cmd { return m.m.Init() }
 
 func (m painted) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
-	if size, ok := msg.(tea.WindowSizeMsg); ok {
-		m.p.resize(size.Width)
+	switch msg := msg.(type) {
+	case tea.WindowSizeMsg:
+		m.p.resize(msg.Width)
+	case tea.KeyMsg, tea.MouseMsg:
+		m.p.ask()
 	}
 	next, cmd := m.m.Update(msg)
 	return painted{next, m.p}, cmd
@@ -100,6 +106,13 @@ func (p *Painter) resize(w int) {
 	p.w, p.shown = w, nil
 }
 
+// ask notes that the next frame answers somebody.
+func (p *Painter) ask() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.asked = true
+}
+
 // show paints a frame now, or at the end of the pause after the last one.
 func (p *Painter) show(frame string) {
 	p.mu.Lock()
@@ -108,6 +121,13 @@ func (p *Painter) show(frame string) {
 		return
 	}
 	p.next = frame
+	asked := p.asked
+	p.asked = false
+	if asked && time.Since(p.told) >= framePause {
+		p.told = time.Now()
+		p.paint() // a timer that is armed paints what comes until then
+		return
+	}
 	if p.armed {
 		return
 	}

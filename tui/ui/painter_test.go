@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	tea "github.com/charmbracelet/bubbletea"
@@ -123,4 +124,53 @@ func TestPainter(t *testing.T) {
 	if got := term.until(t, "\x1b[2;1H2"); !strings.HasPrefix(got[strings.Index(got, "\x1b["):], "\x1b[3;1H\x1b[J\x1b[H1") {
 		t.Errorf("the frame became shorter, and %q was written", got)
 	}
+}
+
+// What answers a key does not wait for the pause after a frame that a log has just painted; keys that come in a
+// flood share frames all the same.
+func TestPainterAnswersAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		term := &tube{writes: make(chan string, 100)}
+		painter := ui.NewPainter(ui.NewOutput(term, false))
+		m := painter.Model(&poster{})
+		send := func(msg tea.Msg, lines ...string) string {
+			m, _ = m.Update(msg)
+			m, _ = m.Update(postMsg(lines))
+			m.View()
+			select {
+			case s := <-term.writes:
+				return s
+			default:
+				return ""
+			}
+		}
+		if _, err := painter.WriteString("\x1b[?1049h"); err != nil {
+			t.Fatal(err)
+		}
+		<-term.writes
+		key := tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune{'x'}}
+		for _, x := range []struct {
+			msg   tea.Msg
+			frame string
+			now   bool
+		}{
+			{tea.WindowSizeMsg{Width: 10, Height: 1}, "log 1", true},
+			{nil, "log 2", false},
+			{key, "answer 1", true},
+			{key, "answer 2", false},
+			{nil, "log 3", false},
+		} {
+			if got := send(x.msg, x.frame); strings.Contains(got, x.frame) != x.now {
+				t.Errorf("%s: %q was written at once, want it: %v", x.frame, got, x.now)
+			}
+		}
+		if got := <-term.writes; !strings.Contains(got, "log 3") {
+			t.Errorf("after the pause %q was written", got)
+		}
+		select {
+		case got := <-term.writes:
+			t.Errorf("and %q", got)
+		case <-time.After(time.Second):
+		}
+	})
 }
