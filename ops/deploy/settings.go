@@ -79,6 +79,9 @@ type Sync struct {
 	Owner   Text     `toml:"owner"`
 	Marker  Text     `toml:"marker"`           // a file that From must hold
 	Keep    bool     `toml:"keep_permissions"` // of what is there already
+	// Checksum compares files by their content (default), which reads all of them on both sides; false goes by size
+	// and second, as rsync does by itself, for trees too large to read. That it is done is seen by content always.
+	Checksum *bool `toml:"checksum"`
 }
 
 // Delete says whether files that From does not have are deleted.

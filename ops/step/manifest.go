@@ -16,11 +16,15 @@ import (
 type manifest map[string]fileState
 
 // The paths come on standard input, each ended by a NUL. Names are printed as they are, so those with line
-// breaks are refused before.
+// breaks are refused before. The operator's machine may have the tools of BSD.
 const (
 	scriptStats = `cd -- "$1" 2>/dev/null || exit 0
-xargs -0 -r stat -c '%f %u %g %s %n' -- 2>/dev/null; exit 0`
-	scriptSums  = `cd -- "$1" || exit 1; xargs -0 -r sha256sum -- `
+if stat -c %f . >/dev/null 2>&1; then xargs -0 -r stat -c '%f %u %g %s %n' -- 2>/dev/null
+else xargs -0 stat -f '%Xp %u %g %z %N' -- 2>/dev/null
+fi
+exit 0`
+	scriptSums = `cd -- "$1" || exit 1
+if command -v sha256sum >/dev/null 2>&1; then xargs -0 -r sha256sum -- ; else xargs -0 shasum -a 256 -- ; fi`
 	scriptLinks = `cd -- "$1" || exit 1; xargs -0 -r -n 1 readlink -- `
 )
 

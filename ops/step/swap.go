@@ -62,15 +62,20 @@ func lookSwap(ctx context.Context, e *Env) (swapRecord, error) {
 		return r, err
 	}
 	switch r.Before.Type {
-	case "link":
-	case "absent":
-		if r.Before.NoParent {
-			return r, refused("%s: the directory of %s does not exist: make it first", m.name, hosts.CleanLine(r.Link))
-		}
+	case "link", "absent":
 	default:
 		return r, refused("%s: %s is %s, not a symlink: move it out of the way first", m.name, hosts.CleanLine(r.Link), orWord(word(r.Before), "a device or socket"))
 	}
 	return r, nil
+}
+
+// parent wants the directory of the link to be there. While planning it need not when the release will lie in it:
+// of a first deploy, the sync before makes it.
+func (r swapRecord) parent(m machine, planning bool) error {
+	if !r.Before.NoParent || planning && under(r.To, path.Dir(r.Link)) {
+		return nil
+	}
+	return refused("%s: the directory of %s does not exist: make it first", m.name, hosts.CleanLine(r.Link))
 }
 
 // there reports that the link points where the step wants it.
@@ -91,6 +96,9 @@ func (swap) Plan(ctx context.Context, e *Env) (Change, error) {
 	if err != nil {
 		return Change{}, err
 	}
+	if err := r.parent(r.machine(e), true); err != nil {
+		return Change{}, err
+	}
 	from := "absent"
 	if r.Before.exists() {
 		from = r.Before.Link
@@ -102,8 +110,8 @@ func (swap) Plan(ctx context.Context, e *Env) (Change, error) {
 		return c, nil
 	}
 	to := r.To
-	if e.Run == "" {
-		to = path.Join(path.Dir(r.To), "‹this run›")
+	if e.Run == "" && r.Ours {
+		to = path.Join(path.Dir(r.Link), "releases", "‹this run›")
 	}
 	c.Lines = []string{hosts.CleanLine(fmt.Sprintf("%s: %s → %s", path.Base(r.Link), shortRelease(r.Link, from), shortRelease(r.Link, to)))}
 	c.BackLines = []string{r.backLine()}
@@ -123,6 +131,9 @@ func (r swapRecord) backLine() string {
 func (swap) Record(ctx context.Context, e *Env) (Undo, error) {
 	r, err := lookSwap(ctx, e)
 	if err != nil {
+		return Undo{}, err
+	}
+	if err := r.parent(r.machine(e), false); err != nil {
 		return Undo{}, err
 	}
 	u := Undo{Kind: "swap", Way: BackReversible, Lines: []string{r.backLine()}}

@@ -149,3 +149,38 @@ func TestSwapIsNeverWithoutATarget(t *testing.T) {
 		t.Errorf("for a moment: %v", err)
 	}
 }
+
+// The first release of all: when it is planned, not even the directory of the link is there.
+func TestFirstReleaseIsPlannedAndSwapped(t *testing.T) {
+	needRsync(t)
+	b := newBench(t, nil)
+	write(t, b.src+"/app", "x", 0o644)
+	link := &deploy.Swap{Link: deploy.Text(b.path("to", "current"))}
+	push := &deploy.Sync{From: ".", To: deploy.Text(b.path("to")), Mode: modeRelease}
+	before := tree(t, b.dir)
+	run := b.Run
+	b.Settings, b.Run = link, ""
+	if c := b.plan(swap{}); c.Nothing || c.Lines[0] != "current: absent → releases/‹this run›" || len(c.BackLines) != 1 {
+		t.Errorf("%+v", c)
+	}
+	b.Run = run
+	_, err := swap{}.Record(t.Context(), b.Env)
+	wantRefused(t, err, "does not exist: make it first")
+	b.Settings = &deploy.Swap{Link: deploy.Text(b.path("elsewhere", "current")), To: deploy.Text(b.path("to"))}
+	_, err = swap{}.Plan(t.Context(), b.Env)
+	wantRefused(t, err, "does not exist: make it first")
+	b.Settings = push
+	pushed := b.forward(syncKind{})
+	b.Settings = link
+	swapped := b.forward(swap{})
+	if got := read(t, b.path("to", "current", "app")); got != "x" {
+		t.Errorf("current is %q", got)
+	}
+	b.back(swap{}, swapped)
+	b.Settings = push
+	_ = os.Remove(b.path("to", "releases", "r1", releaseMark)) // as one that never was whole: it goes without a trace
+	b.back(syncKind{}, pushed)
+	if got := tree(t, b.dir); got != before {
+		t.Errorf("before\n%safter\n%s", before, got)
+	}
+}

@@ -173,10 +173,35 @@ func (t *transfer) owner(ctx context.Context) error {
 	return nil
 }
 
+// byContent is the flag of an rsync that reads files instead of going by size and second: a file of the same size
+// that was written in the same second is another one.
+const byContent = "--checksum"
+
+func (t *transfer) byContent() bool { return t.s.Checksum == nil || *t.s.Checksum }
+
+// left is what a second look finds still to do; it looks at contents, whatever the sync went by.
+func (t *transfer) left(ctx context.Context, e *Env, dir string) (listing, error) {
+	if t.byContent() {
+		return t.diff(ctx, e, dir)
+	}
+	return t.diff(ctx, e, dir, byContent)
+}
+
+// overlooked is said of what is left where a sync went by size and second.
+func (t *transfer) overlooked() string {
+	if t.byContent() {
+		return ""
+	}
+	return "; size and second were compared: want checksum = true"
+}
+
 // flags are what every rsync of this sync is given. Owners are not sent: those of the laptop mean nothing on
 // the host. Times of directories say nothing and would be told as differences.
 func (t *transfer) flags() []string {
 	f := []string{"--recursive", "--links", "--times", "--omit-dir-times"}
+	if t.byContent() {
+		f = append(f, byContent)
+	}
 	if t.s.Keep {
 		f = append(f, "--no-perms", "--chmod=ugo=rwX")
 	} else {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"path"
 	"strings"
@@ -152,12 +153,12 @@ func (t *transfer) fill(ctx context.Context, e *Env, r syncRecord) error {
 	if _, err := send.run(ctx, e); err != nil {
 		return err
 	}
-	left, err := t.diff(ctx, e, r.Dir)
+	left, err := t.left(ctx, e, r.Dir)
 	if err != nil {
 		return err
 	}
 	if len(left) > 0 {
-		return fmt.Errorf("%s: %s: a second look still finds %s: %w", t.m.name, hosts.CleanLine(r.Dir), left.line(), ErrNotDone)
+		return fmt.Errorf("%s: %s: a second look still finds %s%s: %w", t.m.name, hosts.CleanLine(r.Dir), left.line(), t.overlooked(), ErrNotDone)
 	}
 	return nil
 }
@@ -227,14 +228,13 @@ func (t *transfer) verifyRelease(ctx context.Context, e *Env, u Undo) (Seen, err
 		return Seen{Line: dir + " is not complete"}, err
 	}
 	// Commands that ran inside may have changed what was sent: then the look before them counts.
-	if !r.Tar && len(t.s.After) == 0 {
-		left, err := t.diff(ctx, e, r.Dir)
-		if err != nil {
-			return Seen{}, err
+	if len(t.s.After) == 0 {
+		if line, err := t.lookAgain(ctx, e, r); err != nil || line != "" {
+			return Seen{Line: line}, err
 		}
-		if len(left) > 0 {
-			return Seen{Line: fmt.Sprintf("%s: a second look still finds %s", dir, left.line())}, nil
-		}
+	}
+	if err := writeBlob(ctx, e, blobAfter, "whole"); err != nil {
+		return Seen{}, err
 	}
 	if e.Output != nil {
 		e.Output("release", r.Dir)
@@ -243,6 +243,25 @@ func (t *transfer) verifyRelease(ctx context.Context, e *Env, u Undo) (Seen, err
 		}
 	}
 	return Seen{OK: true, Changed: !u.Nothing, Line: dir + " is complete"}, nil
+}
+
+// lookAgain says what is not in the release as the source has it.
+func (t *transfer) lookAgain(ctx context.Context, e *Env, r syncRecord) (string, error) {
+	if r.Tar {
+		paths, err := t.list(ctx, e)
+		if err == nil {
+			err = t.sameSums(ctx, e, r, paths)
+		}
+		if errors.Is(err, ErrNotDone) {
+			return err.Error(), nil
+		}
+		return "", err
+	}
+	left, err := t.left(ctx, e, r.Dir)
+	if err != nil || len(left) == 0 {
+		return "", err
+	}
+	return fmt.Sprintf("%s: a second look still finds %s%s", hosts.CleanLine(r.Dir), left.line(), t.overlooked()), nil
 }
 
 func (r syncRecord) probeRelease(ctx context.Context, e *Env) (Progress, error) {
@@ -304,6 +323,10 @@ func (r syncRecord) driftRelease(ctx context.Context, e *Env) ([]string, error) 
 	whole, err := r.whole(ctx, e)
 	if err != nil || whole {
 		return nil, err
+	}
+	var seen string
+	if readBlob(ctx, e, blobAfter, &seen); seen == "" {
+		return nil, nil // it never was complete: what there is of it is ours
 	}
 	return []string{hosts.CleanLine(r.Dir) + " is gone or not complete any more"}, nil
 }

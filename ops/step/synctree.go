@@ -22,7 +22,10 @@ type syncRecord struct {
 	Saved   string `json:"saved,omitempty"`
 	Stage   string `json:"stage,omitempty"`
 	Touched int    `json:"touched,omitempty"` // paths
-	Sum     string `json:"sum,omitempty"`     // of the blob blobTouched
+	// Digests of the blobs; "" in records of versions that had none.
+	Sum       string `json:"sum,omitempty"`        // blobTouched
+	SumBefore string `json:"sum_before,omitempty"` // blobBefore
+	SumWanted string `json:"sum_wanted,omitempty"` // blobWanted
 	// Of release.
 	Dir    string   `json:"dir,omitempty"`
 	Made   []string `json:"made,omitempty"` // directories that were not there
@@ -35,6 +38,7 @@ const (
 	blobTouched  = "touched"     // paths the sync may touch, each ended by a NUL
 	blobExisting = "existing"    // those of them that were there
 	blobBefore   = "manifest"    // their states before
+	blobWanted   = "wanted"      // the states of all of them as the source has them
 	blobAfter    = "after"       // the states of all of them when the sync was verified
 	dirSaved     = "saved"       // copies of what was there
 	dirStage     = "stage"       // of mode staged
@@ -77,10 +81,14 @@ func (t *transfer) recordTree(ctx context.Context, e *Env) (Undo, error) {
 	if r.Stage, err = stageDir(ctx, e); err != nil {
 		return u, err
 	}
-	if r.Sum, err = t.saveTree(ctx, e, r, paths, before); err != nil {
+	wanted, err := t.wanted(ctx, e, items)
+	if err != nil {
 		return u, err
 	}
-	u.Blobs = []string{blobTouched, blobExisting, blobBefore, dirSaved}
+	if err = t.saveTree(ctx, e, &r, paths, before, wanted); err != nil {
+		return u, err
+	}
+	u.Blobs = []string{blobTouched, blobExisting, blobBefore, blobWanted, dirSaved}
 	u.Lines = []string{fmt.Sprintf("%s: %d files come back as they were, %d new ones are removed", hosts.CleanLine(t.to), changed+deleted, created)}
 	u.Data = data(r)
 	return u, nil
@@ -111,36 +119,41 @@ func (t *transfer) enoughRights(ctx context.Context, e *Env, before manifest) er
 }
 
 // saveTree copies what is there into the store, and proves that the copies are what was looked at.
-func (t *transfer) saveTree(ctx context.Context, e *Env, r syncRecord, paths []string, before manifest) (sum string, err error) {
-	manifestJSON, err := json.Marshal(before)
+func (t *transfer) saveTree(ctx context.Context, e *Env, r *syncRecord, paths []string, before, wanted manifest) error {
+	beforeJSON, err := json.Marshal(before)
 	if err != nil {
-		return "", err
+		return err
+	}
+	wantedJSON, err := json.Marshal(wanted)
+	if err != nil {
+		return err
 	}
 	v, err := vault(ctx, e, t.m)
 	if err != nil {
-		return "", err
+		return err
 	}
 	touched := readAllNulls(paths)
 	for name, content := range map[string][]byte{
-		blobTouched: touched, blobExisting: readAllNulls(before.names()), blobBefore: manifestJSON,
+		blobTouched: touched, blobExisting: readAllNulls(before.names()), blobBefore: beforeJSON, blobWanted: wantedJSON,
 	} {
 		if err := e.Store.Put(ctx, name, bytes.NewReader(content)); err != nil {
-			return "", err
+			return err
 		}
 	}
 	if len(before) > 0 {
 		if err := v.copyTree(ctx, t.to, r.Saved, path.Join(e.Store.Dir(), blobExisting), true); err != nil {
-			return "", err
+			return err
 		}
 	}
 	saved, err := v.lookPaths(ctx, r.Saved, before.names())
 	if err != nil {
-		return "", err
+		return err
 	}
 	if d := before.differs(saved, before.names()); len(d) > 0 {
-		return "", refused("%s: %s: %s in its copy: it changes right now, or this login may not keep what belongs to it; try again or allow sudo", t.m.name, hosts.CleanLine(t.to), d[0])
+		return refused("%s: %s: %s in its copy: it changes right now, or this login may not keep what belongs to it; try again or allow sudo", t.m.name, hosts.CleanLine(t.to), d[0])
 	}
-	return digest(touched), nil
+	r.Sum, r.SumBefore, r.SumWanted = digest(touched), digest(beforeJSON), digest(wantedJSON)
+	return nil
 }
 
 func readAllNulls(paths []string) []byte {
@@ -191,14 +204,23 @@ func (r syncRecord) touched(ctx context.Context, e *Env) (paths []string, before
 	if digest(b) != r.Sum {
 		return nil, nil, fmt.Errorf("%s: the list of touched files is not the one of the record", hostName(e))
 	}
-	j, err := e.Store.Get(ctx, blobBefore)
-	if err != nil {
-		return nil, nil, err
+	before, err = readManifest(ctx, e, blobBefore, r.SumBefore)
+	return splitNulls(b), before, err
+}
+
+// readManifest reads states of files from the store; sum is the digest that they were recorded with, "" is none.
+func readManifest(ctx context.Context, e *Env, name, sum string) (m manifest, err error) {
+	j, err := e.Store.Get(ctx, name)
+	switch {
+	case err != nil:
+		return nil, err
+	case sum != "" && digest(j) != sum:
+		return nil, refused("%s: the undo record's %q is not what was recorded: somebody has changed it; look at %s", hostName(e), name, hosts.CleanLine(e.Store.Dir()))
 	}
-	if err := json.Unmarshal(j, &before); err != nil {
-		return nil, nil, fmt.Errorf("%s: the states of files before cannot be read: %w", hostName(e), err)
+	if err := json.Unmarshal(j, &m); err != nil {
+		return nil, fmt.Errorf("%s: the undo record's %q cannot be read: %w", hostName(e), name, err)
 	}
-	return splitNulls(b), before, nil
+	return m, nil
 }
 
 func (t *transfer) actTree(ctx context.Context, e *Env, u Undo) error {
@@ -216,6 +238,9 @@ func (t *transfer) actTree(ctx context.Context, e *Env, u Undo) error {
 		return err
 	}
 	if err := t.asRecorded(ctx, items, paths, before); err != nil {
+		return err
+	}
+	if err := t.sourceAsRecorded(ctx, e, r, paths); err != nil {
 		return err
 	}
 	if t.mode == modeInPlace {
@@ -377,13 +402,13 @@ func (t *transfer) verifyTree(ctx context.Context, e *Env, u Undo) (Seen, error)
 		return Seen{}, err
 	}
 	t.m.sudo = r.Sudo
-	left, err := t.diff(ctx, e, t.to)
+	left, err := t.left(ctx, e, t.to)
 	if err != nil {
 		return Seen{}, err
 	}
 	kept := slices.IndexFunc(left, func(i item) bool { return !i.Deleted || !i.dir() }) == -1
 	if len(left) > 0 && !kept {
-		return Seen{Line: fmt.Sprintf("%s: a second look still finds %s", hosts.CleanLine(t.to), left.line()), Lines: strings.Split(left.detail("").Text, "\n")}, nil
+		return Seen{Line: fmt.Sprintf("%s: a second look still finds %s%s", hosts.CleanLine(t.to), left.line(), t.overlooked()), Lines: strings.Split(left.detail("").Text, "\n")}, nil
 	}
 	seen := Seen{OK: true, Changed: !u.Nothing, Line: hosts.CleanLine(t.to) + ": a second look finds nothing to change"}
 	for _, i := range left { // rsync leaves a directory that holds excluded files

@@ -100,21 +100,90 @@ func (r syncRecord) undoneTree(ctx context.Context, e *Env) (Seen, error) {
 }
 
 func (r syncRecord) driftTree(ctx context.Context, e *Env) ([]string, error) {
-	paths, _, err := r.touched(ctx, e)
+	paths, before, err := r.touched(ctx, e)
 	if err != nil {
 		return nil, err
-	}
-	j, err := e.Store.Get(ctx, blobAfter)
-	if err != nil {
-		return []string{hosts.CleanLine(r.To) + ": the sync was not verified, so what others have changed cannot be told"}, nil //nolint:nilerr // the blob is written by Verify only
-	}
-	var after manifest
-	if err := json.Unmarshal(j, &after); err != nil {
-		return nil, fmt.Errorf("%s: the states of files after the sync cannot be read: %w", hostName(e), err)
 	}
 	now, err := r.machine(e).lookPaths(ctx, r.To, paths)
 	if err != nil {
 		return nil, err
 	}
+	j, err := e.Store.Get(ctx, blobAfter)
+	if err != nil {
+		return r.driftHalf(ctx, e, paths, before, now) // Verify writes the blob
+	}
+	var after manifest
+	if err := json.Unmarshal(j, &after); err != nil {
+		return nil, fmt.Errorf("%s: the states of files after the sync cannot be read: %w", hostName(e), err)
+	}
 	return after.differs(now, paths), nil
+}
+
+// driftHalf is the drift of a sync that failed or was cut off: each path is as it was before, or as the source has
+// it. What is neither, somebody else has made.
+func (r syncRecord) driftHalf(ctx context.Context, e *Env, paths []string, before, now manifest) ([]string, error) {
+	if r.SumWanted == "" {
+		return []string{hosts.CleanLine(r.To) + ": the sync was not verified, so what others have changed cannot be told"}, nil
+	}
+	wanted, err := readManifest(ctx, e, blobWanted, r.SumWanted)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, p := range paths {
+		was, is := before.at(p), now.at(p)
+		if was.Type == "dir" && is.Type == "dir" || sameContent(wanted.at(p), is) || was.same(is) {
+			continue
+		}
+		out = append(out, fmt.Sprintf("%s %s, and is not what this run puts there either", hosts.CleanLine(key(p)), was.differs(is)))
+	}
+	slices.Sort(out)
+	return slices.Compact(out), nil
+}
+
+// sameContent reports that two states are the same file, whoever may read it.
+func sameContent(a, b fileState) bool {
+	return a.Type == b.Type && a.SHA256 == b.SHA256 && a.Link == b.Link
+}
+
+// wanted are the states of what the sync will write, as the source has them; what it deletes is absent.
+func (t *transfer) wanted(ctx context.Context, e *Env, items listing) (manifest, error) {
+	var paths []string
+	for _, i := range items {
+		if !i.Deleted {
+			paths = append(paths, i.Path)
+		}
+	}
+	m, err := here(e).lookPaths(ctx, t.from, paths)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range paths {
+		if !m.at(p).exists() {
+			return nil, refused("this machine: %s of %s is not there any more: the source changes right now; plan again", hosts.CleanLine(p), hosts.CleanLine(t.from))
+		}
+	}
+	return m, nil
+}
+
+// sourceAsRecorded refuses to send something else than what the record was made for: the way back of a sync that
+// fails half way knows its own files by it.
+func (t *transfer) sourceAsRecorded(ctx context.Context, e *Env, r syncRecord, paths []string) error {
+	if r.SumWanted == "" {
+		return nil
+	}
+	wanted, err := readManifest(ctx, e, blobWanted, r.SumWanted)
+	if err != nil {
+		return err
+	}
+	now, err := here(e).lookPaths(ctx, t.from, wanted.names())
+	if err != nil {
+		return err
+	}
+	for _, p := range paths {
+		if a, b := wanted.at(p), now.at(p); a.exists() && !sameContent(a, b) {
+			return refused("this machine: %s of %s has changed since the plan: plan again", hosts.CleanLine(p), hosts.CleanLine(t.from))
+		}
+	}
+	return nil
 }
