@@ -24,6 +24,7 @@ type logsFlags struct {
 	grep                 string
 	filters              []string
 	level, priority      string
+	columns              string
 	tail                 int
 	timeout              time.Duration
 }
@@ -93,8 +94,24 @@ midwatch logs --list`,
 	fl.StringArrayVar(&f.filters, "filter", nil, "only lines that this FILTER accepts; may be given several times")
 	fl.StringVar(&f.level, "level", "", "only lines of this LEVEL or worse: debug, info, notice, warn, error, fatal")
 	fl.StringVar(&f.priority, "priority", "", "only journal entries of this LEVEL or worse, as they are filed; journalctl sees to it")
+	fl.StringVar(&f.columns, "columns", "", "what stands before a line, as in utc,no-host: "+strings.Join(ui.LogColumnWords(), ", "))
 	fl.DurationVar(&f.timeout, "timeout", 10*time.Second, "how long hosts may take to say what they have")
+	_ = cmd.RegisterFlagCompletionFunc("columns", completeColumns)
+	_ = cmd.RegisterFlagCompletionFunc("level", cobra.FixedCompletions(logLevels, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("priority", cobra.FixedCompletions(logLevels, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
+}
+
+var logLevels = []string{"debug", "info", "notice", "warn", "error", "fatal"}
+
+// completeColumns completes the last word of a list.
+func completeColumns(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
+	done := typed[:strings.LastIndexByte(typed, ',')+1]
+	out := ui.LogColumnWords()
+	for i := range out {
+		out[i] = done + out[i]
+	}
+	return out, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
 }
 
 func (a *app) runLogs(ctx context.Context, f logsFlags, args []string) error {
@@ -111,6 +128,10 @@ func (a *app) runLogs(ctx context.Context, f logsFlags, args []string) error {
 	}
 	if f.list {
 		return a.listSources(ctx, inv, f, args)
+	}
+	columns, err := ui.ParseLogColumns(f.columns)
+	if err != nil {
+		return wrong("--columns: %w", err)
 	}
 	patterns, err := parsePatterns(inv, args)
 	if err != nil {
@@ -135,7 +156,7 @@ func (a *app) runLogs(ctx context.Context, f logsFlags, args []string) error {
 		}
 		q.Follow = q.Until.IsZero()
 		q.Keep = nil // the screen filters what it has, so that the filter can be changed there
-		a.first = &ui.OpenMsg{Screen: "logs", Logs: &q, Filter: f.screenFilter()}
+		a.first = &ui.OpenMsg{Screen: "logs", Logs: &q, Filter: f.screenFilter(), Columns: columns}
 		return a.runConsole(ctx, nil)
 	}
 	defer sought.w.Close()
@@ -150,7 +171,7 @@ func (a *app) runLogs(ctx context.Context, f logsFlags, args []string) error {
 	if sought.waits {
 		more = patterns
 	}
-	err = a.tail(ctx, sought.w, q, more)
+	err = a.tail(ctx, sought.w, q, more, columns)
 	if err == nil && len(sought.unmatched) > 0 {
 		return silently(exitIncomplete)
 	}

@@ -17,7 +17,7 @@ import (
 
 // tail prints a stream until it ends; sources that more matches later on join it. The exit code is
 // incomplete when a source failed.
-func (a *app) tail(ctx context.Context, w *world, q hosts.LogQuery, more []pattern) error {
+func (a *app) tail(ctx context.Context, w *world, q hosts.LogQuery, more []pattern, columns ui.LogColumns) error {
 	stream, err := w.Tail(ctx, q)
 	if err != nil {
 		return err
@@ -29,7 +29,7 @@ func (a *app) tail(ctx context.Context, w *world, q hosts.LogQuery, more []patte
 	defer joins.Wait()
 	defer stop()
 	out := bufio.NewWriterSize(a.stdout, 64<<10)
-	p := a.linePrinter(q.Sources)
+	p := a.linePrinter(q.Sources, columns)
 	said := map[string]string{}
 	clocks := map[string]time.Duration{}
 	failed := false
@@ -86,53 +86,100 @@ func (a *app) tellClock(s *hosts.LogStatus, told map[string]time.Duration) {
 type logPrinter func(*bufio.Writer, *hosts.Entry) error
 
 // linePrinter returns what writes an entry.
-func (a *app) linePrinter(sources []hosts.LogSource) logPrinter {
+func (a *app) linePrinter(sources []hosts.LogSource, columns ui.LogColumns) logPrinter {
 	if a.flags.json {
 		return printEntryJSON
 	}
-	st := a.styles(a.stdout)
+	p := &columnPrinter{st: a.styles(a.stdout), columns: columns, now: a.now, index: map[hosts.LogSource]int{}}
 	// Columns as wide as the widest source, so that they stand still.
-	width := 0
-	index := map[hosts.LogSource]int{}
 	for i, s := range sources {
-		index[s] = i
-		width = max(width, ui.Width(sourceName(s)))
+		p.index[s] = i
+		p.width = max(p.width, ui.Width(p.name(s)))
 	}
-	width = min(width, 40)
-	return func(w *bufio.Writer, e *hosts.Entry) error {
-		if _, known := index[e.Source]; !known { // it joined later
-			index[e.Source] = len(index)
-		}
-		name := st.Normal.Render(themes.Source(index[e.Source]), ui.Fit(sourceName(e.Source), width))
-		stamp := e.Corrected().Local().Format("2006-01-02 15:04:05.000")
-		if e.Time.IsZero() {
-			stamp = ui.Pad("-", 23)
-		}
-		late := " "
-		if e.Late {
-			late = "~"
-		}
-		role := themes.Text
-		if e.Level >= hosts.LevelWarn {
-			role = themes.Level(int(e.Level))
-		}
-		text := e.Text
-		for first := true; first || text != ""; first = false {
-			var line string
-			line, text, _ = strings.Cut(text, "\n")
-			if !first {
-				line = "  " + line // a stack trace belongs to the line above
-			}
-			if _, err := fmt.Fprintf(w, "%s%s %s\n", st.Normal.Render(themes.Faint, stamp+late), name, st.Normal.Render(role, line)); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
+	p.width = min(p.width, 40)
+	return p.print
 }
 
-func sourceName(s hosts.LogSource) string {
-	if s.Name == "" {
+// columnPrinter writes entries for people.
+type columnPrinter struct {
+	st      *themes.Styles
+	columns ui.LogColumns
+	now     func() time.Time
+	index   map[hosts.LogSource]int
+	width   int // of the names of sources
+}
+
+func (p *columnPrinter) print(w *bufio.Writer, e *hosts.Entry) error {
+	if _, known := p.index[e.Source]; !known { // it joined later
+		p.index[e.Source] = len(p.index)
+	}
+	head := p.head(e)
+	role := themes.Text
+	if e.Level >= hosts.LevelWarn {
+		role = themes.Level(int(e.Level))
+	}
+	text := e.Text
+	for first := true; first || text != ""; first = false {
+		var line string
+		line, text, _ = strings.Cut(text, "\n")
+		if !first {
+			line = "  " + line // a stack trace belongs to the line above
+		}
+		if _, err := fmt.Fprintf(w, "%s%s\n", head, p.st.Normal.Render(role, line)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// head is what stands before the text of a line. Levels are shown when they are asked for: most lines say
+// theirs themselves.
+func (p *columnPrinter) head(e *hosts.Entry) string {
+	var b strings.Builder
+	late := " "
+	if e.Late {
+		late = "~"
+	}
+	if p.columns.Time != ui.TimeOff {
+		b.WriteString(p.st.Normal.Render(themes.Faint, p.stamp(e)+late))
+	} else if e.Late {
+		b.WriteString(p.st.Normal.Render(themes.Faint, late))
+	}
+	if p.columns.Host.On(true) || p.columns.Source.On(true) {
+		b.WriteString(p.st.Normal.Render(themes.Source(p.index[e.Source]), ui.Fit(p.name(e.Source), p.width)) + " ")
+	}
+	if p.columns.Level == ui.ShownAlways {
+		b.WriteString(p.st.Normal.Render(themes.Level(int(e.Level)), ui.Fit(e.Level.String(), 6)) + " ")
+	}
+	return b.String()
+}
+
+func (p *columnPrinter) stamp(e *hosts.Entry) string {
+	const layout = "2006-01-02 15:04:05.000"
+	at := e.Corrected()
+	switch {
+	case p.columns.Time == ui.TimeAge && at.IsZero():
+		return ui.FitRight("-", 6)
+	case p.columns.Time == ui.TimeAge:
+		return ui.FitRight(ui.Age(p.now().Sub(at)), 6)
+	case at.IsZero():
+		return ui.Pad("-", len(layout))
+	case p.columns.Time == ui.TimeUTC:
+		return at.UTC().Format(layout) + "Z"
+	}
+	return at.Local().Format(layout)
+}
+
+// name is that of a source in its column: the host, what writes there, or both.
+func (p *columnPrinter) name(s hosts.LogSource) string {
+	switch {
+	case !p.columns.Source.On(true):
+		return s.Host
+	case !p.columns.Host.On(true) && s.Name == "":
+		return s.Kind.String()
+	case !p.columns.Host.On(true):
+		return strings.TrimSuffix(s.Name, ".service")
+	case s.Name == "":
 		return s.Host + "/" + s.Kind.String()
 	}
 	return s.Host + "/" + strings.TrimSuffix(s.Name, ".service")

@@ -35,6 +35,7 @@ type savedView struct {
 	Filter  string        `json:"filter,omitempty"`
 	Wrap    bool          `json:"wrap,omitempty"`
 	Fold    bool          `json:"fold,omitempty"`
+	Columns string        `json:"columns,omitempty"`
 }
 
 type savedSource struct {
@@ -57,7 +58,7 @@ func (v *views) Views() ([]ui.LogView, error) {
 
 // SaveView implements ui.LogViews.
 func (v *views) SaveView(view ui.LogView) error {
-	s := savedView{Name: view.Name, Boot: view.Boot, Tail: view.Tail, Filter: view.Filter, Wrap: view.Wrap, Fold: view.Fold}
+	s := savedView{Name: view.Name, Boot: view.Boot, Tail: view.Tail, Filter: view.Filter, Wrap: view.Wrap, Fold: view.Fold, Columns: view.Columns.String()}
 	if view.Back > 0 {
 		s.Back = view.Back.String()
 	}
@@ -122,7 +123,8 @@ func (v *views) read() (saved []savedView, path string, err error) {
 
 func (s *savedView) view() ui.LogView {
 	out := ui.LogView{Name: s.Name, Boot: s.Boot, Tail: s.Tail, Filter: s.Filter, Wrap: s.Wrap, Fold: s.Fold}
-	out.Back, _ = time.ParseDuration(s.Back) // what is not one is none
+	out.Columns, _ = ui.ParseLogColumns(s.Columns) // what is not understood is as at first
+	out.Back, _ = time.ParseDuration(s.Back)       // what is not one is none
 	for _, src := range s.Sources {
 		for kind := hosts.LogContainer; kind <= hosts.LogFile; kind++ {
 			if kind.String() == src.Kind {

@@ -19,7 +19,7 @@ func TestViewsFile(t *testing.T) {
 	if list, err := v.Views(); err != nil || len(list) != 0 {
 		t.Fatal(list, err)
 	}
-	b := ui.LogView{Name: "b", Sources: []hosts.LogSource{{Host: "h", Kind: hosts.LogFile, Name: "/var/log/x"}, {Host: "h", Kind: hosts.LogJournal}}, Back: 90 * time.Minute, Filter: `a "b" >=warn`, Wrap: true}
+	b := ui.LogView{Name: "b", Sources: []hosts.LogSource{{Host: "h", Kind: hosts.LogFile, Name: "/var/log/x"}, {Host: "h", Kind: hosts.LogJournal}}, Back: 90 * time.Minute, Filter: `a "b" >=warn`, Wrap: true, Columns: ui.LogColumns{Time: ui.TimeUTC, Level: ui.ShownNever}}
 	a := ui.LogView{Name: "a", Sources: []hosts.LogSource{{Host: "h", Kind: hosts.LogContainer, Name: "api"}}, Tail: 2000, Fold: true}
 	for _, x := range []ui.LogView{b, a, {Name: "b"}, b} {
 		if err := v.SaveView(x); err != nil {

@@ -31,6 +31,7 @@ func (s *Screen) PaneActions() [][]ui.Action {
 		s.sourceActions(&sourcesPane{table: ui.NewTable(st, sourceColumns())}),
 		s.histogramActions(&histogram{s: s}),
 		s.newPatterns().actions(),
+		s.newColumns().actions(),
 		(&viewsPane{s: s, table: ui.NewTable(st, viewColumns())}).actions(),
 		s.sinceActions(&sincePane{table: ui.NewTable[since](st, nil)}),
 	}
@@ -116,10 +117,13 @@ func (s *Screen) showActions() []ui.Action {
 	}
 	wrap := show("wrap", "wrap long lines, or cut them", func() { s.look.wrap = !s.look.wrap }, "w")
 	wrap.Hidden = false
+	columns := ui.Act("logs.columns", "Show", "columns on or off", s.openColumns, "K")
+	columns.Hidden = true
 	return []ui.Action{
 		wrap,
+		columns,
 		show("raw", "objects as text, or as they stand", func() { s.look.raw = !s.look.raw }, "J"),
-		show("time", "local time, UTC, age, none", func() { s.look.time = (s.look.time + 1) % (timeOff + 1) }, "t"),
+		show("time", "local time, UTC, age, none", func() { s.look.time = (s.look.time + 1) % (ui.TimeOff + 1) }, "t"),
 		show("host_column", "host column", func() { s.look.host = flip(s.look.host, s.hostsDiffer()) }, "H"),
 		show("source_column", "source column", func() { s.look.source = flip(s.look.source, s.sourcesDiffer()) }, "S"),
 		refilter("fold", "fold repeated lines", func() { s.look.fold = !s.look.fold }, "z"),
@@ -128,11 +132,11 @@ func (s *Screen) showActions() []ui.Action {
 }
 
 // flip switches a column that is shown off, and one that is not on.
-func flip(v showing, useful bool) showing {
-	if v.on(useful) {
-		return never
+func flip(v ui.Shown, useful bool) ui.Shown {
+	if v.On(useful) {
+		return ui.ShownNever
 	}
-	return always
+	return ui.ShownAlways
 }
 
 // sideStep is how many cells one key scrolls to the side.

@@ -6,20 +6,6 @@ import (
 	"midwatch/tui/ui"
 )
 
-// timeMode is what the time column shows.
-type timeMode int
-
-const (
-	timeLocal timeMode = iota
-	timeUTC
-	timeAge
-	timeOff
-)
-
-func (m timeMode) String() string {
-	return [...]string{"local time", "UTC", "age", "no time"}[m]
-}
-
 // columns are the widths of what stands before the text of a line; 0 is a column not shown. Each
 // shown one is followed by a blank. The gutter of one cell comes first.
 type columns struct {
@@ -42,24 +28,24 @@ const (
 
 // layoutColumns gives a line of w cells its columns. host and source are the widths their longest
 // names would like, 0 for a column switched off.
-func layoutColumns(w int, mode timeMode, host, source int, fold bool) columns {
+func layoutColumns(w int, mode ui.LogTime, host, source int, fold bool) columns {
 	c := columns{level: levelW}
 	if fold {
 		c.count = countW
 	}
 	if w >= narrow {
 		switch mode {
-		case timeLocal:
+		case ui.TimeLocal:
 			c.time = clockW
 			if w >= wide {
 				c.time = milliW
 			}
-		case timeUTC:
+		case ui.TimeUTC:
 			c.time = clockW + 1
 			if w >= wide {
 				c.time = milliW + 1
 			}
-		case timeAge:
+		case ui.TimeAge:
 			c.time = ageW
 		}
 		c.host = min(host, max(6, w/9), 20)
@@ -79,16 +65,16 @@ func layoutColumns(w int, mode timeMode, host, source int, fold bool) columns {
 
 // appendTime writes the time column in exactly w cells. A line of another day has its date, or its
 // age where there is no room for one.
-func appendTime(dst []byte, mode timeMode, at, now time.Time, w int) []byte {
+func appendTime(dst []byte, mode ui.LogTime, at, now time.Time, w int) []byte {
 	from := len(dst)
 	switch {
 	case at.IsZero():
 		dst = append(dst, '-')
-	case mode == timeAge:
+	case mode == ui.TimeAge:
 		dst = append(dst, ui.Age(now.Sub(at))...)
 	default:
 		loc := now.Location()
-		if mode == timeUTC {
+		if mode == ui.TimeUTC {
 			loc = time.UTC
 		}
 		at, now = at.In(loc), now.In(loc)
@@ -105,7 +91,7 @@ func appendTime(dst []byte, mode timeMode, at, now time.Time, w int) []byte {
 		default:
 			dst = at.AppendFormat(dst, "15:04:05")
 		}
-		if mode == timeUTC && clock {
+		if mode == ui.TimeUTC && clock {
 			dst = append(dst, 'Z')
 		}
 	}

@@ -3,6 +3,8 @@ package logs
 import (
 	"testing"
 	"time"
+
+	"midwatch/tui/ui"
 )
 
 func TestLayoutColumns(t *testing.T) {
@@ -10,19 +12,19 @@ func TestLayoutColumns(t *testing.T) {
 	for _, tc := range []struct {
 		name         string
 		w            int
-		mode         timeMode
+		mode         ui.LogTime
 		host, source int
 		want         columns
 	}{
-		{"narrow is all text", 30, timeLocal, 10, 10, columns{level: 1, text: 27}},
-		{"80", 80, timeLocal, 12, 40, columns{time: 8, host: 8, source: 13, level: 1, text: 45}},
-		{"80 UTC", 80, timeUTC, 12, 40, columns{time: 9, host: 8, source: 13, level: 1, text: 44}},
-		{"one source", 80, timeLocal, 0, 0, columns{time: 8, level: 1, text: 68}},
-		{"ages", 80, timeAge, 0, 0, columns{time: 6, level: 1, text: 70}},
-		{"no time", 80, timeOff, 0, 0, columns{level: 1, text: 77}},
-		{"200", 200, timeLocal, 12, 25, columns{time: 12, host: 12, source: 25, level: 1, text: 145}},
-		{"tiny", 9, timeLocal, 9, 9, columns{text: 8}},
-		{"nothing", 0, timeLocal, 9, 9, columns{level: 1, text: -3}},
+		{"narrow is all text", 30, ui.TimeLocal, 10, 10, columns{level: 1, text: 27}},
+		{"80", 80, ui.TimeLocal, 12, 40, columns{time: 8, host: 8, source: 13, level: 1, text: 45}},
+		{"80 UTC", 80, ui.TimeUTC, 12, 40, columns{time: 9, host: 8, source: 13, level: 1, text: 44}},
+		{"one source", 80, ui.TimeLocal, 0, 0, columns{time: 8, level: 1, text: 68}},
+		{"ages", 80, ui.TimeAge, 0, 0, columns{time: 6, level: 1, text: 70}},
+		{"no time", 80, ui.TimeOff, 0, 0, columns{level: 1, text: 77}},
+		{"200", 200, ui.TimeLocal, 12, 25, columns{time: 12, host: 12, source: 25, level: 1, text: 145}},
+		{"tiny", 9, ui.TimeLocal, 9, 9, columns{text: 8}},
+		{"nothing", 0, ui.TimeLocal, 9, 9, columns{level: 1, text: -3}},
 	} {
 		if got := layoutColumns(tc.w, tc.mode, tc.host, tc.source, false); got != tc.want {
 			t.Errorf("%s: %+v, want %+v", tc.name, got, tc.want)
@@ -34,7 +36,7 @@ func TestLayoutColumns(t *testing.T) {
 func TestLayoutColumnsFill(t *testing.T) {
 	t.Parallel()
 	for w := 1; w <= 220; w++ {
-		for mode := timeLocal; mode <= timeOff; mode++ {
+		for mode := ui.TimeLocal; mode <= ui.TimeOff; mode++ {
 			c := layoutColumns(w, mode, 30, 60, w%2 == 0)
 			if got := gutterW + w0(c.time) + w0(c.host) + w0(c.source) + w0(c.level) + w0(c.count) + c.text; got != w {
 				t.Fatalf("width %d, %s: the parts are %d: %+v", w, mode, got, c)
@@ -49,24 +51,24 @@ func TestAppendTime(t *testing.T) {
 	now := time.Date(2026, 3, 14, 2, 30, 0, 0, zone)
 	at := now.Add(-90*time.Second + 123*time.Millisecond)
 	for _, tc := range []struct {
-		mode timeMode
+		mode ui.LogTime
 		at   time.Time
 		w    int
 		want string
 	}{
-		{timeLocal, at, 8, "02:28:30"},
-		{timeLocal, at, 12, "02:28:30.123"},
-		{timeUTC, at, 9, "01:28:30Z"},
-		{timeUTC, at, 13, "01:28:30.123Z"},
-		{timeAge, at, 6, "    1m"},
-		{timeLocal, now.Add(-26 * time.Hour), 8, "   1d02h"},
-		{timeUTC, now.Add(-26 * time.Hour), 9, "    1d02h"},
-		{timeLocal, now.Add(-26 * time.Hour), 12, "Mar 13 00:30"},
-		{timeLocal, time.Time{}, 8, "       -"},
-		{timeAge, time.Time{}, 6, "     -"},
-		{timeAge, now.Add(time.Hour), 6, "    0s"},
+		{ui.TimeLocal, at, 8, "02:28:30"},
+		{ui.TimeLocal, at, 12, "02:28:30.123"},
+		{ui.TimeUTC, at, 9, "01:28:30Z"},
+		{ui.TimeUTC, at, 13, "01:28:30.123Z"},
+		{ui.TimeAge, at, 6, "    1m"},
+		{ui.TimeLocal, now.Add(-26 * time.Hour), 8, "   1d02h"},
+		{ui.TimeUTC, now.Add(-26 * time.Hour), 9, "    1d02h"},
+		{ui.TimeLocal, now.Add(-26 * time.Hour), 12, "Mar 13 00:30"},
+		{ui.TimeLocal, time.Time{}, 8, "       -"},
+		{ui.TimeAge, time.Time{}, 6, "     -"},
+		{ui.TimeAge, now.Add(time.Hour), 6, "    0s"},
 		// Before midnight: a clock time alone would be read as one of today.
-		{timeLocal, now.Add(-2*time.Hour - 31*time.Minute), 8, "   2h31m"},
+		{ui.TimeLocal, now.Add(-2*time.Hour - 31*time.Minute), 8, "   2h31m"},
 	} {
 		if got := string(appendTime(nil, tc.mode, tc.at, now, tc.w)); got != tc.want {
 			t.Errorf("%s %s in %d: %q, want %q", tc.mode, tc.at, tc.w, got, tc.want)

@@ -204,7 +204,7 @@ func (s *Screen) zoomed() tea.Cmd {
 // rangeText says what time is shown.
 func (s *Screen) rangeText(from, to int64) string {
 	loc := s.now.Location()
-	if s.look.time == timeUTC {
+	if s.look.time == ui.TimeUTC {
 		loc = time.UTC
 	}
 	a, b := time.Unix(0, from).In(loc), time.Unix(0, to).In(loc)

@@ -15,7 +15,7 @@ type painter struct {
 	st      *themes.Styles
 	cols    columns
 	hang    int // where the further rows of a line begin
-	mode    timeMode
+	mode    ui.LogTime
 	now     time.Time
 	plain   bool // no colour per source
 	buf     *Buffer
@@ -69,7 +69,7 @@ func (p *painter) row(b *strings.Builder, ln *line, row, w int, selected bool) {
 	case row > 0:
 		put(b, &pal[themes.Text], ui.Spaces(p.hang-gutterW))
 		used = p.hang
-	case p.cols.level > 0:
+	default:
 		used += p.prefix(b, pal, ln)
 	}
 	used += p.text(b, pal, ln, f, row, selected)
@@ -121,9 +121,11 @@ func (p *painter) prefix(b *strings.Builder, pal *themes.Palette, ln *line) int 
 	if p.cols.source > 0 {
 		put(b, &pal[role], p.name(ln.source, false))
 	}
-	lv := hosts.Level(ln.level)
-	put(b, &pal[themes.Level(int(lv))], levelLetter(lv))
-	put(b, &pal[themes.Text], " ")
+	if p.cols.level > 0 {
+		lv := hosts.Level(ln.level)
+		put(b, &pal[themes.Level(int(lv))], levelLetter(lv))
+		put(b, &pal[themes.Text], " ")
+	}
 	if p.cols.count > 0 {
 		put(b, &pal[themes.Accent], p.times(ln.id)+" ")
 	}

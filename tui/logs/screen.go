@@ -15,27 +15,17 @@ import (
 type look struct {
 	wrap   bool
 	left   int // cells scrolled to the right, without wrap
-	time   timeMode
-	host   showing
-	source showing
-	plain  bool // no colour per source
-	raw    bool // objects are shown as they stand, not as their message and fields
-	fold   bool // lines that repeat the one before them are counted, not shown
+	time   ui.LogTime
+	host   ui.Shown
+	source ui.Shown
+	level  ui.Shown // how bad a line is, as a letter
+	plain  bool     // no colour per source
+	raw    bool     // objects are shown as they stand, not as their message and fields
+	fold   bool     // lines that repeat the one before them are counted, not shown
 	min    hosts.Level
 	from   int64 // with to: only lines of this time, by their keys
 	to     int64 // 0 for all
 }
-
-// showing is whether a column is shown.
-type showing int
-
-const (
-	auto showing = iota // when it tells lines apart
-	always
-	never
-)
-
-func (s showing) on(useful bool) bool { return s == always || s == auto && useful }
 
 // Screen follows logs. It opens the stream that ui.OpenMsg.Logs describes; opened without one it
 // offers a choice of the containers and units of the fleet.
@@ -86,6 +76,7 @@ func New(d ui.Deps, open ui.OpenMsg) *Screen {
 	s := &Screen{deps: d, id: new(token), from: open, now: d.Now(), page: pager{follow: true}, marked: map[uint64]bool{}}
 	s.ctx, s.cancel = context.WithCancel(d.Context)
 	s.filter.set(open.Filter)
+	s.look.setColumns(open.Columns)
 	s.list.buf = NewBuffer(s.budget)
 	s.snap = &hosts.Snapshot{}
 	if d.Fleet != nil {

@@ -224,7 +224,7 @@ func (s *Screen) foot() string {
 	if s.look.left > 0 && !s.look.wrap {
 		right = append(right, piece{"+" + commas(s.look.left) + " cells  ", themes.Faint})
 	}
-	if s.look.time != timeLocal {
+	if s.look.time != ui.TimeLocal {
 		right = append(right, piece{s.look.time.String() + "  ", themes.Faint})
 	}
 	if s.list.floor > 0 {

@@ -46,13 +46,18 @@ func (s *Screen) bodyH() int { return s.rects().body }
 // columns lays out the columns for what is shown now.
 func (s *Screen) columns() columns {
 	host, source := 0, 0
-	if s.look.host.on(s.hostsDiffer()) {
+	if s.look.host.On(s.hostsDiffer()) {
 		host = s.widest(func(src hosts.LogSource) string { return ui.Clean(src.Host) })
 	}
-	if s.look.source.on(s.sourcesDiffer()) {
+	if s.look.source.On(s.sourcesDiffer()) {
 		source = s.widest(sourceName)
 	}
-	return layoutColumns(s.w, s.look.time, host, source, s.look.fold)
+	c := layoutColumns(s.w, s.look.time, host, source, s.look.fold)
+	if c.level > 0 && !s.look.level.On(true) {
+		c.text += c.level + 1
+		c.level = 0
+	}
+	return c
 }
 
 func (s *Screen) widest(name func(hosts.LogSource) string) int {

@@ -104,6 +104,7 @@ func scenes() map[string]scene {
 			}}})
 			g.keys("enter", "j", "j", "j", "j")
 		}},
+		"columns": {then: keys("K", "j", " ", "j", "j", " ")},
 		"sources": {then: keys("o", "j", " ")},
 		"since":   {then: keys("T", "j")},
 		"patterns": {then: func(g *stage) {
@@ -182,7 +183,7 @@ func pickSnap() *hosts.Snapshot {
 func TestViewAtAnySize(t *testing.T) {
 	t.Parallel()
 	for name, keys := range map[string][]string{
-		"log": nil, "paused": {"k", "k"}, "detail": {"k", "k", "k", "enter"}, "sources": {"o"}, "since": {"T"}, "histogram": {"i"}, "patterns": {"p"}, "folded": {"z", "k"},
+		"log": nil, "paused": {"k", "k"}, "detail": {"k", "k", "k", "enter"}, "sources": {"o"}, "columns": {"K"}, "since": {"T"}, "histogram": {"i"}, "patterns": {"p"}, "folded": {"z", "k"},
 		"filter": {"/", "a", "b"}, "find": {"f", "u"}, "wrap": {"w", "k"}, "side": {"l", "l", "k"},
 	} {
 		t.Run(name, func(t *testing.T) {

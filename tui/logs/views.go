@@ -16,7 +16,7 @@ import (
 // view is what is shown now as a view.
 func (s *Screen) view(name string) ui.LogView {
 	q := &s.feed.query
-	v := ui.LogView{Name: name, Boot: q.Boot, Back: s.feed.back, Filter: s.wholeFilter(), Wrap: s.look.wrap, Fold: s.look.fold}
+	v := ui.LogView{Name: name, Boot: q.Boot, Back: s.feed.back, Filter: s.wholeFilter(), Wrap: s.look.wrap, Fold: s.look.fold, Columns: s.look.columns()}
 	if v.Back == 0 && !q.Boot {
 		v.Tail = q.Tail
 	}
@@ -42,9 +42,12 @@ func commandOf(v *ui.LogView) string {
 	return strings.Join(append(words, tailOf(v)...), " ")
 }
 
-// tailOf is the filter and the sources of a command line.
+// tailOf is the columns, the filter and the sources of a command line.
 func tailOf(v *ui.LogView) []string {
 	var words []string
+	if c := v.Columns.String(); c != "" {
+		words = append(words, "--columns", c)
+	}
 	if v.Filter != "" {
 		words = append(words, "--filter", shellWord(v.Filter))
 	}
@@ -234,6 +237,7 @@ func (s *Screen) openView(v ui.LogView) tea.Cmd {
 		q.Since = s.deps.Now().Add(-v.Back)
 	}
 	s.look.wrap, s.look.fold, s.look.min = v.Wrap, v.Fold, hosts.LevelNone
+	s.look.setColumns(v.Columns)
 	s.request, s.trail = "", nil
 	s.find.set("")
 	s.filter.set(v.Filter)

@@ -89,3 +89,42 @@ func TestCommandOfATime(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// Columns are switched in a pane, kept with a view, shared as a command, and taken from where the screen
+// was opened.
+func TestColumnsOnAndOff(t *testing.T) {
+	t.Parallel()
+	g := told(t, plain())
+	g.s.SetSize(100, 24)
+	k := &kept{}
+	g.s.deps.Views = k
+	g.has("02:58:01 web-1       ai_hub_service   E Traceback")
+	g.keys("K", " ", "j", " ", "j", "j", " ")
+	g.has("utc,no-host,no-level")
+	g.has("02:58:01Z ai_hub_service   Traceback")
+	if got := g.s.command(); !strings.Contains(got, "--screen --columns utc,no-host,no-level ") {
+		t.Error(got)
+	}
+	g.keys("k", " ", "esc", "t", "t", "s")
+	g.write("bare")
+	g.keys("enter")
+	want := ui.LogColumns{Time: ui.TimeOff, Host: ui.ShownNever, Source: ui.ShownNever, Level: ui.ShownNever}
+	if len(k.list) != 1 || k.list[0].Columns != want {
+		t.Fatalf("kept %+v", k.list)
+	}
+	if v := g.view(); !strings.Contains(v, "\n Traceback") {
+		t.Error(v)
+	}
+	g.keys("K", "r", "esc")
+	g.has("02:58:01 web-1       ai_hub_service   E Traceback")
+	g.keys("O", "enter")
+	if g.s.look.columns() != want {
+		t.Errorf("opened with %s", g.s.look.columns())
+	}
+
+	open := follow(srcA)
+	open.Columns = ui.LogColumns{Time: ui.TimeUTC, Host: ui.ShownAlways}
+	g = newStage(t, plain(), open, nil).open()
+	g.feed(hosts.LogBatch{Entries: numbered(srcA, 0, 1), Status: following(srcA)})
+	g.has("02:00:00Z web-1")
+}

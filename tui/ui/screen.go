@@ -175,6 +175,8 @@ type OpenMsg struct {
 	Object string // container ID, unit name, …; "" for none
 	Logs   *hosts.LogQuery
 	Filter string // what the logs are filtered by at first, in the filter's language
+	// Columns are those of the logs at first.
+	Columns LogColumns
 }
 
 // Narrows reports whether the message leaves a host out of what it asks for.

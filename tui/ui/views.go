@@ -16,6 +16,7 @@ type LogView struct {
 	Filter  string        // in the language of the filter, the least level included
 	Wrap    bool
 	Fold    bool
+	Columns LogColumns
 }
 
 // LogViews keeps views. It reads and writes, so it is called from a command only.
