@@ -34,12 +34,15 @@ const (
 	NeedDokploy    Need = "dokploy"
 	NeedSymptoms   Need = "journal"        // lines of the journal that speak of known troubles
 	NeedLogs       Need = "container logs" // the same of containers
+	NeedCode       Need = "code"           // what interpreters run, against what lies on disk
+	NeedCertFiles  Need = "certificates"   // those of nginx, as they lie on disk
+	NeedUsage      Need = "disk usage"     // what an engine keeps
 )
 
 // needs are all parts, for telling their names from other words.
 var needs = []Need{
 	NeedSystem, NeedDisks, NeedUnits, NeedEngine, NeedContainers, NeedImages, NeedAddresses, NeedMounts, NeedSockets, NeedVolumes, NeedNetworks,
-	NeedCompose, NeedNginx, NeedEnvoy, NeedTraefik, NeedSwarm, NeedDatabases, NeedAgents, NeedProbes, NeedDokploy, NeedSymptoms, NeedLogs,
+	NeedCompose, NeedNginx, NeedEnvoy, NeedTraefik, NeedSwarm, NeedDatabases, NeedAgents, NeedProbes, NeedDokploy, NeedSymptoms, NeedLogs, NeedCode, NeedCertFiles, NeedUsage,
 }
 
 // IsNeed reports that a word is the name of a part.
@@ -141,6 +144,12 @@ func (h *Host) partMore(n Need) PartState {
 		return state(n, f.Probes)
 	case NeedDokploy:
 		return state(n, f.Dokploy)
+	case NeedCode:
+		return state(n, f.Code)
+	case NeedCertFiles:
+		return state(n, f.CertFiles)
+	case NeedUsage:
+		return state(n, f.DiskUsage)
 	case NeedSymptoms:
 		return state(n, f.Symptoms)
 	case NeedLogs:

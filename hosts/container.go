@@ -188,6 +188,7 @@ type Unit struct {
 	StopTimeout  time.Duration // TimeoutStopUSec: how long it may take to drain; 0 unknown, -1 for ever
 	EnvFiles     []EnvFile     // EnvironmentFiles, with the names they set
 	Listen       []string      // of a socket unit: "/run/web.sock (Stream)"
+	Port         int           // PORT of its own Environment=, 0 without one
 	NeedReload   bool          // NeedDaemonReload: its files have changed since systemd read them
 	LastRun      time.Time     // of a timer
 	NextRun      time.Time
@@ -198,9 +199,31 @@ type EnvFile struct {
 	Path     string // may be a pattern
 	Optional bool   // written with "-": no fault when it is missing
 	Names    []string
-	Numbers  map[string]int // of *_WORKERS and MAX_CONCURRENT_*, where they are plain numbers
-	Read     bool           // Names were read
-	Error    string         // why they could not be: "missing", "not readable"; "" otherwise
+	Numbers  map[string]int         // of *_WORKERS, MAX_CONCURRENT_* and PORT, where they are plain numbers
+	Paths    map[string]string      // of *RECORDING*_DIR, _PATH and the like, where they are plain paths
+	URLs     map[string][]ListedURL // of *_URLS
+	Read     bool                   // Names were read
+	Error    string                 // why they could not be: "missing", "not readable"; "" otherwise
+}
+
+// ListedURL is an entry of a list of URLs, without its path.
+type ListedURL struct {
+	Origin string // "https://a.example.com:8443"
+	Again  bool   // the very same entry stands earlier in the list
+}
+
+// EnvPort is the PORT that the unit's environment says, and where: files override Environment=, later
+// files earlier ones. 0 where none says one.
+func (u Unit) EnvPort() (port int, from string) {
+	if u.Port > 0 {
+		port, from = u.Port, "Environment="
+	}
+	for _, f := range u.EnvFiles {
+		if n := f.Numbers["PORT"]; n > 0 {
+			port, from = n, f.Path
+		}
+	}
+	return port, from
 }
 
 // Instance splits the name of an instance of a template: "worker@.service" and "eu" of

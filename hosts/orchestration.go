@@ -39,6 +39,9 @@ type SwarmService struct {
 	UpdateOrder, OnFailure  string
 	Command                 []string
 	VersionIndex            uint64
+	// Endpoint is how its name is answered: "vip", "dnsrr" (the addresses of its tasks); "" unknown.
+	Endpoint string
+	VIPs     []string // its address in each network
 }
 
 // SwarmTask is a task.
@@ -93,6 +96,20 @@ type Database struct {
 	Unit      string
 	Mount     Mount  // the file system beneath
 	InnerPath string // as the process sees it, when that differs
+	// How the process holds it; all empty where an older capture does not tell.
+	WAL     bool     // its header says that it is written through a log
+	SHM     bool     // there is a -shm file
+	Writes  bool     // the process may write it
+	Deleted []string // what it has open and was deleted: "" the file itself, "-wal", "-shm"
+	Locked  bool     // the process may not make files in its folder
+	User    string   // the process's user, a number
+}
+
+// LooseLog is a -wal file whose database nobody has open: its process was not ended in an orderly way.
+type LooseLog struct {
+	Path string
+	Size uint64
+	At   time.Time // last written
 }
 
 // Agent is a self-updating agent node (cortex).

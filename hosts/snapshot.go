@@ -68,6 +68,15 @@ type HostFacts struct {
 	Symptoms          Part[[]Symptom]
 	ContainerSymptoms Part[[]Symptom]
 
+	// LooseLogs are logs of databases that nobody has open; as old as Databases.
+	LooseLogs []LooseLog
+	// Code is what processes of interpreters run from, and whether it changed after they started.
+	Code Part[[]CodeTree]
+	// CertFiles are the certificates that nginx is configured with, as they lie on disk.
+	CertFiles Part[[]CertFile]
+	// DiskUsage is what an engine keeps on its disk; asked for only where that disk gets full.
+	DiskUsage Part[EngineDisk]
+
 	// UnitEnv is what was read of environment files, by path. Units has it too; which of the two answers
 	// comes first does not matter.
 	UnitEnv map[string]EnvFile

@@ -11,12 +11,12 @@ func All() []checks.Check {
 		diskFull(), inodeFull(), readOnlyMount(), clockSkew(), memoryPressure(), hostDisconnected(),
 		containerOOM(), restartLoop(), deadOrCreated(), healthcheckBroken(), portGrab(), networkAlias(), composeDrift(),
 		systemdDraining(), systemdStartLimit(), systemdRestartStorm(), systemdFailed(), systemdNotEnabled(),
-		walGrowth(), sqliteShared(),
-		taskPending(), swarmQuorum(), swarmUpdate(),
+		walGrowth(), shmMissing(), sqliteShared(), dockerDisk(), partialDeploy(), urlList(), sharedRecordings(),
+		taskPending(), swarmQuorum(), swarmUpdate(), swarmVIP(),
 		shallowVsDeep(), probeFails(), agentSkew(),
 		oidcEmptyClient(), oidcUnknownClient(), oidcRedirect(), sqliteLocked(), noSpace(), kernelOOM(), conntrackFull(), nfsStall(), logIncomplete(),
 		uvicornForwarded(), bindLoopback(), publishedMismatch(), loopbackPublished(), circularDeploy(),
-		chainProbe(), daemonReload(), systemdMasked(), timerMissed(), bypassedProcess(), portOwners(),
+		chainProbe(), daemonReload(), systemdMasked(), timerMissed(), bypassedProcess(), wrongInstancePort(), portOwners(),
 		tlsExpiry(), tlsNameMismatch(), tlsChain(),
 	}
 }

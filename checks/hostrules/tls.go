@@ -19,11 +19,11 @@ func tlsExpiry() checks.Check {
 		Severity: checks.Warning,
 		Why: "After its last day browsers and programs refuse the connection. Most often the file was renewed and the server still serves the old one, " +
 			"because it was not reloaded.",
-		Fix:       "Renew it (certbot renew), then reload whoever serves it: nginx -s reload, or push the secret to Envoy.",
+		Fix:       "Renew it (certbot renew) unless the file is newer than what is served, then reload whoever serves it: nginx -s reload, or push the secret to Envoy.",
 		Verify:    "openssl s_client -connect HOST:443 -servername NAME </dev/null | openssl x509 -noout -dates",
 		Sources:   []string{"https://letsencrypt.org/docs/faq/", "https://www.envoyproxy.io/docs/envoy/latest/operations/admin#get--certs"},
 		Diagnoses: []string{"tls-expiry"},
-		Also:      []checks.Need{checks.NeedProbes, checks.NeedEnvoy},
+		Also:      []checks.Need{checks.NeedProbes, checks.NeedEnvoy, checks.NeedCertFiles},
 		Eval:      checks.OnHost(evalTLSExpiry),
 	}
 }
@@ -34,6 +34,7 @@ type served struct {
 	from, until time.Time
 	evidence    checks.Evidence
 	tolerated   bool
+	file        *hosts.CertFile // what lies on disk, nil for what was served
 }
 
 func evalTLSExpiry(h *checks.Host) []checks.Finding {
@@ -71,9 +72,48 @@ func evalTLSExpiry(h *checks.Host) []checks.Finding {
 		if c.tolerated && f.Severity > checks.Warning {
 			f.Severity = checks.Warning
 		}
+		if c.file != nil {
+			f.File = c.file.Path
+			f.Key = c.file.Container
+		} else if x, newer := renewed(h.World, c); newer != nil {
+			f.Title += fmt.Sprintf(", and %s on %s has one until %s: reload what serves it", newer.Path, x.Name, newer.Until.UTC().Format(time.DateOnly))
+			f.Key += " renewed"
+			f.Evidence = append(f.Evidence, fileEvidence(x, newer))
+		}
 		out = append(out, f)
 	}
 	return out
+}
+
+// renewed is the file in the fleet that has a later certificate for what was served: it was renewed, and
+// whoever serves it has not read it again.
+func renewed(w *checks.World, c served) (*checks.Host, *hosts.CertFile) {
+	for _, h := range w.Hosts {
+		for i := range h.CertFiles.Value {
+			f := &h.CertFiles.Value[i]
+			if f.Error == "" && f.Until.After(c.until.Add(24*time.Hour)) && covers(f.Names, c.name) {
+				return h, f
+			}
+		}
+	}
+	return nil, nil
+}
+
+// covers reports that one of the names of a certificate is this one, or a wildcard of its domain.
+func covers(names []string, name string) bool {
+	_, domain, _ := strings.Cut(name, ".")
+	return has(names, name) || domain != "" && has(names, "*."+domain)
+}
+
+func fileEvidence(h *checks.Host, f *hosts.CertFile) checks.Evidence {
+	at := f.Path
+	if f.Container != "" {
+		at = f.Container + ":" + at
+	}
+	return checks.Evidence{
+		Source: at, Host: h.Name, At: h.CertFiles.At,
+		Text: fmt.Sprintf("%s by %s, until %s, file of %s", f.Subject, f.Issuer, f.Until.UTC().Format(time.DateTime), f.Changed.UTC().Format(time.DateTime)),
+	}
 }
 
 func days(d time.Duration) string {
@@ -104,6 +144,14 @@ func certificates(h *checks.Host) []served {
 			name: target(p), from: r.Cert.From, until: r.Cert.Until, tolerated: p.Tolerant,
 			evidence: checks.Evidence{Source: p.Target, Text: fmt.Sprintf("%s by %s, until %s", r.Cert.Subject, r.Cert.Issuer, r.Cert.Until.UTC().Format(time.DateTime)), Host: h.Name, At: r.At},
 		})
+	}
+	for i := range h.CertFiles.Value {
+		f := &h.CertFiles.Value[i]
+		if f.Error != "" || f.Until.IsZero() {
+			continue
+		}
+		name := orElse(strings.Join(f.Names[:min(3, len(f.Names))], ", "), f.Path)
+		out = append(out, served{name: name, from: f.From, until: f.Until, evidence: fileEvidence(h, f), file: f})
 	}
 	for _, e := range h.Envoy.Value {
 		for _, c := range e.Certs {

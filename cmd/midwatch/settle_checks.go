@@ -52,7 +52,9 @@ func (w *world) loading(h *hosts.HostFacts, wants func(checks.Need) bool) bool {
 	if h.Host.Kind != hosts.KindDocker {
 		switch {
 		case wants(checks.NeedDatabases) && !asked(h.Databases),
-			wants(checks.NeedLogs) && !asked(h.Symptoms), // a host without an engine has a journal too
+			wants(checks.NeedCode) && !asked(h.Code),
+			wants(checks.NeedCertFiles) && h.Nginx.Known() && !asked(h.CertFiles), // read once it is known where
+			wants(checks.NeedLogs) && !asked(h.Symptoms),                          // a host without an engine has a journal too
 			wants(checks.NeedUnits) && !(h.Answered["units"] && h.Answered["unitenv"]):
 			return true
 		}
@@ -63,6 +65,7 @@ func (w *world) loading(h *hosts.HostFacts, wants func(checks.Need) bool) bool {
 	return h.Containers.Known() &&
 		(wants(checks.NeedCompose) && (!asked(h.Compose) || !asked(h.Volumes)) ||
 			wants(checks.NeedVolumes) && !asked(h.Volumes) ||
+			wants(checks.NeedUsage) && hosts.EngineDiskFilling(h) && !asked(h.DiskUsage) ||
 			wants(checks.NeedNetworks) && !asked(h.Networks) ||
 			wants(checks.NeedDatabases) && !asked(h.Databases) ||
 			wants(checks.NeedLogs) && len(h.Containers.Value) > 0 && !asked(h.ContainerSymptoms))

@@ -32,7 +32,7 @@ var missing = map[string]map[string]string{
 var dockerParts = []string{"Engine", "Containers", "Images", "Volumes", "Networks", "Compose", "Swarm", "Stats", "Envoy", "Traefik", "ContainerSymptoms"}
 
 // shellParts are those that need a shell.
-var shellParts = []string{"System", "Disks", "Units", "Addresses", "Mounts", "Sockets", "Compose", "Databases", "Envoy", "Traefik", "Symptoms"}
+var shellParts = []string{"System", "Disks", "Units", "Addresses", "Mounts", "Sockets", "Compose", "Databases", "Envoy", "Traefik", "Symptoms", "Code", "CertFiles"}
 
 // TestWorlds asks every host of a world for everything: whatever is expected there must be known, and
 // the faults that the world plants must show in the facts.
@@ -105,7 +105,7 @@ func worldSnapshot(t *testing.T, world string) *hosts.Snapshot {
 
 func settledWorld(snap *hosts.Snapshot) bool {
 	for _, h := range snap.Hosts {
-		if h.Link.State == hosts.StateConnected && h.Host.Kind == hosts.KindSSH && (h.Containers.Known() && !asked(h.Compose) || !asked(h.Databases) || !asked(h.Symptoms) || len(h.Containers.Value) > 0 && !asked(h.ContainerSymptoms) || unanswered(h)) {
+		if h.Link.State == hosts.StateConnected && h.Host.Kind == hosts.KindSSH && (h.Containers.Known() && !asked(h.Compose) || !asked(h.Databases) || !asked(h.Symptoms) || !asked(h.Code) || h.Nginx.Known() && !asked(h.CertFiles) || len(h.Containers.Value) > 0 && !asked(h.ContainerSymptoms) || unanswered(h)) {
 			return false
 		}
 	}
@@ -136,7 +136,7 @@ func unread(h *hosts.HostFacts) map[string]string {
 		reason := v.Field(i).FieldByName("Reason").String()
 		switch p.Standing() {
 		case hosts.Unasked:
-			if name == "ContainerSymptoms" && h.Containers.Known() && len(h.Containers.Value) == 0 || slices.Contains([]string{"Agents", "AgentHub", "Dokploy", "Probes", "Stats", "Envoy"}, name) {
+			if name == "ContainerSymptoms" && h.Containers.Known() && len(h.Containers.Value) == 0 || slices.Contains([]string{"Agents", "AgentHub", "Dokploy", "Probes", "Stats", "Envoy", "DiskUsage", "CertFiles"}, name) {
 				continue
 			}
 			out[name] = "not asked for"

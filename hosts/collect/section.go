@@ -85,7 +85,9 @@ func All() []Section {
 		unitEnvSection(),
 		socketsSection(),
 		nginxSection(),
+		certsSection(),
 		databasesSection(),
+		codeSection(),
 		symptomsSection(),
 		netDisksSection(),
 	}

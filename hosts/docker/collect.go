@@ -20,11 +20,12 @@ const (
 	CollectVolumes    = "docker.volumes"
 	CollectNetworks   = "docker.networks"
 	CollectSwarm      = "docker.swarm"
+	CollectUsage      = "docker.usage"
 )
 
 // Collectors lists them all.
 func Collectors() []string {
-	return []string{CollectEngine, CollectContainers, CollectImages, CollectStats, CollectVolumes, CollectNetworks, CollectSwarm}
+	return []string{CollectEngine, CollectContainers, CollectImages, CollectStats, CollectVolumes, CollectNetworks, CollectSwarm, CollectUsage}
 }
 
 // source is the API call of a collector, for people.
@@ -44,6 +45,8 @@ func source(collector string) string {
 		return "GET /networks"
 	case CollectSwarm:
 		return "GET /info, /nodes, /services, /tasks, /networks"
+	case CollectUsage:
+		return "GET /system/df"
 	default:
 		return collector
 	}
@@ -72,6 +75,8 @@ func (c *Client) Collect(ctx context.Context, collector string) hosts.Evidence {
 		e.Data, err = c.listDoc(ctx, "list networks", "/networks")
 	case CollectSwarm:
 		e.Data, err = c.swarmDoc(ctx)
+	case CollectUsage:
+		e.Data, err = c.usageDoc(ctx)
 	default:
 		err = fmt.Errorf("docker has no collector %q", collector)
 	}

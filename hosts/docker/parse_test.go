@@ -200,9 +200,32 @@ func TestParseSwarm(t *testing.T) {
 		!strings.Contains(failed[0].Error, "starting container failed") || failed[0].At.Before(failed[1].At) || failed[0].ContainerID == "" {
 		t.Errorf("tasks of broken %+v", failed)
 	}
+	if web.Endpoint != "vip" || web.VIPs != nil {
+		t.Errorf("in the network of the host there is no address: %q %q", web.Endpoint, web.VIPs)
+	}
+	other, err := parseSwarm([]byte(`{"services":[{"ID":"x","Endpoint":{"Spec":{"Mode":"vip"},"VirtualIPs":[{"Addr":"10.0.2.5/24"},{"Addr":"10.0.1.7/24"}]}}]}`))
+	if err != nil || !slices.Equal(other.Services[0].VIPs, []string{"10.0.1.7", "10.0.2.5"}) {
+		t.Errorf("%+v, %v", other.Services, err)
+	}
 	none, err := parseSwarm([]byte(`{"info":{"Swarm":{"LocalNodeState":"inactive"}}}`))
 	if err != nil || none.Manager || none.Nodes != nil {
 		t.Errorf("no Swarm: %+v, %v", none, err)
+	}
+}
+
+// Sizes that the engine could not tell, and layers that are shared, are not counted as what can be had back.
+func TestParseUsage(t *testing.T) {
+	t.Parallel()
+	got, err := ParseUsage(hosts.Evidence{Data: []byte(`{"LayersSize":900,"Images":[{"Containers":1,"Size":500,"SharedSize":100},{"Containers":0,"Size":400,"SharedSize":100},{"Containers":-1,"Size":70}],
+"Containers":[{"SizeRw":10,"State":"running"},{"SizeRw":20,"State":"exited"}],
+"Volumes":[{"UsageData":{"Size":1000,"RefCount":1}},{"UsageData":{"Size":300,"RefCount":0}},{"UsageData":{"Size":-1,"RefCount":0}},{}],
+"BuildCache":[{"Size":50,"InUse":true},{"Size":60}]}`)})
+	want := hosts.EngineDisk{
+		Images: 900, ImagesUnused: 300, Containers: 30, ContainersStopped: 20, Volumes: 1300, VolumesUnused: 300, VolumesLoose: 1,
+		BuildCache: 110, CacheUnused: 60, CacheItems: 2,
+	}
+	if err != nil || got != want {
+		t.Errorf("%+v, %v", got, err)
 	}
 }
 
@@ -216,6 +239,7 @@ func TestEvidenceWithoutData(t *testing.T) {
 		"volumes":    func(e hosts.Evidence) error { _, err := ParseVolumes(e); return err },
 		"networks":   func(e hosts.Evidence) error { _, err := ParseNetworks(e); return err },
 		"swarm":      func(e hosts.Evidence) error { _, err := ParseSwarm(e); return err },
+		"usage":      func(e hosts.Evidence) error { _, err := ParseUsage(e); return err },
 	} {
 		if err := parse(hosts.Evidence{Error: "no such socket"}); err == nil || err.Error() != "no such socket" {
 			t.Errorf("%s: %v", name, err)

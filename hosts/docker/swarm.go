@@ -197,6 +197,13 @@ func serviceOf(w *wireService, networks map[string]string) hosts.SwarmService {
 	if u := w.UpdateStatus; u != nil {
 		s.UpdateState, s.UpdateInfo = u.State, oneLine(u.Message)
 	}
+	s.Endpoint = w.Endpoint.Spec.Mode
+	for _, v := range w.Endpoint.VirtualIPs {
+		if ip, _, _ := strings.Cut(v.Addr, "/"); ip != "" {
+			s.VIPs = append(s.VIPs, ip)
+		}
+	}
+	slices.Sort(s.VIPs)
 	for _, p := range w.Endpoint.Ports {
 		s.Ports = append(s.Ports, hosts.Port{HostIP: "0.0.0.0", HostPort: port(p.PublishedPort), ContainerPort: port(p.TargetPort), Proto: p.Protocol})
 		s.PublishMode = p.PublishMode

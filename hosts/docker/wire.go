@@ -211,11 +211,34 @@ type wireService struct {
 		UpdateConfig *struct{ Order, FailureAction string }
 		Networks     []struct{ Target string } // before API 1.25
 	}
-	Endpoint     struct{ Ports []wireServicePort }
+	Endpoint struct {
+		Spec       struct{ Mode string }
+		Ports      []wireServicePort
+		VirtualIPs []struct{ Addr string }
+	}
 	UpdateStatus *struct {
 		State, Message, StartedAt, CompletedAt string
 	}
 	ServiceStatus *struct{ RunningTasks, DesiredTasks uint64 }
+}
+
+// wireUsage is GET /system/df.
+type wireUsage struct {
+	LayersSize int64
+	Images     []struct {
+		Size, SharedSize, Containers int64
+	}
+	Containers []struct {
+		SizeRw int64
+		State  string
+	}
+	Volumes []struct {
+		UsageData *struct{ Size, RefCount int64 }
+	}
+	BuildCache []struct {
+		Size  int64
+		InUse bool
+	}
 }
 
 type wireTask struct {

@@ -44,6 +44,8 @@ func newHost(name string, delay time.Duration) *host {
 		"compose":    "\n",
 		"nginx":      "mw-absent nginx is not installed\n",
 		"databases":  "mw-databases\n",
+		"certs":      "\n",
+		"code":       "mw-code\n",
 		"symptoms":   "mw-symptoms\n",
 	}}
 }

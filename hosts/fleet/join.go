@@ -50,7 +50,11 @@ func (e *engine) Collectors() []Collector {
 			},
 		}
 	}
+	// An engine counts for long, so it is only asked to where that is of use.
+	usage := one(docker.CollectUsage, 30*time.Minute, hosts.TopicServices, 0)
+	usage.Limit, usage.Ready = time.Minute, hosts.EngineDiskFilling
 	return []Collector{
+		usage,
 		one(docker.CollectVolumes, 2*time.Minute, hosts.TopicServices, 4),
 		one(docker.CollectNetworks, 2*time.Minute, hosts.TopicServices, 4),
 		one(docker.CollectSwarm, time.Minute, hosts.TopicServices, 12),

@@ -56,7 +56,7 @@ func of[T any](p *hosts.Part[T]) marker {
 func shellParts(f *hosts.HostFacts) []marker {
 	return []marker{
 		of(&f.System), of(&f.Disks), of(&f.Units), of(&f.Addresses), of(&f.Mounts), of(&f.Sockets),
-		of(&f.Compose), of(&f.Databases), of(&f.Nginx), of(&f.Symptoms),
+		of(&f.Compose), of(&f.Databases), of(&f.Nginx), of(&f.Symptoms), of(&f.Code),
 	}
 }
 
@@ -69,7 +69,7 @@ func engineParts(f *hosts.HostFacts) []marker {
 func otherParts(f *hosts.HostFacts) []marker {
 	return []marker{
 		of(&f.Volumes), of(&f.Networks), of(&f.Envoy), of(&f.Traefik), of(&f.Swarm), of(&f.Agents),
-		of(&f.AgentHub), of(&f.Dokploy), of(&f.Probes), of(&f.ContainerSymptoms),
+		of(&f.AgentHub), of(&f.Dokploy), of(&f.Probes), of(&f.ContainerSymptoms), of(&f.CertFiles), of(&f.DiskUsage),
 	}
 }
 

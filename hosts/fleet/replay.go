@@ -76,6 +76,8 @@ func applyDocker(f *hosts.HostFacts, ev hosts.Evidence) bool {
 		good = parsed(&f.Networks, ev, docker.ParseNetworks)
 	case docker.CollectSwarm:
 		good = parsed(&f.Swarm, ev, docker.ParseSwarm)
+	case docker.CollectUsage:
+		good = parsed(&f.DiskUsage, ev, docker.ParseUsage)
 	default:
 		return false
 	}

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"fmt"
+	"hash/crc32"
 	"net/http"
 	"strings"
 
@@ -139,11 +141,22 @@ func servicePorts(v *sim.SwarmService) []any {
 	return out
 }
 
+// virtualIPs are the addresses of a service, one in each overlay.
+func virtualIPs(v *sim.SwarmService) []any {
+	out := []any{}
+	for i, n := range v.Networks {
+		if n != "host" {
+			out = append(out, map[string]any{"NetworkID": n, "Addr": fmt.Sprintf("10.0.%d.%d/24", i+1, 200+crc32.ChecksumIEEE([]byte(v.ID))%50)})
+		}
+	}
+	return out
+}
+
 func serviceDoc(v *sim.SwarmService, status bool) map[string]any {
 	m := map[string]any{
 		"ID": v.ID, "Version": map[string]any{"Index": v.Version}, "CreatedAt": stamp(v.Created), "UpdatedAt": stamp(v.Updated),
 		"Spec":     serviceSpec(v, v.Image),
-		"Endpoint": map[string]any{"Spec": map[string]any{"Mode": "vip", "Ports": servicePorts(v)}, "Ports": servicePorts(v)},
+		"Endpoint": map[string]any{"Spec": map[string]any{"Mode": "vip", "Ports": servicePorts(v)}, "Ports": servicePorts(v), "VirtualIPs": virtualIPs(v)},
 	}
 	if v.Previous != "" {
 		m["PreviousSpec"] = serviceSpec(v, v.Previous)
