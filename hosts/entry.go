@@ -34,17 +34,21 @@ const (
 	LogUnit              // journald, one unit
 	LogJournal           // journald, the whole host
 	LogFile
+	LogEvents // what happened to the host, as the console knows it
+	LogProbes // what its probes were answered
 )
 
 func (k LogKind) String() string {
-	return [...]string{"unknown", "container", "unit", "journal", "file"}[max(0, min(int(k), 4))]
+	return [...]string{"unknown", "container", "unit", "journal", "file", "events", "probes"}[max(0, min(int(k), int(LogProbes)))]
 }
 
 // LogSource names one source of lines on one host.
 type LogSource struct {
 	Host string
 	Kind LogKind
-	Name string // container name, unit name, path; "" for a whole journal
+	// Name is that of the container or unit, or a path; "" for a whole journal. Of events and probes it
+	// narrows to an object, a kind, a probe or a service, and "" is all.
+	Name string
 }
 
 // Key is a stable text for the source: "host/unit:nginx.service".

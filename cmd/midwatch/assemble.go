@@ -190,7 +190,7 @@ func (w *world) logSources() logs.Sources {
 		return nil, fmt.Errorf("no host %q", host)
 	}
 	return logs.Sources{
-		Fields: w.Inventory.FieldsOf,
+		Fields: w.Inventory.FieldsOf, Own: w.own,
 		Runner: func(_ context.Context, host string) (logs.Runner, error) {
 			n, err := find(host)
 			if err != nil {

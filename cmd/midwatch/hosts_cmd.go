@@ -101,12 +101,12 @@ func (a *app) completeGroups(*cobra.Command, []string, string) ([]string, cobra.
 // completeSources offers what can be known without asking a host.
 func (a *app) completeSources(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	names, directive := a.names(func(inv *inventory.Inventory) []string {
-		out := []string{"container:", "unit:", "compose:", "service:", "target:"}
+		out := []string{"container:", "unit:", "events", "probes", "compose:", "service:", "target:"}
 		for _, l := range inv.Logs {
 			out = append(out, l.Name)
 		}
 		for i := range inv.Hosts {
-			for _, kind := range []string{"container:", "unit:", "file:/", "journal"} {
+			for _, kind := range []string{"container:", "unit:", "file:/", "journal", "events", "probes"} {
 				out = append(out, inv.Hosts[i].Name+"/"+kind)
 			}
 		}

@@ -42,6 +42,9 @@ A SOURCE is one of
   HOST/unit:NAME        unit:NAME      on any host
   HOST/file:/PATH       a file on the host
   HOST/journal          the whole journal; HOST alone says the same
+  HOST/events           what happened there, as the Timeline has it: containers, units, deploys, the link;
+                        events of every host; events:NAME of an object or a kind; here/events of no host
+  HOST/probes           what the probes of the host were answered; probes:NAME of a probe or a service
   compose:PROJECT       the containers of a compose project, or of PROJECT/SERVICE
   service:NAME          the containers of a compose or Swarm service on every host
   target:NAME           the units that belong to a systemd target
@@ -55,7 +58,7 @@ Lines are in the order of their times by our own clock: what a host's clock is o
 A line that came after newer ones of other sources has a ~ behind its time.
 
 A MOMENT is 15m, 2d, 14:05, 2026-11-29, 2026-11-29 14:05, RFC 3339, boot (since the host was started) or
-deploy (since the last one that is known). A FILTER is what the Logs screen takes: a text, "a text with
+deploy (since the last one that is known), or event:TEXT (since the newest event with this text). A FILTER is what the Logs screen takes: a text, "a text with
 spaces", /a regular expression/, >=warn, status>=500, host:NAME, src:NAME, is:stderr, and ! before any of
 them; all of its words must hold. With -n the last N lines are counted of those that are wanted.`,
 		Example: `# follow the workers of every host
@@ -87,7 +90,7 @@ midwatch logs --list`,
 	fl.BoolVarP(&f.follow, "follow", "f", false, "go on with what is written from now on")
 	fl.BoolVar(&f.list, "list", false, "list the sources of containers and services instead; SOURCE is then a host or group")
 	fl.BoolVar(&f.screen, "screen", false, "show them on the console's Logs screen")
-	fl.StringVar(&f.since, "since", "", "from this MOMENT: 15m, 14:05, 2026-11-29 14:05, RFC 3339, boot, deploy")
+	fl.StringVar(&f.since, "since", "", "from this MOMENT: 15m, 14:05, 2026-11-29 14:05, RFC 3339, boot, deploy, event:TEXT")
 	fl.StringVar(&f.until, "until", "", "up to this MOMENT")
 	fl.IntVarP(&f.tail, "tail", "n", 0, "the last N lines of each source; 200 when neither this nor --since is given")
 	fl.StringVar(&f.grep, "grep", "", "only lines that hold this TEXT")
@@ -150,6 +153,14 @@ func (a *app) runLogs(ctx context.Context, f logsFlags, args []string) error {
 		return err
 	}
 	q.Sources = sought.found
+	if text := f.event(); text != "" {
+		if q.Since, err = a.sinceEvent(ctx, sought.w, hostsOf(q.Sources), text); err == nil && !q.Until.IsZero() && !q.Since.Before(q.Until) {
+			err = wrong("--until %s is not after that event, %s", f.until, q.Since.Local().Format(time.DateTime))
+		}
+		if err != nil {
+			return errors.Join(err, sought.w.Close())
+		}
+	}
 	if f.screen && len(q.Sources) > 0 {
 		if err := sought.w.Close(); err != nil {
 			return err
@@ -191,9 +202,13 @@ type search struct {
 // only for patterns.
 func (a *app) look(ctx context.Context, inv *inventory.Inventory, f logsFlags, patterns []pattern) (*search, error) {
 	globs := slices.ContainsFunc(patterns, pattern.glob)
-	w, err := a.open(ctx, inv, opening{hosts: patternHosts(patterns, nil), watch: globs, failFast: !f.follow, ask: a.askAtTerminal()})
+	watch := globs || f.event() != "" || slices.ContainsFunc(patterns, pattern.own)
+	w, err := a.open(ctx, inv, opening{hosts: patternHosts(patterns, nil), watch: watch, failFast: !f.follow, ask: a.askAtTerminal()})
 	if err != nil {
 		return nil, err
+	}
+	if w.record == nil {
+		w.record = a.recorded()
 	}
 	s := &search{w: w, waits: f.follow && globs && !f.screen}
 	snap := w.Fleet.Snapshot()
@@ -223,6 +238,17 @@ func (a *app) look(ctx context.Context, inv *inventory.Inventory, f logsFlags, p
 		}
 	}
 	return s, nil
+}
+
+// hostsOf are the hosts of sources, each once.
+func hostsOf(sources []hosts.LogSource) []string {
+	var out []string
+	for _, s := range sources {
+		if !slices.Contains(out, s.Host) && s.Host != inventory.Here {
+			out = append(out, s.Host)
+		}
+	}
+	return out
 }
 
 // parsePatterns reads the arguments: names of logs of the inventory, or sources.

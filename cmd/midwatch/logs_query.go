@@ -20,6 +20,15 @@ func (f logsFlags) boot() bool { return word(f.since) == "boot" }
 // deploy reports that lines since the last deploy are wanted.
 func (f logsFlags) deploy() bool { return word(f.since) == "deploy" }
 
+// event is the text of the event since which lines are wanted, "" for none.
+func (f logsFlags) event() string {
+	text, ok := strings.CutPrefix(strings.TrimSpace(f.since), "event:")
+	if !ok {
+		return ""
+	}
+	return strings.TrimSpace(text)
+}
+
 // word is a moment that has a name, without what people put before it.
 func word(s string) string {
 	s = strings.ToLower(strings.TrimSpace(s))
@@ -30,9 +39,9 @@ func word(s string) string {
 func (f logsFlags) query(now time.Time) (hosts.LogQuery, error) {
 	q := hosts.LogQuery{Follow: f.follow, Tail: f.tail, Grep: f.grep, Boot: f.boot()}
 	var err error
-	if !q.Boot && !f.deploy() {
+	if !q.Boot && !f.deploy() && f.event() == "" {
 		if q.Since, err = parseWhen(f.since, now); err != nil {
-			return q, wrong("--since: %w, boot or deploy", err)
+			return q, wrong("--since: %w, boot, deploy or event:TEXT", err)
 		}
 	}
 	if q.Until, err = parseWhen(f.until, now); err != nil {

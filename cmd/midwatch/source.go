@@ -24,7 +24,14 @@ type pattern struct {
 
 // glob reports whether names have to be looked up before the pattern means sources.
 func (p pattern) glob() bool {
-	return p.host == "" || p.group != "" || strings.ContainsAny(p.name, "*?[") && p.kind != hosts.LogFile
+	return p.host == "" || p.group != "" || !p.own() && p.wild()
+}
+
+// own reports what the console itself tells of hosts.
+func (p pattern) own() bool { return p.kind == hosts.LogEvents || p.kind == hosts.LogProbes }
+
+func (p pattern) wild() bool {
+	return strings.ContainsAny(p.name, "*?[") && p.kind != hosts.LogFile
 }
 
 // parsePattern reads [HOST/]KIND[:NAME], and HOST alone for its whole journal. Hosts decide: a name
@@ -33,7 +40,7 @@ func parsePattern(text string, known func(host string) bool) (pattern, error) {
 	p := pattern{text: text}
 	rest := text
 	if host, after, ok := strings.Cut(text, "/"); ok && !strings.Contains(host, ":") {
-		if !known(host) {
+		if !known(host) && !(host == inventory.Here && strings.HasPrefix(after, "events")) {
 			return p, fmt.Errorf("%s: no host %q", text, host)
 		}
 		p.host, rest = host, after
@@ -44,6 +51,7 @@ func parsePattern(text string, known func(host string) bool) (pattern, error) {
 	kind, name, named := strings.Cut(rest, ":")
 	kinds := map[string]hosts.LogKind{
 		"container": hosts.LogContainer, "unit": hosts.LogUnit, "journal": hosts.LogJournal, "file": hosts.LogFile,
+		"events": hosts.LogEvents, "probes": hosts.LogProbes,
 		"compose": hosts.LogContainer, "service": hosts.LogContainer, "target": hosts.LogUnit,
 	}
 	p.kind, p.name = kinds[kind], name
@@ -53,9 +61,9 @@ func parsePattern(text string, known func(host string) bool) (pattern, error) {
 	}
 	switch {
 	case p.kind == hosts.LogUnknown:
-		return p, fmt.Errorf("%s: want [HOST/]container:NAME, [HOST/]unit:NAME, HOST/file:PATH, HOST/journal, [HOST/]compose:PROJECT, [HOST/]service:NAME, [HOST/]target:NAME, or the name of a log or a host of the inventory", text)
-	case p.kind == hosts.LogJournal && named, p.kind != hosts.LogJournal && name == "":
-		return p, fmt.Errorf("%s: a journal has no name, everything else has one", text)
+		return p, fmt.Errorf("%s: want [HOST/]container:NAME, [HOST/]unit:NAME, HOST/file:PATH, HOST/journal, [HOST/]events, [HOST/]probes, [HOST/]compose:PROJECT, [HOST/]service:NAME, [HOST/]target:NAME, or the name of a log or a host of the inventory", text)
+	case p.kind == hosts.LogJournal && named, p.kind != hosts.LogJournal && !p.own() && name == "":
+		return p, fmt.Errorf("%s: a journal has no name, containers, units and files have one", text)
 	case p.kind == hosts.LogFile && (p.host == "" || !strings.HasPrefix(name, "/")):
 		return p, fmt.Errorf("%s: want HOST/file:/absolute/path", text)
 	}
@@ -111,6 +119,9 @@ func (p pattern) sources(snap *hosts.Snapshot) []hosts.LogSource {
 		return []hosts.LogSource{{Host: p.host, Kind: p.kind, Name: p.name}}
 	}
 	var out []hosts.LogSource
+	if p.kind == hosts.LogEvents { // what was done to no host in particular
+		out = append(out, hosts.LogSource{Host: inventory.Here, Kind: p.kind, Name: p.name})
+	}
 	for _, h := range snap.Hosts {
 		if p.host != "" && h.Host.Name != p.host {
 			continue
@@ -145,6 +156,8 @@ func (p pattern) names(h *hosts.HostFacts) []string {
 				out = append(out, u)
 			}
 		}
+	case hosts.LogEvents, hosts.LogProbes:
+		out = append(out, p.name)
 	default:
 	}
 	return out

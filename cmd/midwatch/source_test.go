@@ -55,6 +55,13 @@ func TestPatterns(t *testing.T) {
 		want []string // keys of sources
 		err  string
 	}{
+		"events":                   {want: []string{"here/events", "web1/events", "web2/events", "engine/events"}},
+		"events:api*":              {want: []string{"here/events:api*", "web1/events:api*", "web2/events:api*", "engine/events:api*"}},
+		"web2/events:":             {want: []string{"web2/events"}},
+		"here/events":              {want: []string{"here/events"}},
+		"here/probes":              {err: `here/probes: no host "here"`},
+		"probes":                   {want: []string{"web1/probes", "web2/probes", "engine/probes"}},
+		"web1/probes:live":         {want: []string{"web1/probes:live"}},
 		"web1/container:api":       {want: []string{"web1/container:api"}},
 		"web1/container:gone":      {want: []string{"web1/container:gone"}}, // not looked up: it may be there, and says so otherwise
 		"container:api":            {want: []string{"web1/container:api", "engine/container:api"}},
@@ -77,9 +84,9 @@ func TestPatterns(t *testing.T) {
 		"web1/target:inner.target": {want: []string{"web1/unit:timer.service", "web1/unit:worker@2.service"}},
 		"container:nope":           {},
 		"web3/container:api":       {err: `web3/container:api: no host "web3"`},
-		"api":                      {err: `api: want [HOST/]container:NAME, [HOST/]unit:NAME, HOST/file:PATH, HOST/journal, [HOST/]compose:PROJECT, [HOST/]service:NAME, [HOST/]target:NAME, or the name of a log or a host of the inventory`},
-		"web1/container:":          {err: `web1/container:: a journal has no name, everything else has one`},
-		"web1/journal:x":           {err: `web1/journal:x: a journal has no name, everything else has one`},
+		"api":                      {err: `api: want [HOST/]container:NAME, [HOST/]unit:NAME, HOST/file:PATH, HOST/journal, [HOST/]events, [HOST/]probes, [HOST/]compose:PROJECT, [HOST/]service:NAME, [HOST/]target:NAME, or the name of a log or a host of the inventory`},
+		"web1/container:":          {err: `web1/container:: a journal has no name, containers, units and files have one`},
+		"web1/journal:x":           {err: `web1/journal:x: a journal has no name, containers, units and files have one`},
 		"file:/x":                  {err: `file:/x: want HOST/file:/absolute/path`},
 		"web1/container:[":         {err: `web1/container:[: syntax error in pattern`},
 	}

@@ -126,7 +126,7 @@ func (s *savedView) view() ui.LogView {
 	out.Columns, _ = ui.ParseLogColumns(s.Columns) // what is not understood is as at first
 	out.Back, _ = time.ParseDuration(s.Back)       // what is not one is none
 	for _, src := range s.Sources {
-		for kind := hosts.LogContainer; kind <= hosts.LogFile; kind++ {
+		for kind := hosts.LogContainer; kind <= hosts.LogProbes; kind++ {
 			if kind.String() == src.Kind {
 				out.Sources = append(out.Sources, hosts.LogSource{Host: src.Host, Kind: kind, Name: src.Name})
 			}

@@ -53,13 +53,15 @@ func (p *parser) logSource(s *config.Table) LogSource {
 			src.Kind, src.Name = k.kind, v
 		}
 	}
-	if s.Flag("journal") {
-		kinds = append(kinds, "journal")
-		src.Kind, src.Name = hosts.LogJournal, ""
+	for _, kind := range [...]hosts.LogKind{hosts.LogJournal, hosts.LogEvents, hosts.LogProbes} {
+		if s.Flag(kind.String()) {
+			kinds = append(kinds, kind.String())
+			src.Kind, src.Name = kind, ""
+		}
 	}
 	switch {
 	case len(kinds) != 1:
-		p.Missing(s.At(), fmt.Sprintf("%s names %d sources", s.At(), len(kinds)), "want exactly one of container, unit, file, journal = true")
+		p.Missing(s.At(), fmt.Sprintf("%s names %d sources", s.At(), len(kinds)), "want exactly one of container, unit, file, journal = true, events = true, probes = true")
 	case src.Kind == hosts.LogUnit:
 		p.unitName(config.Item{Text: src.Name, At: s.At().At("unit")})
 	case src.Kind == hosts.LogFile:

@@ -172,9 +172,9 @@ func TestFaults(t *testing.T) {
 				`:7: hosts.ok.systemd.units[1] has no match, want match = "powernode-worker@*.service"`,
 				`:8: hosts.ok.systemd.units[1].restart is "kill", want one of restart, stop-start, reload`,
 				`:9: log "empty" has no sources, want sources = [{ host = "web1", unit = "nginx.service" }]`,
-				`:11: logs.two.sources[0] names 2 sources, want exactly one of container, unit, file, journal = true`,
+				`:11: logs.two.sources[0] names 2 sources, want exactly one of container, unit, file, journal = true, events = true, probes = true`,
 				`:11: logs.two.sources[1].file is "x.log", want an absolute path such as "/var/log/nginx/error.log"`,
-				`:11: logs.two.sources[2] names 0 sources, want exactly one of container, unit, file, journal = true`,
+				`:11: logs.two.sources[2] names 0 sources, want exactly one of container, unit, file, journal = true, events = true, probes = true`,
 			},
 		},
 		"names": {

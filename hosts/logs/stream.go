@@ -35,6 +35,8 @@ type Sources struct {
 	Clock func(host string) (offset, within time.Duration, known bool)
 	// Sudo reports whether journalctl is to be run as root on a host; nil means nowhere.
 	Sudo func(host string) bool
+	// Own tells what is known of a host beside its logs.
+	Own func(src hosts.LogSource) Teller
 	// Fields are the names that the lines of a source have for their time, level and message; nil, of a
 	// source or of all, for the usual ones.
 	Fields func(src hosts.LogSource) *hosts.LogFields
@@ -177,6 +179,8 @@ func (s *stream) run(ctx context.Context, qu *queue, q hosts.LogQuery) {
 		<-asked // the last status must not lack it
 	case hosts.LogFile:
 		s.read(ctx, qu, &fileReader{from: s.from, q: q, src: qu.src, names: s.from.fields(qu.src)})
+	case hosts.LogEvents, hosts.LogProbes:
+		s.readOwn(ctx, qu, q)
 	default:
 		s.setState(qu, stateFailed, "no reader for a source of kind "+qu.src.Kind.String())
 	}

@@ -82,7 +82,8 @@ func (p *pane) wants() int {
 		all, _ := p.sources.table.Len()
 		return all + 2 + ui.FrameH // titles and the filter's line
 	case paneSince:
-		return len(sinceChoices()) + 1 + ui.FrameH
+		all, _ := p.since.table.Len()
+		return all + 1 + ui.FrameH
 	case paneOther:
 		return p.other.wants() + ui.FrameH
 	}

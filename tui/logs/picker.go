@@ -94,7 +94,8 @@ func (s *Screen) pick() tea.Cmd {
 	return s.start(q)
 }
 
-// candidates lists what writes logs, host by host: containers, then units, then the whole journal.
+// candidates lists what writes logs, host by host: containers, then units, then the whole journal, then what
+// the console itself knows.
 func candidates(snap *hosts.Snapshot, st *themes.Styles, open ui.OpenMsg) []ui.Row[candidate] {
 	var rows []ui.Row[candidate]
 	if snap == nil {
@@ -127,7 +128,14 @@ func candidates(snap *hosts.Snapshot, st *themes.Styles, open ui.OpenMsg) []ui.R
 			role, glyph := stateLook(st, c.State == "running", c.State == "restarting" || c.State == "dead")
 			add(candidate{src: hosts.LogSource{Kind: hosts.LogContainer, Name: c.Name}, state: c.State, role: role, glyph: glyph, detail: ui.Clean(c.Image)})
 		}
+		own := func() {
+			add(candidate{src: hosts.LogSource{Kind: hosts.LogEvents}, state: "events", role: themes.Muted, glyph: st.Glyphs.Info, detail: "what happened there, as the Timeline has it"})
+			if len(h.Probes.Value) > 0 {
+				add(candidate{src: hosts.LogSource{Kind: hosts.LogProbes}, state: "probes", role: themes.Muted, glyph: st.Glyphs.Info, detail: ui.Count(len(h.Probes.Value), "probe") + ", each answer a line"})
+			}
+		}
 		if h.Host.Kind == hosts.KindDocker {
+			own()
 			continue // an engine without a machine has no journal
 		}
 		if !h.Units.Known() {
@@ -144,6 +152,7 @@ func candidates(snap *hosts.Snapshot, st *themes.Styles, open ui.OpenMsg) []ui.R
 		if h.Units.Known() {
 			add(candidate{src: hosts.LogSource{Kind: hosts.LogJournal}, state: "journal", role: themes.Muted, glyph: st.Glyphs.Info, detail: "everything the host's journal gets"})
 		}
+		own()
 	}
 	return rows
 }

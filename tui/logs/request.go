@@ -79,7 +79,7 @@ func (s *Screen) requestSources() (list []hosts.LogSource, left int) {
 		}
 	}
 	for _, src := range s.feed.query.Sources {
-		if src.Kind != hosts.LogUnit { // the journal of its host is read whole
+		if src.Kind != hosts.LogUnit && src.Kind < hosts.LogEvents { // the journal of its host is read whole
 			add(src)
 		}
 	}

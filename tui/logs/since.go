@@ -2,6 +2,7 @@ package logs
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	tea "github.com/charmbracelet/bubbletea"
@@ -14,6 +15,8 @@ type since struct {
 	title string
 	back  time.Duration // 0: the last lines
 	tail  int
+	boot  bool      // since the hosts were started
+	at    time.Time // or since a moment
 }
 
 func sinceChoices() []since {
@@ -26,7 +29,36 @@ func sinceChoices() []since {
 		{title: "the last 6 hours", back: 6 * time.Hour},
 		{title: "the last 24 hours", back: 24 * time.Hour},
 		{title: "the last 7 days", back: 7 * 24 * time.Hour},
+		{title: "since each host was started", boot: true},
 	}
+}
+
+// maxEvents is how many events a log can be read from.
+const maxEvents = 8
+
+// sinceEvents are the newest events of the hosts whose logs are open, newest first.
+func (s *Screen) sinceEvents() []since {
+	of := map[string]bool{}
+	for _, src := range s.feed.query.Sources {
+		of[src.Host] = true
+	}
+	var out []since
+	for i := len(s.snap.Events) - 1; i >= 0 && len(out) < maxEvents; i-- {
+		e := &s.snap.Events[i]
+		if !of[e.Host] || e.Kind == "watch" || e.At.IsZero() {
+			continue
+		}
+		title := "since " + e.At.In(s.now.Location()).Format("15:04:05") + "  "
+		if s.now.Sub(e.At) >= 20*time.Hour {
+			title = "since " + e.At.In(s.now.Location()).Format("Jan 02 15:04") + "  "
+		}
+		words := ui.Clean(strings.Join(strings.Fields(e.Host+" "+e.Kind+" "+e.Object+" "+e.Action), " "))
+		if e.Detail != "" {
+			words += ": " + ui.Clean(e.Detail)
+		}
+		out = append(out, since{title: title + words, at: e.At})
+	}
+	return out
 }
 
 // sincePane offers the places.
@@ -40,7 +72,7 @@ func (s *Screen) openSince() tea.Cmd {
 		ID: "since", Title: "read", Min: 10, Grow: true, Cell: func(c since) ui.Cell { return ui.Cell{Text: c.title} },
 	}})}
 	rows := make([]ui.Row[since], 0, 8)
-	for i, c := range sinceChoices() {
+	for i, c := range append(sinceChoices(), s.sinceEvents()...) {
 		rows = append(rows, ui.Row[since]{ID: strconv.Itoa(i), Version: 1, Value: c})
 	}
 	p.table.SetRows(rows)
@@ -69,7 +101,10 @@ func (s *Screen) chooseSince() tea.Cmd {
 	}
 	q := s.feed.query
 	q.Since, q.Until, q.Tail, q.Follow = time.Time{}, time.Time{}, r.Value.tail, true
-	q.Boot = false
+	q.Boot = r.Value.boot
+	if !r.Value.at.IsZero() {
+		q.Since = r.Value.at.Add(-time.Second) // the event is in sight where its source is followed
+	}
 	if r.Value.back > 0 {
 		q.Since = s.deps.Now().Add(-r.Value.back)
 	}

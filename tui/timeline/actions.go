@@ -36,7 +36,7 @@ func (s *Screen) Actions() []ui.Action {
 	}
 	list := []ui.Action{
 		event("open", "open", s.openObject, "enter"),
-		event("logs", "logs of that minute", s.openLogs, "l"),
+		event("logs", "logs of that minute", func() tea.Cmd { return s.openLogs(false) }, "l"),
 		axis("zoom_in", "nearer", now(func() { s.zoom(-1) }), "+", "="),
 		axis("zoom_out", "farther", now(func() { s.zoom(1) }), "-"),
 		axis("trouble", say(s.only.trouble, "all events", "only trouble"), now(func() { s.only.trouble = !s.only.trouble; s.rows() }), "e"),
@@ -45,6 +45,7 @@ func (s *Screen) Actions() []ui.Action {
 		event("detail", say(s.full, "list", "details"), now(func() { s.full = !s.full; s.fit() }), "d"),
 		hide(event("host", say(s.only.host != s.from.Host, "all hosts", "only this host"), now(s.onlyHost), "o")),
 		hide(event("object", say(s.only.object != s.from.Object, "all objects", "only this object"), now(s.onlyObject), "O")),
+		hide(event("logs_since", "logs from then on", func() tea.Cmd { return s.openLogs(true) }, "F")),
 		hide(axis("older", "event before", func() tea.Cmd { return s.step(false) }, "left", "h")),
 		hide(axis("newer", "event after", func() tea.Cmd { return s.step(true) }, "right")),
 		hide(axis("back", "earlier", now(func() { s.pan(-1) }), "<", ",")),
@@ -163,10 +164,12 @@ func (s *Screen) container(e past.Entry) *hosts.Container {
 // aside is how far before and after an event its logs are shown.
 const aside = time.Minute
 
-// openLogs shows what was written around the chosen events by what they are of.
-func (s *Screen) openLogs() tea.Cmd {
+// openLogs shows what was written around the chosen events by what they are of, or with on from then to now
+// and further. The events themselves are among the lines.
+func (s *Screen) openLogs(on bool) tea.Cmd {
 	q := &hosts.LogQuery{}
 	var names []string
+	var events []hosts.LogSource
 	seen := map[hosts.LogSource]bool{}
 	for _, r := range s.table.Chosen() {
 		e := r.Value
@@ -180,12 +183,20 @@ func (s *Screen) openLogs() tea.Cmd {
 			seen[src] = true
 			q.Sources = append(q.Sources, src)
 			names = append(names, src.Host)
+			if own := (hosts.LogSource{Host: src.Host, Kind: hosts.LogEvents}); !seen[own] {
+				seen[own] = true
+				events = append(events, own)
+			}
 		}
 	}
 	if len(q.Sources) == 0 {
 		return ui.Toast(hosts.LevelWarn, "logs: what happened here writes none")
 	}
-	if q.Until.After(s.d.Now()) {
+	q.Sources = append(q.Sources, events...)
+	if on {
+		q.Since = q.Since.Add(aside - time.Second) // from the first of them
+	}
+	if on || q.Until.After(s.d.Now()) {
 		q.Until, q.Follow = time.Time{}, true
 	}
 	return ui.Open(ui.OpenMsg{Screen: "logs", Host: strings.Join(dedupe(names), ","), Object: q.Sources[0].Name, Logs: q})

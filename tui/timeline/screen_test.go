@@ -185,7 +185,11 @@ func TestLogsOfThatMinute(t *testing.T) {
 	m := only[ui.OpenMsg](t, press(t, s, "l"))
 	die := at(21*time.Minute + 30*time.Second)
 	if m.Screen != "logs" || !m.Logs.Since.Equal(die.Add(-time.Minute)) || !m.Logs.Until.Equal(die.Add(time.Minute)) || m.Logs.Follow ||
-		fmt.Sprint(m.Logs.Sources) != "[{app-1 container api}]" {
+		fmt.Sprint(m.Logs.Sources) != "[{app-1 container api} {app-1 events }]" {
+		t.Errorf("%+v %+v", m, m.Logs)
+	}
+	m = only[ui.OpenMsg](t, press(t, s, "F")) // from then on
+	if !m.Logs.Since.Equal(die.Add(-time.Second)) || !m.Logs.Until.IsZero() || !m.Logs.Follow || len(m.Logs.Sources) != 2 {
 		t.Errorf("%+v %+v", m, m.Logs)
 	}
 	s.Back()
@@ -196,7 +200,7 @@ func TestLogsOfThatMinute(t *testing.T) {
 		keys = append(keys, src.Key())
 	}
 	slices.Sort(keys)
-	if want := "[app-1/container:api app-1/unit:worker@eu.service app-2/journal edge/container:api edge/journal]"; fmt.Sprint(keys) != want || m.Host != "edge,app-1,app-2" {
+	if want := "[app-1/container:api app-1/events app-1/unit:worker@eu.service app-2/events app-2/journal edge/container:api edge/events edge/journal]"; fmt.Sprint(keys) != want || m.Host != "edge,app-1,app-2" {
 		t.Errorf("sources %v, hosts %s", keys, m.Host)
 	}
 	s.Back()
