@@ -7,6 +7,8 @@ import (
 
 	tea "github.com/charmbracelet/bubbletea"
 
+	"midwatch/checks/past"
+	"midwatch/hosts"
 	"midwatch/tui/ui"
 )
 
@@ -36,27 +38,38 @@ func sinceChoices() []since {
 // maxEvents is how many events a log can be read from.
 const maxEvents = 8
 
-// sinceEvents are the newest events of the hosts whose logs are open, newest first.
+// sinceEvents are the newest events of the hosts whose logs are open, newest first: seen, or told by the facts.
 func (s *Screen) sinceEvents() []since {
 	of := map[string]bool{}
 	for _, src := range s.feed.query.Sources {
 		of[src.Host] = true
 	}
-	var out []since
-	for i := len(s.snap.Events) - 1; i >= 0 && len(out) < maxEvents; i-- {
-		e := &s.snap.Events[i]
-		if !of[e.Host] || e.Kind == "watch" || e.At.IsZero() {
-			continue
+	snap := &hosts.Snapshot{}
+	for _, h := range s.snap.Hosts {
+		if of[h.Host.Name] {
+			snap.Hosts = append(snap.Hosts, h)
 		}
-		title := "since " + e.At.In(s.now.Location()).Format("15:04:05") + "  "
+	}
+	for i := range s.snap.Events {
+		if of[s.snap.Events[i].Host] {
+			snap.Events = append(snap.Events, s.snap.Events[i])
+		}
+	}
+	var book past.Book
+	book.Take(snap, nil)
+	list := book.Entries()
+	var out []since
+	for i := len(list) - 1; i >= 0 && len(out) < maxEvents; i-- {
+		e := &list[i]
+		layout := "15:04:05"
 		if s.now.Sub(e.At) >= 20*time.Hour {
-			title = "since " + e.At.In(s.now.Location()).Format("Jan 02 15:04") + "  "
+			layout = "Jan 02 15:04"
 		}
 		words := ui.Clean(strings.Join(strings.Fields(e.Host+" "+e.Kind+" "+e.Object+" "+e.Action), " "))
 		if e.Detail != "" {
 			words += ": " + ui.Clean(e.Detail)
 		}
-		out = append(out, since{title: title + words, at: e.At})
+		out = append(out, since{title: "since " + e.At.In(s.now.Location()).Format(layout) + "  " + words, at: e.At})
 	}
 	return out
 }
