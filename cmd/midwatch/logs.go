@@ -129,6 +129,7 @@ func (a *app) runLogs(ctx context.Context, f logsFlags, args []string) error {
 	if terms, _ := f.terms(); len(terms) > 0 { // what is wrong in them the query has said
 		q.Keep = func(e *hosts.Entry) bool { return terms.AcceptsAs(e, inv.FieldsOf(e.Source)) }
 	}
+	f = a.grepOfLogs(f, &q, inv, args)
 	if f.list {
 		return a.listSources(ctx, inv, f, args)
 	}

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -107,6 +108,43 @@ func (f logsFlags) screenFilter() string {
 		texts = append(texts[:len(texts):len(texts)], ">="+f.level)
 	}
 	return strings.Join(texts, " ")
+}
+
+// grepOfLogs applies the texts that logs of the inventory are searched for. One that all of what is asked
+// for has in common is looked for on the hosts, or is the filter of the screen; others hold for the sources
+// of their log only.
+func (a *app) grepOfLogs(f logsFlags, q *hosts.LogQuery, inv *inventory.Inventory, args []string) logsFlags {
+	var with []*inventory.Log
+	same := true
+	for _, arg := range args {
+		i := slices.IndexFunc(inv.Logs, func(l inventory.Log) bool { return l.Name == arg })
+		if i < 0 || inv.Logs[i].Grep == "" {
+			same = false
+			continue
+		}
+		with = append(with, &inv.Logs[i])
+		same = same && inv.Logs[i].Grep == with[0].Grep
+	}
+	switch {
+	case len(with) == 0:
+	case same && f.screen:
+		f.filters = append(slices.Clone(f.filters), `"`+strings.ReplaceAll(with[0].Grep, `"`, `\"`)+`"`)
+	case same && q.Grep == "":
+		q.Grep = with[0].Grep
+	case f.screen:
+		a.warn("the grep of %s is left out: other sources are opened with it", with[0].Name)
+	default:
+		keep := q.Keep
+		q.Keep = func(e *hosts.Entry) bool {
+			for _, l := range with {
+				if l.Has(e.Source) && !strings.Contains(e.Text, l.Grep) {
+					return false
+				}
+			}
+			return keep == nil || keep(e)
+		}
+	}
+	return f
 }
 
 // lastDeploy is when the last deploy began that the audit log knows of.

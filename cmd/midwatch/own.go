@@ -20,7 +20,7 @@ import (
 // often what is new is looked for at most.
 const (
 	tellWait  = 10 * time.Second
-	probeWait = 3 * time.Second
+	probeWait = 10 * time.Second
 	tellEvery = 250 * time.Millisecond
 )
 
@@ -45,7 +45,7 @@ func (t *teller) Tell(ctx context.Context) ([]hosts.Entry, error) {
 		}
 		answered := func(s *hosts.Snapshot) bool {
 			h := s.Host(host)
-			return h == nil || h.Link.State != hosts.StateConnected || asked(h.Probes)
+			return h == nil || h.Link.State != hosts.StateConnected || !t.w.probing(h)
 		}
 		if t.src.Kind == hosts.LogProbes {
 			if _, err := t.w.until(ctx, probeWait, answered); err != nil {

@@ -89,11 +89,16 @@ func (p *parser) logFields(t *config.Table) *hosts.LogFields {
 // when none are named.
 func (inv *Inventory) FieldsOf(src hosts.LogSource) *hosts.LogFields {
 	for i := range inv.Logs {
-		if l := &inv.Logs[i]; l.Fields != nil && slices.ContainsFunc(l.Sources, func(s LogSource) bool { return s.has(src) }) {
+		if l := &inv.Logs[i]; l.Fields != nil && l.Has(src) {
 			return l.Fields.Over(inv.LogFields)
 		}
 	}
 	return inv.LogFields
+}
+
+// Has reports that a source is one of the log's.
+func (l *Log) Has(src hosts.LogSource) bool {
+	return slices.ContainsFunc(l.Sources, func(s LogSource) bool { return s.has(src) })
 }
 
 // has reports that a source is one of those that s selects.
