@@ -5,6 +5,7 @@ package lab
 import (
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -114,6 +115,42 @@ volumes:
 				Poll(t, time.Minute, "it is restarted or is not", func() (bool, string) {
 					out := strings.TrimSpace(g.sh("h2", "systemctl show -p NRestarts --value plant-storm"))
 					return (len(out) > 1 || out >= "3") == (s == faulty), out
+				})
+			},
+		},
+		{
+			name: "held", host: "h3", check: "sqlite-shm-missing", marks: []string{"/srv/plant/held/"}, says: []string{"error", "was deleted while", "(deleted)"},
+			set: func(t *testing.T, g *ground, s standing) {
+				g.l.Write(t, "h3", "/etc/systemd/system/plant-held.service", "[Service]\nExecStart=/usr/local/bin/svc db -db /srv/plant/held/app.db\n")
+				g.l.Exec(t, "h3", "sh", "-ec", "systemctl daemon-reload; mkdir -p /srv/plant/held; systemctl restart plant-held")
+				Poll(t, 20*time.Second, "the database is open", func() (bool, string) {
+					out := g.sh("h3", "ls -l /proc/$(systemctl show -p MainPID --value plant-held)/fd")
+					return strings.Contains(out, "/app.db-wal"), out
+				})
+				if s == faulty {
+					g.l.Exec(t, "h3", "rm", "/srv/plant/held/app.db-wal")
+				}
+			},
+		},
+		{
+			name: "instance-port", host: "h2", check: "systemd-wrong-instance-port", marks: []string{"plant-web@1"},
+			says: []string{"has PORT=8218 and listens on 8219", "/etc/plant/web-1.env"},
+			set: func(t *testing.T, g *ground, s standing) {
+				port := "${PORT}"
+				if s == faulty {
+					port = "8219"
+				}
+				g.l.Write(t, "h2", "/etc/plant/web-1.env", "PORT=8218\n")
+				g.l.Write(t, "h2", "/etc/systemd/system/plant-web@.service", "[Service]\nEnvironmentFile=/etc/plant/web-%i.env\nExecStart=/usr/local/bin/svc serve -listen 127.0.0.1:"+port+"\n")
+				g.l.Exec(t, "h2", "sh", "-ec", "systemctl daemon-reload; systemctl restart plant-web@1")
+			},
+			real: func(t *testing.T, g *ground, s standing) {
+				// For half a minute a unit may be on its way to its port.
+				Poll(t, 90*time.Second, "the unit has run for a while", func() (bool, string) {
+					out := g.sh("h2", `read -r up x </proc/uptime; echo $((${up%.*} - $(systemctl show -p ActiveEnterTimestampMonotonic --value plant-web@1) / 1000000)); ss -Hlnt 'sport = :8218 or sport = :8219'`)
+					age, rest, _ := strings.Cut(out, "\n")
+					n, err := strconv.Atoi(age)
+					return err == nil && n > 32 && strings.Contains(rest, map[bool]string{true: ":8219", false: ":8218"}[s == faulty]), out
 				})
 			},
 		},
