@@ -144,13 +144,16 @@ func ports(f *checks.Finding) (from, to int, ok bool) {
 // clusterBody is a cluster in Envoy's JSON (proto3 names) with one endpoint's port changed. Settings the facts
 // do not hold cannot be sent back, so a cluster that has more than addresses is left to a person.
 func clusterBody(c *envoy.Cluster, label string, port int) (json.RawMessage, string, error) {
-	if c.TLS || c.HTTP2 || c.SNI != "" {
-		return nil, "", none("cluster %s has settings beyond its addresses, which would be lost", c.Name)
+	if c.TLS || c.HTTP2 || c.SNI != "" || len(c.More) > 0 {
+		return nil, "", none("cluster %s has settings beyond its addresses, which would be lost: %s", c.Name, strings.Join(c.More, ", "))
 	}
 	type m = map[string]any
 	var list []any
 	expect := ""
 	for _, x := range c.Endpoints {
+		if x.Pipe != "" || x.Hostname != "" || x.Weight > 1 || x.Priority > 0 {
+			return nil, "", none("endpoint %s of cluster %s has settings beyond its address, which would be lost", x.Label(), c.Name)
+		}
 		p := x.Port
 		if x.Label() == label {
 			p = port
@@ -162,7 +165,8 @@ func clusterBody(c *envoy.Cluster, label string, port int) (json.RawMessage, str
 		return nil, "", none("endpoint %s is not in the cluster any more", label)
 	}
 	body := m{"name": c.Name, "loadAssignment": m{"clusterName": c.Name, "endpoints": []any{m{"lbEndpoints": list}}}}
-	if c.Type != "" && c.Type != "EDS" {
+	// STATIC is the default, which a control plane that prints its protobuf as JSON leaves out.
+	if c.Type != "" && c.Type != "EDS" && c.Type != "STATIC" {
 		body["type"] = c.Type
 	}
 	if c.Timeout != "" {

@@ -30,8 +30,9 @@ func mendDeploy(m *mend.Mend, h hosts.Host) (*deploy.Definition, error) {
 		return nil, err
 	}
 	for i := range steps {
-		if !steps[i].Local {
-			steps[i].On = "host"
+		// A control plane is where the host of its Envoy has it, as everything else that the inventory says of it.
+		if steps[i].On = "host"; steps[i].Kind == "envoy" && h.Kind == hosts.KindDocker {
+			steps[i].On, steps[i].Local = "", true // an engine alone leads nowhere else
 		}
 		steps[i].Gate, steps[i].Undo = true, deploy.UndoSpec{Mode: "auto"}
 	}
@@ -77,7 +78,7 @@ func mendSteps(m *mend.Mend) ([]deploy.Step, error) {
 		return append([]deploy.Step{reset}, steps...), nil
 	case mend.Cluster:
 		return []deploy.Step{{
-			ID: "cluster", Kind: "envoy", Local: true, Title: m.Title,
+			ID: "cluster", Kind: "envoy", Title: m.Title,
 			Settings: &deploy.Envoy{URL: literal(m.Control), Cluster: literal(string(m.Body)), ExpectEndpoint: literal(m.Expect)},
 		}}, nil
 	}

@@ -188,6 +188,7 @@ type Cluster struct {
 	Timeout   string // connect_timeout
 	Panic     float64
 	Path      string
+	More      []string // names of further settings it has, health_checks
 	// Live is what /clusters said; nil when it was not asked.
 	Live *ClusterStatus
 }

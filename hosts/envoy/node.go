@@ -56,6 +56,25 @@ func camel(s string) string {
 	return strings.Join(parts, "")
 }
 
+// names are the keys of an object in snake_case, sorted.
+func (n Node) names() []string {
+	m, _ := n.v.(map[string]any)
+	out := make([]string, 0, len(m))
+	for k := range m {
+		var b strings.Builder
+		for _, r := range k {
+			if r >= 'A' && r <= 'Z' {
+				b.WriteByte('_')
+				r += 'a' - 'A'
+			}
+			b.WriteRune(r)
+		}
+		out = append(out, b.String())
+	}
+	slices.Sort(out)
+	return out
+}
+
 func (n Node) ok() bool { return n.v != nil }
 
 // has reports that the key is there, whatever its value.

@@ -246,6 +246,11 @@ func cluster(n Node, st State, failed string) *Cluster {
 	if v := n.get("common_lb_config", "healthy_panic_threshold", "value"); v.ok() {
 		c.Panic = float64(v.num())
 	}
+	for _, name := range n.names() {
+		if !slices.Contains([]string{"@type", "name", "type", "connect_timeout", "load_assignment", "hosts"}, name) && n.get(name).str() != "ROUND_ROBIN" {
+			c.More = append(c.More, name)
+		}
+	}
 	c.Endpoints = assignment(n.get("load_assignment")).Endpoints
 	for _, h := range n.get("hosts").list() {
 		e := Endpoint{Path: h.Path}

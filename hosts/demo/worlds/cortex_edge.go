@@ -131,7 +131,7 @@ type clusterJSON struct {
 func (x *cortex) controlPlane() http.Handler {
 	m := http.NewServeMux()
 	m.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { html(w, page("Envoy control plane")) })
-	m.HandleFunc("GET /list-clusters", func(w http.ResponseWriter, _ *http.Request) {
+	list := func(w http.ResponseWriter, _ *http.Request) {
 		x.s.Lock()
 		var out []any
 		for _, c := range x.envoy.clusters {
@@ -143,7 +143,9 @@ func (x *cortex) controlPlane() http.Handler {
 		}
 		x.s.Unlock()
 		reply(w, http.StatusOK, out)
-	})
+	}
+	m.HandleFunc("GET /clusters", list)
+	m.HandleFunc("GET /list-clusters", list)
 	m.HandleFunc("POST /add-cluster", func(w http.ResponseWriter, r *http.Request) {
 		var c clusterJSON
 		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<20)).Decode(&c); err != nil || c.Name == "" {
