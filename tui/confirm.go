@@ -14,14 +14,18 @@ type confirm struct {
 	m     ui.ConfirmMsg
 	yes   bool
 	input *ui.Input
-	wrong bool // enter was pressed with another text
-	quit  bool // the question of quitting
+	wrong string // why the text was not taken when enter was pressed
+	quit  bool   // the question of quitting
 }
 
 func newConfirm(m ui.ConfirmMsg) *confirm {
 	c := &confirm{m: m}
-	if m.Typed != "" {
+	switch {
+	case m.Typed != "":
 		c.input = ui.NewInput("> ", "")
+	case m.Field != "":
+		c.input = ui.NewInput(m.Field+" ", "")
+		c.input.SetValue(m.Text)
 	}
 	return c
 }
@@ -34,12 +38,11 @@ func (c *confirm) key(r *Root, m tea.KeyMsg) tea.Cmd {
 	if c.input != nil {
 		if m.Type != tea.KeyEnter {
 			if c.input.Update(m) {
-				c.wrong = false
+				c.wrong = ""
 			}
 			return nil
 		}
-		if c.input.Value() != c.m.Typed {
-			c.wrong = true
+		if c.wrong = c.fault(c.input.Value()); c.wrong != "" {
 			return nil
 		}
 		return c.agree(r)
@@ -61,6 +64,17 @@ func (c *confirm) key(r *Root, m tea.KeyMsg) tea.Cmd {
 		r.drop(c)
 	}
 	return nil
+}
+
+// fault says why a text is not taken.
+func (c *confirm) fault(text string) string {
+	switch {
+	case c.m.Typed != "" && text != c.m.Typed:
+		return "not the same: type " + ui.Clean(c.m.Typed) + " to go on"
+	case c.m.Wrong != nil:
+		return ui.Clean(c.m.Wrong(text))
+	}
+	return ""
 }
 
 // agree runs what was asked about, unless the lease ended while the question stood.
@@ -117,9 +131,16 @@ func (c *confirm) box(st *themes.Styles, w, h int) []string {
 
 func (c *confirm) answer(st *themes.Styles, w int) []string {
 	if c.input != nil {
+		if c.wrong != "" {
+			var out []string
+			for _, l := range ui.Wrap(st.Glyphs.Bad+" "+c.wrong, w) {
+				out = append(out, st.Normal.Render(themes.Bad, ui.Fit(l, w)))
+			}
+			return append(out, c.input.Line(st, w))
+		}
 		ask := "type " + ui.Clean(c.m.Typed) + " to go on"
-		if c.wrong {
-			return []string{st.Normal.Render(themes.Bad, ui.Fit(st.Glyphs.Bad+" not the same: "+ask, w)), c.input.Line(st, w)}
+		if c.m.Field != "" {
+			ask = "change it, or go on as it is"
 		}
 		return []string{st.Normal.Render(themes.Muted, ui.Fit(ask, w)), c.input.Line(st, w)}
 	}

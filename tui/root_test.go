@@ -3,6 +3,7 @@ package tui_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -279,6 +280,48 @@ func TestConfirm(t *testing.T) {
 	c.want("not done: read-only")
 }
 
+// A field holds what is suggested, may be changed, and is not left while something is wrong with it.
+func TestConfirmWithAField(t *testing.T) {
+	t.Parallel()
+	for _, x := range []struct {
+		name string
+		keys []string
+		got  []string
+	}{
+		{"as it is", []string{"enter"}, []string{"https://a.test/"}},
+		{"changed", []string{"x", "enter"}, []string{"https://a.test/x"}},
+		{"esc", []string{"x", "esc"}, nil},
+		{"wrong", []string{"ctrl+u", "enter", "esc"}, nil},
+	} {
+		c := start(t, nil)
+		var got []string
+		c.send(ui.ConfirmMsg{
+			Title: "Ask for real?", Body: []string{"it only reads"}, Field: "URL", Text: "https://a.test/",
+			Wrong: func(s string) string {
+				if s == "" {
+					return "type a URL"
+				}
+				return ""
+			},
+			Run: func(s string) tea.Cmd {
+				got = append(got, s)
+				return nil
+			},
+		})
+		c.want("https://a.test/")
+		if x.name == "wrong" {
+			c.press(x.keys[:2]...)
+			c.want("type a URL")
+			x.keys = x.keys[2:]
+		}
+		c.press(x.keys...)
+		if !slices.Equal(got, x.got) {
+			t.Errorf("%s: ran with %q, want %q", x.name, got, x.got)
+		}
+		c.wantNot("Ask for real?")
+	}
+}
+
 func TestQuitAsksWhileOperationsRun(t *testing.T) {
 	t.Parallel()
 	busy := []string{"deploy cortex: step 3 of 9; quitting finishes the step, then stops"}
@@ -417,8 +460,12 @@ func TestRootAnySize(t *testing.T) {
 		"help":    func(c *console) { c.press("?") },
 		"lease":   func(c *console) { c.press("L"); c.text("日本語 reason") },
 		"confirm": func(c *console) { c.send(ui.ConfirmMsg{Title: hostile, Body: []string{hostile, hostile}}) },
-		"typed":   func(c *console) { c.send(ui.ConfirmMsg{Title: hostile, Body: []string{hostile}, Typed: "web"}) },
-		"toast":   func(c *console) { c.send(ui.ToastMsg{Text: hostile}) },
+		"field": func(c *console) {
+			c.send(ui.ConfirmMsg{Title: hostile, Body: []string{hostile}, Field: hostile, Text: hostile, Wrong: func(s string) string { return s }})
+			c.press("enter")
+		},
+		"typed": func(c *console) { c.send(ui.ConfirmMsg{Title: hostile, Body: []string{hostile}, Typed: "web"}) },
+		"toast": func(c *console) { c.send(ui.ToastMsg{Text: hostile}) },
 		"unlocked": func(c *console) {
 			_, _ = c.ops.Unlock(hostile, time.Hour)
 			c.send(ui.OpenMsg{Screen: "two", Host: hostile})

@@ -38,10 +38,14 @@ func (s *Guide) probeAction() ui.Action {
 		return func() tea.Msg {
 			return ui.ConfirmMsg{
 				Title: "Ask for real?",
-				Body: append([]string{"GET, which only reads, at every station on the way, from the host each is on:"},
-					append(slices.Clone(urls), "No login is sent and no redirect is followed. The lines appear in the access logs.")...),
-				Effect: ui.Look,
-				Run:    func(string) tea.Cmd { return s.memory.probe(s.Deps.Context, s.Snap, d, urls) },
+				Body: []string{
+					"GET, which only reads, at every station on the way, from the host each is on.",
+					"No login is sent and no redirect is followed. The lines appear in the access logs.",
+				},
+				Field: "URL", Text: strings.Join(urls, " "), Wrong: func(text string) string { return wrongURL(d, text) }, Effect: ui.Look,
+				Run: func(text string) tea.Cmd {
+					return s.memory.probe(s.Deps.Context, s.Snap, d, strings.Fields(text))
+				},
 			}
 		}
 	}, "p")
@@ -54,12 +58,30 @@ func (s *Guide) probeAction() ui.Action {
 			return "this question has no live probe"
 		case s.memory.prober.NoLive() != "":
 			return s.memory.prober.NoLive()
-		case len(s.suggested(r.Value)) == 0:
-			return "no URL to ask is known; use midwatch check " + r.Value.d.ID + " --probe URL"
 		}
 		return ""
 	}
 	return a
+}
+
+// maxURLs bounds how many URLs are asked at once: each is asked at every station of its way.
+const maxURLs = 5
+
+// wrongURL says why a text is no URL, or several with spaces between, that a diagnosis can be asked with.
+func wrongURL(diagnosis, text string) string {
+	urls := strings.Fields(text)
+	switch {
+	case len(urls) == 0:
+		return "type the URL that shows the trouble, https://name/path"
+	case len(urls) > maxURLs:
+		return "at most " + itoa(maxURLs) + " URLs at once"
+	}
+	for _, u := range urls {
+		if _, err := live.Probes(diagnosis, u); err != nil {
+			return err.Error()
+		}
+	}
+	return ""
 }
 
 func (s *Guide) suggested(p *path) []string {

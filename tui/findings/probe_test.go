@@ -3,12 +3,15 @@ package findings
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"midwatch/checks/live"
 	"midwatch/hosts"
+	"midwatch/tui/ui"
+	"midwatch/tui/ui/uitest"
 )
 
 // oracle answers live probes.
@@ -68,4 +71,40 @@ type failing struct{ *oracle }
 
 func (f failing) Probe(context.Context, *hosts.Snapshot, string, string) ([]hosts.Asked, error) {
 	return nil, f.err
+}
+
+// What is asked may be typed; it starts as what the findings are about, and is refused while it is no URL.
+func TestProbeURL(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"": "type the URL", "nonsense": "not a URL", "http://shop.test/": "want https://", "https://shop.test/login": "", " https://shop.test/  https://b.test/x ": "",
+		"https://a.test/1 https://a.test/2 https://a.test/3 https://a.test/4 https://a.test/5 https://a.test/6": "at most 5", "https://a.test/ b": "not a URL",
+	} {
+		got := wrongURL(live.RedirectScheme, text)
+		if want == "" && got != "" || !strings.Contains(got, want) {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+	o := new(oracle)
+	m := memory()
+	all := []Diagnosis{{ID: live.RedirectScheme, Title: "https is lost", Symptom: "the login goes to http"}}
+	g := uitest.NewStage(t, uitest.Plain(), ui.OpenMsg{}, snapshot(1, "running"), func(d ui.Deps, open ui.OpenMsg) ui.Screen {
+		s := NewGuide(d, open, m, all)
+		m.prober = o
+		return s
+	})
+	g.Screen.SetSize(160, 40)
+	s, _ := g.Screen.(*Guide)
+	a := s.probeAction()
+	if why := a.Disabled(); why != "" {
+		t.Fatalf("nobody knows a URL, and so none may be typed: %s", why)
+	}
+	ask, ok := a.Run()().(ui.ConfirmMsg)
+	if !ok || ask.Field == "" || ask.Text != "" || ask.Wrong("") == "" || ask.Effect != ui.Look {
+		t.Fatalf("%+v", ask)
+	}
+	ask.Run("https://shop.test/login https://b.test/")()
+	if !slices.Equal(o.asked, []string{live.RedirectScheme + " https://shop.test/login", live.RedirectScheme + " https://b.test/"}) {
+		t.Errorf("asked %q", o.asked)
+	}
 }

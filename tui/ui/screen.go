@@ -201,11 +201,15 @@ type ToastMsg struct {
 
 // ConfirmMsg asks the root for a confirmation dialog; Run is executed when the person agrees.
 type ConfirmMsg struct {
-	Title  string
-	Body   []string // names the object, the host and what depends on it
-	Typed  string   // the text to type, "" for a plain yes or no (default no)
-	Effect Effect
-	Run    func(typed string) tea.Cmd
+	Title string
+	Body  []string // names the object, the host and what depends on it
+	Typed string   // the text to type, "" for a plain yes or no (default no)
+	// Field asks for a text in place of consent alone, and is what stands in front of it; Text is in it already.
+	// Wrong says what is wrong with it, "" for nothing; nil takes any.
+	Field, Text string
+	Wrong       func(text string) string
+	Effect      Effect
+	Run         func(typed string) tea.Cmd
 }
 
 // ThemeChangedMsg tells screens to rebuild what they rendered in advance.
