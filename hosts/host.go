@@ -30,6 +30,23 @@ type UnitRule struct {
 	Expected int    // instances that should run; 0 when not said
 	// CheckAfter is how long after a change the state of a unit means nothing yet.
 	CheckAfter time.Duration
+	// Restart is how new code and settings come into them, "restart", "stop-start" or "reload"; ReloadWith is the
+	// signal of a reload, "" for systemctl reload.
+	Restart    string `json:",omitempty"`
+	ReloadWith string `json:",omitempty"`
+}
+
+// Renew is the command that makes a unit load its code again.
+func (r UnitRule) Renew(unit string) string {
+	switch {
+	case r.Restart == "reload" && r.ReloadWith != "":
+		return "systemctl kill --kill-whom=main -s " + r.ReloadWith + " " + unit
+	case r.Restart == "reload":
+		return "systemctl reload " + unit
+	case r.Restart == "stop-start":
+		return "systemctl stop " + unit + " && systemctl start " + unit
+	}
+	return "systemctl restart " + unit
 }
 
 // Matches reports that the rule is about a unit.

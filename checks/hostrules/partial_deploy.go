@@ -72,5 +72,18 @@ func notLoaded(h *checks.Host, t *hosts.CodeTree, object string, now time.Time) 
 	f := h.Find(object, checks.NeedCode, fmt.Sprintf("%s/%s came %s; %s (pid %d) started %s", t.Dir, t.File, t.Newest.UTC().Format(time.RFC3339), orElse(t.Process, "the process"), t.PID, t.Started.UTC().Format(time.RFC3339)))
 	f.Title = fmt.Sprintf("%s runs code that is older than what lies in %s", strings.TrimPrefix(strings.TrimPrefix(object, "unit "), "container "), t.Dir)
 	f.Key = "old " + t.Dir
+	if t.Unit != "" {
+		f.Fix = "See that the deploy came to its end, then: " + ruleOf(h, t.Unit).Renew(t.Unit)
+	}
 	return f, true
+}
+
+// ruleOf is what the inventory says of a unit.
+func ruleOf(h *checks.Host, unit string) hosts.UnitRule {
+	for _, r := range h.Host.Units {
+		if r.Matches(unit) {
+			return r
+		}
+	}
+	return hosts.UnitRule{}
 }

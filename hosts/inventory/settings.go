@@ -154,7 +154,7 @@ func (p *parser) workers(t *config.Table, h *Host) {
 // expect puts what checks compare with into the plain values of the host.
 func (h *Host) expect() {
 	for _, u := range h.Systemd.Units {
-		h.Units = append(h.Units, hosts.UnitRule{Match: u.Match, Ports: u.Ports, Expected: u.Expected, CheckAfter: u.CheckAfter})
+		h.Units = append(h.Units, hosts.UnitRule{Match: u.Match, Ports: u.Ports, Expected: u.Expected, CheckAfter: u.CheckAfter, Restart: u.Restart, ReloadWith: u.ReloadWith})
 	}
 	for _, w := range h.Workers {
 		h.Pools = append(h.Pools, hosts.WorkerPool{

@@ -163,7 +163,7 @@ type UnitRule struct {
 	Ports      []int  // TCP ports it should listen on
 	Expected   int    // instances that should run; 0 when not said
 	Restart    string // "restart", "stop-start" or "reload"
-	ReloadWith string // signal of a reload, "SIGUSR2"; "" for systemctl reload
+	ReloadWith string // signal of a reload, "SIGUSR2"; "" for systemctl reload; the fix of rsync-partial-deploy names it
 	// CheckAfter is how long after a restart the state means anything; DrainMax is how long
 	// "deactivating" is normal; Cooldown is the least time between two restarts.
 	CheckAfter, DrainMax, Cooldown time.Duration
