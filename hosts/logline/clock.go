@@ -28,6 +28,9 @@ func parseTime(s string) (time.Time, bool) {
 	if len(s) < 9 || len(s) > 48 {
 		return time.Time{}, false
 	}
+	if t, ok := accessTime(s); ok {
+		return t, true
+	}
 	if t, ok := epoch(s); ok {
 		return t, true
 	}
@@ -41,6 +44,42 @@ func parseTime(s string) (time.Time, bool) {
 		}
 	}
 	return time.Time{}, false
+}
+
+// months are the names of the months as access logs write them, one behind the other.
+const months = "JanFebMarAprMayJunJulAugSepOctNovDec"
+
+// accessTime reads 02/Jan/2006:15:04:05 -0700. A filter on a field reads it in each line of an access log, and
+// the general reader takes half of the time that the whole line takes. What is not exactly so it leaves to that.
+func accessTime(s string) (t time.Time, ok bool) {
+	const shape = "00/aaa/0000:00:00:00 +0000"
+	if len(s) != len(shape) || s[2] != '/' {
+		return t, false
+	}
+	for i := range shape {
+		switch c := shape[i]; {
+		case c == '0' && !isDigit(s[i]), c != '0' && c != 'a' && c != '+' && s[i] != c:
+			return t, false
+		}
+	}
+	month := strings.Index(months, s[3:6])
+	if month < 0 || month%3 != 0 || s[21] != '+' && s[21] != '-' {
+		return t, false
+	}
+	two := func(i int) int { return 10*int(s[i]-'0') + int(s[i+1]-'0') }
+	day, hour, minute, second, ahead := two(0), two(12), two(15), two(18), 3600*two(22)+60*two(24)
+	if hour > 23 || minute > 59 || second > 59 || two(22) > 23 || two(24) > 59 {
+		return t, false
+	}
+	if s[21] == '-' {
+		ahead = -ahead
+	}
+	zone := time.UTC
+	if ahead != 0 {
+		zone = time.FixedZone("", ahead)
+	}
+	t = time.Date(100*two(7)+two(9), time.Month(month/3+1), day, hour, minute, second, 0, zone)
+	return t, t.Day() == day // no 31st of February
 }
 
 // likely are the layouts that a time of this shape can have: trying one that it cannot have costs more
