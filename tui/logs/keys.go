@@ -68,6 +68,7 @@ func (s *Screen) typed(q *query, m tea.KeyMsg, changed func() tea.Cmd) tea.Cmd {
 		if strings.TrimSpace(q.text) == "" {
 			q.set("")
 		}
+		return s.release(0)
 	case tea.KeyEsc:
 		q.input = nil
 		q.set("")

@@ -70,7 +70,7 @@ func (s *Screen) rescan() tea.Cmd {
 		s.pred = p
 		s.scans++
 		s.list.filter = newScan(s.ctx, s.id, s.scans, p, b)
-		cmd = s.list.filter.next(b)
+		cmd = begin(s.list.filter, b, s.filter.input != nil)
 	} else {
 		s.list.last = nil
 	}
@@ -97,7 +97,28 @@ func (s *Screen) research() tea.Cmd {
 	s.findPred = &predicate{strict: true, terms: s.find.terms, hostOf: p.hostOf, nameOf: p.nameOf, fields: p.fields}
 	s.scans++
 	s.find.scan = newScan(s.ctx, s.id, s.scans, p, b)
-	return s.find.scan.next(b)
+	return begin(s.find.scan, b, s.find.input != nil)
+}
+
+// begin returns the first work of a scan. While its text is being typed that is the newest lines.
+func begin(sc *scan, b *Buffer, typing bool) tea.Cmd {
+	if !typing || b.settled-b.base <= firstLines {
+		return sc.next(b)
+	}
+	held := sc.hold()
+	return tea.Batch(sc.next(b), held)
+}
+
+// release lets the scans go on that wait for the end of typing: the one with an id, or all for 0.
+func (s *Screen) release(id uint64) tea.Cmd {
+	var cmds []tea.Cmd
+	for _, sc := range [...]*scan{s.list.filter, s.find.scan} {
+		if sc != nil && sc.holds && (id == 0 || sc.id == id) {
+			sc.holds = false
+			cmds = append(cmds, sc.next(s.list.buf))
+		}
+	}
+	return tea.Batch(cmds...)
 }
 
 // scanned takes the results of a piece of work.

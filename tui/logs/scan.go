@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sort"
 	"sync"
+	"time"
 
 	tea "github.com/charmbracelet/bubbletea"
 )
@@ -34,6 +35,7 @@ type scan struct {
 	tailPos []int    // their positions now
 	running bool
 	started bool // a first result has come
+	holds   bool // what lies further back than that is not looked at yet: more is being typed
 	cancel  context.CancelFunc
 	ctx     context.Context //nolint:containedctx // a scan ends with its context
 }
@@ -95,6 +97,8 @@ func (s *scan) next(b *Buffer) tea.Cmd {
 				job.tail[i] = b.tail[i].line
 			}
 		}
+	case s.lo > b.base && s.holds && s.started:
+		return nil
 	case s.lo > b.base:
 		n := sliceLines
 		if !s.started {
@@ -108,6 +112,34 @@ func (s *scan) next(b *Buffer) tea.Cmd {
 	job.chunks = b.share(job.from, job.to)
 	s.running = true
 	return runScan(s.ctx, job)
+}
+
+// typingPause is how long nothing must be typed before a filter is asked of all lines and not only of the
+// newest. It is about what lies between two keys of somebody who types fast: who looks at a million lines at
+// each key of a word keeps all processors busy for results that nobody sees.
+const typingPause = 120 * time.Millisecond
+
+// pausedMsg says that nothing was typed for a while since a scan was begun.
+type pausedMsg struct {
+	owner *token
+	id    uint64
+}
+
+// hold makes the scan wait with all but the newest lines until nothing is typed any more. The command says
+// when that is; it says nothing once the scan was stopped.
+func (s *scan) hold() tea.Cmd {
+	s.holds = true
+	ctx, msg := s.ctx, pausedMsg{s.owner, s.id}
+	return func() tea.Msg {
+		t := time.NewTimer(typingPause)
+		defer t.Stop()
+		select {
+		case <-t.C:
+			return msg
+		case <-ctx.Done():
+			return nil
+		}
+	}
 }
 
 // share returns copies of the chunk headers that hold the settled lines in [from, to).

@@ -135,6 +135,10 @@ func (s *Screen) update(msg tea.Msg) tea.Cmd {
 		return s.batch(m)
 	case scannedMsg:
 		return s.scanned(m)
+	case pausedMsg:
+		if m.owner == s.id {
+			return s.release(m.id)
+		}
 	case countedMsg:
 		if h, ok := s.pane.other.(*histogram); ok && m.owner == s.id {
 			return h.counted(m)
