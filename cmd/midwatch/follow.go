@@ -415,7 +415,7 @@ func hostLine(s *run.StepState, h *run.HostState) string {
 	} else if h.Note != "" {
 		line += "  " + h.Note
 	}
-	if !h.Ended.IsZero() && h.Ended.Sub(h.Started) >= time.Second {
+	if !h.Started.IsZero() && h.Ended.Sub(h.Started) >= time.Second {
 		line += "  (" + h.Ended.Sub(h.Started).Round(time.Second).String() + ")"
 	}
 	return line

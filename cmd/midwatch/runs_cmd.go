@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -84,6 +85,7 @@ func (a *app) listRuns(ctx context.Context, only []string, far bool) error {
 	if err != nil && len(list) == 0 {
 		return err
 	}
+	s.askAbout(ctx, list)
 	if len(list) == 0 && len(names) > 0 && !a.flags.json {
 		a.warn("no runs are known here, nor on %s", strings.Join(names, ", "))
 		return nil
@@ -95,6 +97,27 @@ func (a *app) listRuns(ctx context.Context, only []string, far bool) error {
 		return &exitError{exitIncomplete, err}
 	}
 	return nil
+}
+
+// askedAbout is how many runs that look interrupted from here the hosts are asked about.
+const askedAbout = 5
+
+// askAbout asks the hosts about the newest runs that no program of this machine drives: a colleague may have
+// adopted them.
+func (s *session) askAbout(ctx context.Context, list []run.State) {
+	var wg sync.WaitGroup
+	asked := 0
+	for i := range list {
+		if st := &list[i]; st.Phase == run.Interrupted && asked < askedAbout {
+			asked++
+			wg.Go(func() {
+				if now, err := s.svc.Show(ctx, st.ID); err == nil {
+					*st = now
+				}
+			})
+		}
+	}
+	wg.Wait()
 }
 
 func (a *app) printRuns(list []run.State) error {
@@ -183,7 +206,7 @@ func runText(st *run.State) string {
 				name = ""
 			}
 			took := ""
-			if !h.Ended.IsZero() {
+			if !h.Ended.IsZero() && !h.Started.IsZero() {
 				took = h.Ended.Sub(h.Started).Round(time.Second).String()
 			}
 			said := h.Line

@@ -121,7 +121,7 @@ func (r *Runs) told(ctx context.Context, id, verb, object string, m message, sec
 		case st.Phase.Ended():
 			return fmt.Errorf("%w: %s", ErrEnded, st.Phase)
 		case st.Phase == Interrupted:
-			return fmt.Errorf("%s: nobody drives it: resume it", st.Note)
+			return fmt.Errorf("%s: resume it first", st.Note)
 		case !secret.Empty():
 			return errors.New("a secret is given only where the run is driven")
 		}

@@ -74,7 +74,7 @@ func (r *Runs) local(id string) (State, bool) {
 		st.Warnings = append(st.Warnings, "journal: "+g.Fault.Error())
 	}
 	if !busy {
-		st = st.interrupted("nobody drives it")
+		st = st.interrupted("no program of this machine drives it")
 	}
 	return st, st.ID != ""
 }

@@ -1,11 +1,14 @@
 package step
 
 import (
+	"context"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -71,6 +74,29 @@ esac
 	}
 }
 
+// TestATransferThatIsCut: a sync whose way to the host is cut has not failed.
+func TestATransferThatIsCut(t *testing.T) {
+	if _, err := exec.LookPath("rsync"); err != nil {
+		t.Skip("rsync is not installed here")
+	}
+	for _, mode := range []string{modeInPlace, modeStaged, modeRelease} {
+		b := newBench(t, nil)
+		b.Settings = &deploy.Sync{From: "tree/", To: deploy.Text(filepath.Join(b.dir, "app")), Mode: mode}
+		write(t, filepath.Join(b.src, "tree/file"), "new", 0o644)
+		write(t, filepath.Join(b.dir, "app/file"), "old", 0o644)
+		u, err := syncKind{}.Record(t.Context(), b.Env)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rsh := filepath.Join(t.TempDir(), "rsh")
+		write(t, rsh, "#!/bin/sh\necho 'midwatch: box: connection lost' >&2\nexit 255\n", 0o755)
+		b.Rsh = func(context.Context) (string, string, func(), error) { return rsh, "box", func() {}, nil }
+		if err := (syncKind{}).Act(t.Context(), b.Env, u); err == nil || !linkLost(err) {
+			t.Errorf("%s: %v", mode, err)
+		}
+	}
+}
+
 // TestALostAnswer: a request that went out and was not answered is no failure: whether it had an effect is asked.
 // One that never went out has failed, and one that changes nothing is only tried again.
 func TestALostAnswer(t *testing.T) {
@@ -94,5 +120,37 @@ func TestALostAnswer(t *testing.T) {
 		if err := (httpKind{}).Act(t.Context(), b.Env, Undo{}); err == nil || linkLost(err) != c.lost {
 			t.Errorf("%s: %v", c.method, err)
 		}
+	}
+}
+
+// deafConn loses the way to the host with the first order that holds a word: it never arrives.
+type deafConn struct {
+	hosts.Conn
+	word string
+	lost bool
+}
+
+func (c *deafConn) Run(ctx context.Context, cmd hosts.Cmd) (hosts.Result, error) {
+	if !c.lost && slices.Contains(cmd.Argv, c.word) {
+		c.lost = true
+		return hosts.Result{}, hosts.ErrClosed
+	}
+	return c.Conn.Run(ctx, cmd)
+}
+
+// TestAReloadThatIsCut: an order to reload that was lost is no nginx that did not take it; it is given again.
+func TestAReloadThatIsCut(t *testing.T) {
+	n := startNginx(t)
+	n.step(n.conf("two"))
+	u := n.record(nginxKind{})
+	n.Conn = &deafConn{Conn: n.Conn, word: "reload"}
+	if err := (nginxKind{}).Act(t.Context(), n.Env, u); err == nil || !linkLost(err) {
+		t.Fatalf("lost: %v", err)
+	}
+	if err := (nginxKind{}).Act(t.Context(), n.Env, u); err != nil {
+		t.Fatalf("again: %v", err)
+	}
+	if got := n.ask(); got != "two" {
+		t.Errorf("it answers %q", got)
 	}
 }

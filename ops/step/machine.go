@@ -170,7 +170,11 @@ func (m machine) inDir(ctx context.Context, dir string, stdin io.Reader, argv ..
 // unable explains why nothing could be run at all.
 func (m machine) unable(err error) error {
 	if errors.Is(err, hosts.ErrNoSudo) {
-		return &refusal{m.name + ": root is needed: " + strings.TrimPrefix(err.Error(), m.name+": "), err}
+		why := strings.TrimPrefix(err.Error(), m.name+": ")
+		if i := strings.Index(why, hosts.ErrNoSudo.Error()); i > 0 {
+			why = why[i:] // without the text of the script that was to be run
+		}
+		return &refusal{m.name + ": root is needed: " + why, err}
 	}
 	return err
 }

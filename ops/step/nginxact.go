@@ -109,7 +109,10 @@ func (x ngx) reload(ctx context.Context, conf ngxConf) error {
 		return err
 	}
 	if done, _ := reloaded(m.Procs, now); !done {
-		if _, err := x.m.must(ctx, "reload nginx", x.argv("-s", "reload")...); err != nil && !linkLost(err) {
+		switch _, err := x.m.must(ctx, "reload nginx", x.argv("-s", "reload")...); {
+		case err != nil && linkLost(err): // whether it was told is not known: the mark is kept, and it is looked again
+			return err
+		case err != nil:
 			return fmt.Errorf("%w: %w", errKept, err)
 		}
 	}
@@ -179,6 +182,7 @@ func (x ngx) confirm(ctx context.Context, conf ngxConf, m *reloadMark) (line str
 	err = again(ctx, x.e, 200*time.Millisecond, func() (bool, error) {
 		log, known, err := x.logged(ctx, conf, m)
 		if err != nil {
+			start = time.Now() // nobody has looked meanwhile
 			return false, err
 		}
 		e, final := emergencies(log)

@@ -253,7 +253,17 @@ func (r rsync) run(ctx context.Context, e *Env) (listing, error) {
 	if err != nil {
 		return items, err
 	}
-	return items, rsyncFault(hostName(e), r.to, res)
+	err = rsyncFault(hostName(e), r.to, res)
+	if err != nil && !sameMachine(e) && shellLost(res) {
+		err = fmt.Errorf("%w: %w", hosts.ErrClosed, err) // the way to the host is cut: that says nothing about it
+	}
+	return items, err
+}
+
+// shellLost reports an rsync that ended because its remote shell did: by the shell's exit status, or, when rsync saw
+// the broken pipe first, by the shell's own words.
+func shellLost(res hosts.Result) bool {
+	return res.Exit == 255 || strings.Contains("\n"+string(res.Stderr), "\nmidwatch: ")
 }
 
 func slash(dir string) string {
