@@ -34,6 +34,7 @@ type app struct {
 	demoNow  *demoFleet       // nil on real hosts
 	capture  *capture.Capture // of --from; nil without
 	first    *ui.OpenMsg      // what the console shows at first; nil for its first tab
+	spill    string           // file for what falls out of a log's memory; "" as the inventory says
 	err      error            // of the command that ran
 }
 

@@ -64,6 +64,9 @@ func (a *app) runConsole(ctx context.Context, _ []string) (err error) {
 	styles := a.consoleThemes(answer.bg)
 	deps := w.deps(screensCtx, a.now, styles[0], out.Copy)
 	deps.Tracer = a.tracer(w)
+	if path := a.spillPath(w.Inventory); path != "" {
+		deps.Spill = (&spillFile{path: path}).add
+	}
 	deps.Save, deps.Pager, deps.Views = saveFile, a.pager(screensCtx), &views{dir: a.stateDir}
 	deps.Alert = out.Alert
 	desk, watchers := w.runScreens(screensCtx, notice)

@@ -25,6 +25,7 @@ type logsFlags struct {
 	filters              []string
 	level, priority      string
 	columns              string
+	spill, fromSpill     string
 	tail                 int
 	timeout              time.Duration
 }
@@ -76,7 +77,7 @@ midwatch logs --screen edge-90/container:envoy --since deploy
 # what there is
 midwatch logs --list`,
 		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) == 0 && !f.list {
+			if len(args) == 0 && !f.list && f.fromSpill == "" {
 				return errors.New("no SOURCE given (--list shows what there is)")
 			}
 			return nil
@@ -99,6 +100,8 @@ midwatch logs --list`,
 	fl.StringVar(&f.priority, "priority", "", "only journal entries of this LEVEL or worse, as they are filed; journalctl sees to it")
 	fl.StringVar(&f.columns, "columns", "", "what stands before a line, as in utc,no-host: "+strings.Join(ui.LogColumnWords(), ", "))
 	fl.DurationVar(&f.timeout, "timeout", 10*time.Second, "how long hosts may take to say what they have")
+	fl.StringVar(&f.spill, "spill", "", "with --screen: keep what falls out of its 256 MB of lines in this FILE, compressed")
+	fl.StringVar(&f.fromSpill, "from-spill", "", "print the lines of such a FILE; a SOURCE is then a key, in which * and ? stand for anything")
 	_ = cmd.RegisterFlagCompletionFunc("columns", completeColumns)
 	_ = cmd.RegisterFlagCompletionFunc("level", cobra.FixedCompletions(logLevels, cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.RegisterFlagCompletionFunc("priority", cobra.FixedCompletions(logLevels, cobra.ShellCompDirectiveNoFileComp))
@@ -122,6 +125,13 @@ func (a *app) runLogs(ctx context.Context, f logsFlags, args []string) error {
 	if err != nil {
 		return err
 	}
+	if f.fromSpill != "" {
+		return a.printSpill(f, q, args)
+	}
+	if f.spill != "" && !f.screen {
+		return wrong("--spill goes with --screen")
+	}
+	a.spill = f.spill
 	inv, err := a.inventory()
 	if err != nil {
 		return err

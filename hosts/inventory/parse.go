@@ -235,6 +235,7 @@ func (p *parser) console(root *config.Table) {
 	if ok {
 		c.Theme = t.Word("theme", "auto", "dark", "light")
 		c.Keys = keys(t)
+		c.LogSpill = t.Str("log_spill", "~/midwatch-log.zst")
 		c.Lease = t.Duration("lease", time.Minute, 8*time.Hour, c.Lease)
 		t.Done()
 	}

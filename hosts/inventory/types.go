@@ -319,9 +319,11 @@ type Intervals struct {
 
 // Console is what the inventory says about the console itself.
 type Console struct {
-	Theme string              // auto, dark, light
-	Keys  map[string][]string // action ID → keys; an empty list unbinds
-	Lease time.Duration       // how long the write lease lasts unless another end is given
+	Theme string // auto, dark, light
+	// LogSpill is the file for what falls out of the memory of the Logs screen; "" for none.
+	LogSpill string
+	Keys     map[string][]string // action ID → keys; an empty list unbinds
+	Lease    time.Duration       // how long the write lease lasts unless another end is given
 }
 
 // Runs is what the inventory says about deploys and rollbacks.

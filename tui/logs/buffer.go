@@ -63,6 +63,8 @@ type Buffer struct {
 	nextID  uint64
 	lastKey int64  // key of the newest line of all
 	dropped uint64 // lines dropped from the front to stay within the budget
+	spills  bool   // what is dropped is handed on in shed instead
+	shed    []chunk
 	lost    uint64 // lines the stream lost before they came here
 	epoch   uint64 // grows when settled lines changed their positions
 }
@@ -278,7 +280,11 @@ func (b *Buffer) trim() {
 	for b.bytes > b.budget && n < len(b.chunks)-1 {
 		b.bytes -= b.chunks[n].bytes
 		b.forgetRuns(&b.chunks[n])
-		b.dropped += uint64(len(b.chunks[n].recs))
+		if b.spills {
+			b.shed = append(b.shed, b.chunks[n])
+		} else {
+			b.dropped += uint64(len(b.chunks[n].recs))
+		}
 		b.base = b.chunks[n+1].first
 		n++
 	}

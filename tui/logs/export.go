@@ -170,7 +170,7 @@ type lineJSON struct {
 	Note   bool       `json:"note,omitempty"`
 }
 
-func (x *excerpt) json(l *line) ([]byte, error) {
+func (x *excerpt) json(l *line) lineJSON {
 	out := lineJSON{
 		Level: hosts.Level(l.level).String(), Stderr: l.stderr, Text: hosts.Clean(l.text),
 		Gap: l.kind == kindGap, Note: l.kind == kindNote || l.kind == kindRuler,
@@ -182,11 +182,7 @@ func (x *excerpt) json(l *line) ([]byte, error) {
 		at = at.UTC()
 		out.Time = &at
 	}
-	var b strings.Builder
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	err := enc.Encode(out)
-	return []byte(b.String()), err
+	return out
 }
 
 // format is how an excerpt is written.
@@ -218,13 +214,9 @@ func (x *excerpt) write(w io.Writer, f format) (n int, err error) {
 	}
 	switch f {
 	case formatJSON:
-		err = count(func(l *line) error {
-			text, err := x.json(l)
-			if err == nil {
-				_, err = w.Write(text)
-			}
-			return err
-		})
+		enc := json.NewEncoder(w)
+		enc.SetEscapeHTML(false)
+		err = count(func(l *line) error { return enc.Encode(x.json(l)) })
 	case formatMarkdown:
 		err = x.markdown(w, count)
 	default:

@@ -121,7 +121,7 @@ func (s *Screen) batch(m batchMsg) tea.Cmd {
 		s.list.buf.sources[s.list.buf.sourceOf(st.Source)].status = st
 	}
 	s.list.buf.Append(s.deps.Now(), m.batch.Entries, m.batch.Dropped)
-	cmd := s.grown()
+	cmd := tea.Batch(s.grown(), s.spillOut())
 	if s.pane.kind == paneSources {
 		s.pane.sources.refresh(s)
 	}
@@ -158,7 +158,8 @@ func (s *Screen) resetBuffer() {
 		}
 	}
 	s.list.buf = NewBuffer(s.budget)
-	s.list.buf.namesOf = s.deps.LogFields
+	s.list.buf.namesOf, s.list.buf.spills = s.deps.LogFields, s.deps.Spill != nil
+	s.spill.lines = 0
 	s.list.fit.fields = s.list.buf.fields
 	s.list.floor = 0
 	s.look.from, s.look.to, s.zooms = 0, 0, nil

@@ -53,10 +53,11 @@ type Screen struct {
 	request string  // id of the request that is followed, "" for none
 	trail   []visit // the logs that were left to follow a request
 
-	ask         *question       // a text is asked for in the foot
-	rangeID     uint64          // id of the line a range begins at, 0 for none
-	rangePos    int             // where it was
-	zooms       [][2]int64      // the times that were shown before each zoom
+	ask         *question  // a text is asked for in the foot
+	rangeID     uint64     // id of the line a range begins at, 0 for none
+	rangePos    int        // where it was
+	zooms       [][2]int64 // the times that were shown before each zoom
+	spill       spill
 	marked      map[uint64]bool // ids of lines the reader marked
 	floorID     uint64          // id of the line before the floor
 	epoch       uint64          // of the buffer when the scans began
@@ -139,6 +140,8 @@ func (s *Screen) update(msg tea.Msg) tea.Cmd {
 		if m.owner == s.id {
 			return s.release(m.id)
 		}
+	case spilledMsg:
+		return s.spilled(m)
 	case countedMsg:
 		if h, ok := s.pane.other.(*histogram); ok && m.owner == s.id {
 			return h.counted(m)

@@ -148,6 +148,9 @@ func (s *Screen) counters() []piece {
 	if late > 0 && s.w >= 100 {
 		right = append(right, piece{commas(int(late)) + " late  ", themes.Muted})
 	}
+	if n := s.spill.lines; n > 0 {
+		right = append(right, piece{commas(int(n)) + " spilled  ", themes.Muted})
+	}
 	if b.dropped > 0 {
 		right = append(right, piece{commas(int(b.dropped)) + " oldest dropped  ", themes.Warn})
 	}

@@ -100,6 +100,9 @@ type Deps struct {
 	// was started, and returns where it is. It overwrites nothing. It is called from a command only; nil
 	// where no files are written.
 	Save func(name string, write func(io.Writer) error) (path string, err error)
+	// Spill adds lines that a log has no more room for to the file that keeps them. It writes, so it is
+	// called from a command only; nil where they are dropped.
+	Spill func(write func(io.Writer) error) error
 	// Pager is the person's pager, reading what write writes; nil where there is none.
 	Pager func(write func(io.Writer) error) tea.ExecCommand
 	// Views keeps ways to look at logs; nil where nothing is kept.
