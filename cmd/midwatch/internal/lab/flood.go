@@ -106,8 +106,8 @@ func (c *counter) line(b []byte) error {
 	text := field(b, `"text":"`)
 	_, number, ok := strings.Cut(text, " n=")
 	n, err := strconv.Atoi(number[:min(7, len(number))])
-	if !ok || err != nil {
-		return nil // systemd tells of the unit
+	if !ok || err != nil || n == 0 {
+		return nil // systemd tells of the unit, before or behind which it says that it is ready
 	}
 	at, err := time.Parse(time.RFC3339Nano, field(b, `"time":"`))
 	if err != nil {
@@ -132,7 +132,7 @@ func (c *counter) line(b []byte) error {
 	default:
 		c.newest = at
 	}
-	if k.first.IsZero() && n > 0 {
+	if k.first.IsZero() {
 		k.first = at
 	}
 	k.last = at
@@ -203,6 +203,12 @@ func (p *Program) Console(t *testing.T, w, h uint16, args ...string) *Console {
 	ctx, cancel := context.WithCancel(context.Background())
 	cmd := exec.CommandContext(ctx, p.bin, append(p.source(), args...)...)
 	cmd.Env = append(p.env, "TERM=xterm-256color")
+	return startConsole(t, cancel, cmd, w, h)
+}
+
+// startConsole starts a command on a terminal of its own; cancel ends it.
+func startConsole(t *testing.T, cancel context.CancelFunc, cmd *exec.Cmd, w, h uint16) *Console {
+	t.Helper()
 	tty, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: h, Cols: w})
 	if err != nil {
 		cancel()
