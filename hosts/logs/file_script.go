@@ -25,12 +25,13 @@ if [ ! -r "$f" ]; then echo "permission denied" >&2; exit 77; fi
 exec 3<"$f"
 cur=/dev/fd/3
 [ -r "$cur" ] || cur=$f
-unpack() {
+plain() { # FILE: standard input, which is that file, without its compression
   case $1 in
-  *.gz | *.Z) gzip -dc <"$1" ;; *.bz2) bzip2 -dc <"$1" ;; *.xz) xz -dc <"$1" ;; *.zst) zstd -dcq <"$1" ;;
-  *) cat <"$1" ;;
+  *.gz | *.Z) gzip -dc ;; *.bz2) bzip2 -dc ;; *.xz) xz -dc ;; *.zst) zstd -dcq ;;
+  *) cat ;;
   esac
 }
+unpack() { plain "$1" <"$1"; }
 inode() { set -- $(ls -Lid -- "$1" 2>/dev/null) -; echo "$1"; }
 beginning() { set -- $(unpack "$1" 2>/dev/null | head -c "$2" | cksum); echo "$1"; }
 size_of() { echo $(($(wc -c <"$1"))); }
@@ -48,8 +49,8 @@ if [ "$ino" = - ]; then
   state=new
   [ "$since" = 0 ] || while read -r x; do
     [ -n "$x" ] || continue
-    t=$(stat -c %Y -- "$x" 2>/dev/null)
-    if [ "${t:-0}" -ge "$since" ]; then seg=$x at=0; break; fi
+    i=$(inode "$x") t=$(stat -c %Y -- "$x" 2>/dev/null)
+    if [ "${t:-0}" -ge "$since" ]; then seg=$x mark=$i at=0; break; fi
   done <<END
 $(aside)
 END
@@ -57,13 +58,15 @@ elif [ "$live" != "$ino" ] || ! ahead "$cur" || ! same "$cur"; then
   seg=
   while read -r x; do
     [ -n "$x" ] || continue
-    if [ "$(inode "$x")" = "$ino" ] && ahead "$x" && same "$x"; then seg=$x; fi
+    i=$(inode "$x")
+    if [ "$i" = "$ino" ] && ahead "$x" && same "$x"; then seg=$x mark=$i; fi
   done <<END
 $(others)
 END
   [ -n "$seg" ] || [ "$kl" = 0 ] || while read -r x; do
     [ -n "$x" ] || continue
-    if ahead "$x" && same "$x"; then seg=$x; fi
+    i=$(inode "$x")
+    if ahead "$x" && same "$x"; then seg=$x mark=$i; fi
   done <<END
 $(others)
 END
@@ -94,10 +97,20 @@ if [ "$how" = lines ]; then
 fi
 set -- $(first "$seg")
 kl=$2 ks=$3
+if [ "$kind" = aside ]; then
+  # Names move when the log is rotated, and all that was found goes by them: what is read is what was meant.
+  exec 4<"$seg" || exit 75
+  held=/dev/fd/4
+  [ -r "$held" ] || held=$seg
+  if [ "$(inode "$held")" != "$mark" ] || [ "$(inode "$seg")" != "$mark" ]; then
+    echo "the log was rotated while it was looked at" >&2
+    exit 75
+  fi
+fi
 echo "$1 $at $size $kind $state $kl $ks $follows $(date +%z)"
 pick() { if [ -n "$want" ]; then grep -a -F -e "$want"; else cat; fi }
 if [ "$kind" = aside ]; then
-  unpack "$seg" | tail -c "+$((at+1))" | pick
+  plain "$seg" <&4 | tail -c "+$((at+1))" | pick
   exit 0
 fi
 if [ "$how" != follow ]; then

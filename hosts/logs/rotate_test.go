@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -183,6 +184,55 @@ func TestRotationIsFollowed(t *testing.T) {
 				counting(t, "at last", numbers(segments(t, r)), l.n, l.n)
 			})
 		}
+	}
+}
+
+// rotator is a shell that lets a log be rotated in the middle of the script that looks at it, once.
+type rotator struct {
+	shell
+	before string // the line of the script that it happens before
+	do     string
+}
+
+func (r *rotator) Stream(ctx context.Context, c hosts.Cmd) (hosts.Stream, error) {
+	if r.do != "" {
+		c.Argv = slices.Clone(c.Argv)
+		c.Argv[2] = strings.Replace(c.Argv[2], "\n"+r.before, "\n"+r.do+"\n"+r.before, 1)
+		r.do = ""
+	}
+	return r.shell.Stream(ctx, c)
+}
+
+// A log that is rotated again while the place in it is looked for: the names of what was found are those of
+// other files by then.
+func TestRotationWhileItIsLookedAt(t *testing.T) {
+	t.Parallel()
+	shellSources(t)
+	for _, before := range []string{"kind=live", `size=$(size_of "$seg")`} {
+		t.Run(before, func(t *testing.T) {
+			t.Parallel()
+			l := newLogFile(t)
+			run := &rotator{before: before}
+			from := Sources{Runner: func(context.Context, string) (Runner, error) { return run, nil }}
+			r := &fileReader{from: from, q: hosts.LogQuery{Tail: 1000}, src: fileSource(l.path)}
+			l.write(40)
+			counting(t, "at first", numbers(segments(t, r)), 1, 40)
+			l.write(10)
+			l.shift()
+			l.reopen()
+			l.write(100)
+			if !strings.Contains(fileScript, "\n"+before) {
+				t.Fatalf("the script has no line %q", before)
+			}
+			run.do = `mv "$f.1" "$f.2"; mv "$f" "$f.1"; : >"$f"`
+			var got []hosts.Entry
+			if _, err := readPart(t, r, &got); err == nil || !strings.Contains(err.Error(), "rotated") || len(got) > 0 {
+				t.Errorf("%d lines, and %v", len(got), err)
+			}
+			l.reopen()
+			l.write(5)
+			counting(t, "afterwards", numbers(append(got, segments(t, r)...)), 41, l.n)
+		})
 	}
 }
 
