@@ -36,8 +36,10 @@ type definitions struct {
 // definitionsOf finds the directory of deploys: beside the inventory.
 func (a *app) definitionsOf(inv *inventory.Inventory) *definitions {
 	switch {
-	case a.demoNow != nil || a.capture != nil:
-		return &definitions{} // the deploys of real hosts are nothing to these
+	case a.capture != nil:
+		return &definitions{} // the deploys of real hosts are nothing to it
+	case a.demoNow != nil:
+		return &definitions{dir: filepath.Join(a.demoNow.dir, "deploys")}
 	case inv.File != "":
 		return &definitions{dir: filepath.Join(filepath.Dir(inv.File), "deploys")}
 	}

@@ -154,7 +154,10 @@ func (h *host) Exec(ctx context.Context, r *sshd.Request) int {
 	case h.floods:
 		return flood(ctx, r.Stdout)
 	}
-	m := &shell.Machine{Host: h.sim, Dial: h.dialer(nil), Table: &h.table}
+	m := &shell.Machine{
+		Host: h.sim, Dial: h.dialer(nil), Table: &h.table,
+		Background: func(run func(context.Context)) { h.fleet.spawn(func() { run(h.fleet.ctx) }) },
+	}
 	req := shell.Request{
 		User: r.User, Command: r.Command, Env: r.Env, Stdin: r.Stdin, Stdout: r.Stdout, Stderr: r.Stderr, Signals: r.Signals,
 	}

@@ -39,7 +39,7 @@ func (f *Fleet) section(s *site, text, dir string) string {
 }
 
 // Install writes what a user's machine would have into dir, which must exist: hosts.toml, known_hosts,
-// the operator's key and the files that hosts.toml takes secrets from. It returns the path of
+// the operator's key, the files that hosts.toml takes secrets from, and the deploys. It returns the path of
 // hosts.toml.
 func (f *Fleet) Install(dir string) (string, error) {
 	key, err := f.ClientKey()
@@ -60,6 +60,16 @@ func (f *Fleet) Install(dir string) (string, error) {
 		for name, text := range s.world.Secrets {
 			files[name] = text + "\n"
 		}
+	}
+	for _, s := range f.sites {
+		if s.plan.Copy == 0 {
+			for name, text := range s.world.Deploys {
+				files[filepath.Join("deploys", name)] = f.section(s, text, dir)
+			}
+		}
+	}
+	if err := os.MkdirAll(filepath.Join(dir, "deploys"), 0o700); err != nil {
+		return "", fmt.Errorf("install the demo fleet: %w", err)
 	}
 	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {

@@ -73,9 +73,15 @@ func (systemdKind) Plan(ctx context.Context, e *Env) (Change, error) {
 		if err != nil {
 			return c, err
 		}
-		for _, other := range otherInstances(out, r.names) {
-			c.Lines = append(c.Lines, "! "+other+" is there too, and the definition does not name it")
+		others := otherInstances(out, r.names)
+		for _, other := range others {
 			c.Saw += "other " + other + "\n"
+		}
+		switch n := len(others); {
+		case n == 1:
+			c.Lines = append(c.Lines, "! "+others[0]+" is there too, and the definition does not name it")
+		case n > 1:
+			c.Lines = append(c.Lines, "! "+brief(strings.Join(others, ", "))+" are there too, and the definition does not name them")
 		}
 	}
 	return c, nil

@@ -1,6 +1,7 @@
 package shell
 
 import (
+	"bytes"
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
@@ -158,7 +159,7 @@ func (p *proc) statFormat(format, name string, i vfs.Info) string {
 		case 'A':
 			b.WriteString(modeText(i.Mode()))
 		case 'f':
-			b.WriteString(strconv.FormatUint(uint64(perm(i.Mode()))|0o100000, 16))
+			b.WriteString(strconv.FormatUint(uint64(perm(i.Mode())|fileType(i.Mode())), 16))
 		case 'U':
 			b.WriteString(i.Owner())
 		case 'G':
@@ -400,7 +401,13 @@ func (p *proc) copyTree(src, dst string, deep, keep bool) error {
 	if err := f.WriteFile(p.cred(), dst, data, st.Mode().Perm()); err != nil || !keep {
 		return err
 	}
-	return f.Change(p.cred(), dst, func(n *vfs.Node) { n.MTime = st.ModTime() })
+	root := p.root()
+	return f.Change(p.cred(), dst, func(n *vfs.Node) {
+		n.MTime, n.Mode = st.ModTime(), st.Mode()
+		if root {
+			n.Owner, n.Group = st.Owner(), st.Group()
+		}
+	})
 }
 
 func rmProgram(p *proc) int {
@@ -445,19 +452,45 @@ func lnProgram(p *proc) int {
 	if !ok {
 		return 1
 	}
-	if opts["-s"] == "" {
-		return p.die(1, "ln: failed to create hard link: Operation not supported")
-	}
 	for _, s := range src {
 		to := dst(s)
 		if opts["-f"] != "" {
 			_ = p.m.fs().Remove(p.cred(), to, false)
+		}
+		if opts["-s"] == "" {
+			if err := p.m.fs().Link(p.cred(), p.abs(s), to); err != nil {
+				return p.die(1, "ln: failed to create hard link '%s': %s", to, reason(err))
+			}
+			continue
 		}
 		if err := p.m.fs().Symlink(p.cred(), s, to); err != nil {
 			return p.die(1, "ln: failed to create symbolic link '%s': %s", to, reason(err))
 		}
 	}
 	return 0
+}
+
+// cmpProgram tells whether two files are the same.
+func cmpProgram(p *proc) int {
+	opts, names, _ := flags(p.args[1:], "")
+	if len(names) != 2 {
+		return p.die(2, "cmp: missing operand")
+	}
+	var text [2][]byte
+	for i, n := range names {
+		b, err := p.m.fs().ReadFile(p.cred(), p.abs(n))
+		if err != nil {
+			return p.die(2, "cmp: %s: %s", n, reason(err))
+		}
+		text[i] = b
+	}
+	if bytes.Equal(text[0], text[1]) {
+		return 0
+	}
+	if opts["-s"] == "" {
+		p.printf("%s %s differ\n", names[0], names[1])
+	}
+	return 1
 }
 
 func readlinkProgram(p *proc) int {
@@ -495,10 +528,17 @@ func realpathProgram(p *proc) int {
 
 func touchProgram(p *proc) int {
 	opts, names, _ := flags(p.args[1:], "dtr")
-	code := 0
+	code, at := 0, p.clock()
+	if r := opts["-r"]; r != "" {
+		st, err := p.m.fs().Stat(p.cred(), p.abs(r), true)
+		if err != nil {
+			return p.die(1, "touch: failed to get attributes of '%s': %s", r, reason(err))
+		}
+		at = st.ModTime()
+	}
 	for _, n := range names {
 		if p.m.exists(p.abs(n)) {
-			_ = p.m.fs().Change(p.cred(), p.abs(n), func(x *vfs.Node) { x.MTime = p.clock() })
+			_ = p.m.fs().Change(p.cred(), p.abs(n), func(x *vfs.Node) { x.MTime = at })
 			continue
 		}
 		if opts["-c"] != "" {
@@ -582,6 +622,7 @@ func chownProgram(p *proc) int {
 		return p.die(1, "chown: changing ownership of '%s': Operation not permitted", names[1])
 	}
 	user, group, hasGroup := strings.Cut(names[0], ":")
+	user, group = p.named("passwd", user), p.named("group", group)
 	for _, n := range names[1:] {
 		err := p.m.fs().Change(p.cred(), p.abs(n), func(x *vfs.Node) {
 			if user != "" {
@@ -596,6 +637,35 @@ func chownProgram(p *proc) int {
 		}
 	}
 	return 0
+}
+
+// fileType are the bits of st_mode that say what something is.
+func fileType(m fs.FileMode) fs.FileMode {
+	switch {
+	case m.IsDir():
+		return 0o040000
+	case m&fs.ModeSymlink != 0:
+		return 0o120000
+	case m&fs.ModeSocket != 0:
+		return 0o140000
+	case m&fs.ModeNamedPipe != 0:
+		return 0o010000
+	}
+	return 0o100000
+}
+
+// named is the name of a user or group that may be given by its number.
+func (p *proc) named(db, who string) string {
+	if who == "" || strings.Trim(who, "0123456789") != "" {
+		return who
+	}
+	data, _ := p.m.fs().ReadFile(vfs.Cred{User: "root"}, "/etc/"+db)
+	for _, l := range splitLines(data) {
+		if f := strings.Split(l, ":"); len(f) > 2 && f[2] == who {
+			return f[0]
+		}
+	}
+	return who
 }
 
 // installProgram is install [-m MODE] [-o OWNER] [-g GROUP] [-d] SOURCE TARGET.
@@ -635,7 +705,8 @@ func installProgram(p *proc) int {
 }
 
 func dirnameProgram(p *proc) int {
-	for _, a := range p.args[1:] {
+	_, names, _ := flags(p.args[1:], "")
+	for _, a := range names {
 		p.print(path.Dir(a) + "\n")
 	}
 	return 0

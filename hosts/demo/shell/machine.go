@@ -24,6 +24,8 @@ type Machine struct {
 	C     *sim.Container // nil on the host itself
 	Dial  Dial
 	Table *Table // of the programs that run; shared by all Machines of a host
+	// Background runs what outlives the command that started it, until ctx ends; nil: nothing does.
+	Background func(run func(ctx context.Context))
 }
 
 // Request is a command to run.

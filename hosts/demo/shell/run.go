@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -116,6 +117,8 @@ func prepare(n syntax.Node) {
 				x.Param.Value = pidVar
 			}
 		case *syntax.Stmt:
+			// The interpreter has three files. Others are for flock, which is not here.
+			x.Redirs = slices.DeleteFunc(x.Redirs, func(r *syntax.Redirect) bool { return r.N != nil && r.N.Value > "2" })
 			call, ok := x.Cmd.(*syntax.CallExpr)
 			if !ok || len(call.Args) < 2 || call.Args[0].Lit() != "exec" || strings.HasPrefix(call.Args[1].Lit(), "-") {
 				break
@@ -198,6 +201,10 @@ func renamed(_ context.Context, args []string) ([]string, error) {
 	case "command":
 		if len(args) > 2 && (args[1] == "-v" || args[1] == "-V") {
 			return append([]string{"mw-which"}, args[2:]...), nil
+		}
+	case "cd":
+		if len(args) > 1 && args[1] == "--" { // the interpreter's takes no options
+			return append([]string{"cd"}, args[2:]...), nil
 		}
 	case "type":
 		return append([]string{"mw-which"}, args[1:]...), nil

@@ -158,6 +158,31 @@ func afterOptions(withValue string) program {
 	}
 }
 
+// setsidProgram leaves a program running that has nothing to do with the connection any more: it outlives it, says
+// nothing to it and is seen among the processes of the host.
+func setsidProgram(p *proc) int {
+	_, args, _ := flags(p.args[1:2], "")
+	args = append(args, p.args[min(2, len(p.args)):]...)
+	if len(args) == 0 || p.m.Background == nil || p.m.C != nil {
+		return afterOptions("")(p)
+	}
+	q := p.child(args)
+	q.in, q.out, q.err, q.ttyIn, q.ttyFile = strings.NewReader(""), io.Discard, io.Discard, nil, nil
+	p.m.Background(func(ctx context.Context) {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		q.ctx, q.depth = ctx, 0
+		q.pid = p.m.Table.add(&entry{user: p.user.Name, args: strings.Join(args, " "), cancel: cancel})
+		defer p.m.Table.remove(q.pid)
+		q.locked(func(h *sim.Host) {
+			h.Begin(sim.Process{User: q.user.Name, PID: q.pid, PPID: 1, Start: h.Clock(), Mem: 2 << 20, Args: args})
+		})
+		defer q.locked(func(h *sim.Host) { h.End(q.pid) })
+		q.exec(args)
+	})
+	return 0
+}
+
 // sudoProgram follows the account's rule: root, NOPASSWD, a password on standard input with -S, or
 // nothing.
 func sudoProgram(p *proc) int {

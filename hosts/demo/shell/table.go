@@ -32,8 +32,10 @@ func starting(name string) program {
 		return afterOptions("n")
 	case "ionice":
 		return afterOptions("cn")
-	case "nohup", "setsid":
+	case "nohup":
 		return afterOptions("")
+	case "setsid":
+		return setsidProgram
 	case "stdbuf":
 		return afterOptions("ioe")
 	case "xargs":
@@ -79,6 +81,8 @@ func onFiles(name string) program {
 		return mkdirProgram
 	case "ln":
 		return lnProgram
+	case "cmp":
+		return cmpProgram
 	case "readlink":
 		return readlinkProgram
 	case "realpath":

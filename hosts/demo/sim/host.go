@@ -79,12 +79,13 @@ func (u User) Cred() vfs.Cred { return vfs.Cred{User: u.Name, Groups: u.Groups} 
 
 // Host is a machine.
 type Host struct {
-	Site   *Site
-	Spec   HostSpec
-	FS     *vfs.FS
-	BootID string // 32 hexadecimal digits
-	ID     string // machine ID
-	Boot   time.Time
+	detached []Process // see Begin
+	Site     *Site
+	Spec     HostSpec
+	FS       *vfs.FS
+	BootID   string // 32 hexadecimal digits
+	ID       string // machine ID
+	Boot     time.Time
 
 	Journal    *Ring[Record]
 	Events     *Ring[Event] // of the Docker engine

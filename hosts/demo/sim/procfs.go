@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"io/fs"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -76,6 +77,7 @@ func (h *Host) Processes() []Process {
 			out = append(out, Process{User: "root", PID: c.PID, PPID: 1, CPU: c.CPU(), Mem: c.Memory(), Start: c.Started, Args: c.Args(), Env: c.Spec.Env, C: c, Files: c.Spec.Open})
 		}
 	}
+	out = append(out, h.detached...)
 	proxies := map[int]bool{}
 	for _, l := range h.Sockets() {
 		if l.Process == "docker-proxy" && !proxies[l.PID] {
@@ -86,6 +88,14 @@ func (h *Host) Processes() []Process {
 		}
 	}
 	return out
+}
+
+// Begin shows a process that somebody has left running; End takes it away.
+func (h *Host) Begin(p Process) { h.detached = append(h.detached, p) }
+
+// End is Begin's.
+func (h *Host) End(pid int) {
+	h.detached = slices.DeleteFunc(h.detached, func(p Process) bool { return p.PID == pid })
 }
 
 // procRouter shows the processes below /proc.
@@ -144,6 +154,8 @@ func (h *Host) procOf(p Process) *vfs.FS {
 	put("/cgroup", p.Cgroup(), 0o444)
 	put("/environ", strings.Join(p.Env, "\x00")+"\x00", 0o400)
 	put("/status", fmt.Sprintf("Name:\t%s\nState:\tS (sleeping)\nPid:\t%d\nPPid:\t%d\nVmRSS:\t%8d kB\n", p.Comm(), p.PID, p.PPID, p.Mem/1024), 0o444)
+	put("/stat", fmt.Sprintf("%d (%s) S %d %d %d 0 -1 4194304 0 0 0 0 0 0 0 0 20 0 1 0 %d 0 %d\n",
+		p.PID, p.Comm(), p.PPID, p.PID, p.PID, p.Start.Sub(h.Boot).Milliseconds()/10, p.Mem/4096), 0o444)
 	put("/limits", "Limit                     Soft Limit           Hard Limit           Units     \nMax open files            1024                 524288               files     \n", 0o444)
 	mounts := h.MountInfo()
 	if p.Unit != nil {

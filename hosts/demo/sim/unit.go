@@ -27,6 +27,7 @@ type UnitSpec struct {
 	BurstInterval     time.Duration // 0 is 10s
 	TimeoutStop       time.Duration // 0 is 90s
 	Drain             time.Duration // how long the process takes to end after SIGTERM
+	IdleStop          time.Duration // how long, when nothing is in progress; 0 is as long
 	Warmup            time.Duration // activating
 	Reload            string        // "signal", "command" or "": cannot
 	PartOf            []string

@@ -186,7 +186,11 @@ func (u *Unit) terminate(now time.Time) {
 		return
 	}
 	u.set("deactivating", "stop-sigterm", now)
-	if limit := u.TimeoutStop(); u.Spec.Drain > limit {
+	drain := u.Spec.Drain
+	if u.Busy == 0 && u.Spec.IdleStop > 0 {
+		drain = u.Spec.IdleStop
+	}
+	if limit := u.TimeoutStop(); drain > limit {
 		u.timer = u.Host.Site.After(limit, func(now time.Time) {
 			u.manager(now, Warning, u.Spec.Name+": State 'stop-sigterm' timed out. Killing.")
 			u.manager(now, Notice, fmt.Sprintf("%s: Killing process %d (%s) with signal SIGKILL.", u.Spec.Name, u.PID, u.ident()))
@@ -194,7 +198,16 @@ func (u *Unit) terminate(now time.Time) {
 		})
 		return
 	}
-	u.timer = u.Host.Site.After(u.Spec.Drain, func(now time.Time) { u.stopped(now, "") })
+	u.timer = u.Host.Site.After(drain, func(now time.Time) { u.stopped(now, "") })
+}
+
+// Idle tells that nothing is in progress any more: one that was told to end does.
+func (u *Unit) Idle() {
+	if u.Busy > 0 || u.Spec.IdleStop == 0 || u.Sub != "stop-sigterm" {
+		return
+	}
+	u.timer.Stop()
+	u.timer = u.Host.Site.After(u.Spec.IdleStop, func(now time.Time) { u.stopped(now, "") })
 }
 
 func (u *Unit) stopped(now time.Time, result string) {

@@ -180,6 +180,32 @@ func (f *FS) Symlink(c Cred, target, name string) error {
 	return err
 }
 
+// Link gives a file a second name: it is one file, whichever name it is changed by.
+func (f *FS) Link(c Cred, from, to string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	_, n, err := f.find(c, "link", from, true)
+	if err != nil {
+		return err
+	}
+	at, old, err := f.walk(c, "link", to, false)
+	if err != nil {
+		return err
+	}
+	fail := func(e syscall.Errno) error { return &fs.PathError{Op: "link", Path: to, Err: e} }
+	switch dir := f.nodes[path.Dir(at)]; {
+	case old != nil:
+		return fail(syscall.EEXIST)
+	case n.Mode.IsDir():
+		return fail(syscall.EPERM)
+	case !dir.allows(c, 2):
+		return fail(syscall.EACCES)
+	default:
+		f.nodes[at], dir.MTime = n, f.now()
+	}
+	return nil
+}
+
 // Change applies fn to the node at name when c owns it or is root: chmod, chown, touch.
 func (f *FS) Change(c Cred, name string, fn func(*Node)) error {
 	f.mu.Lock()

@@ -136,6 +136,7 @@ sources = [
 ]
 `
 	w.Secrets = map[string]string{"cortex-agent-key": agentKey}
+	w.Deploys = cortexDeploys()
 	w.Build = func(s *sim.Site, p *Plan) { buildCortex(w, s, p) }
 	return w
 }

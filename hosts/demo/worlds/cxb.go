@@ -177,6 +177,7 @@ sources = [
   { host = "%cxb-dialler%", unit = "cxb-dialler.service" },
 ]
 `,
+		Deploys: map[string]string{"cxb-capacity.toml": cxbCapacity},
 	}
 	w.Build = func(s *sim.Site, p *Plan) { buildCXB(w, s, p) }
 	return w

@@ -46,6 +46,7 @@ type cxbWorker struct {
 	u       *sim.Unit
 	n       int
 	limited bool   // max_conns=1 in nginx
+	claims  int    // what CXBCORE_WORKERS said when it started
 	pending int    // results that wait in the outbox
 	current string // the call that runs
 }
@@ -150,6 +151,22 @@ func (f *cxbFleet) env(n int) {
 	f.h.FS.Put(fmt.Sprintf("/etc/cxb/core-%d.env", n), vfs.Node{Mode: 0o640, Group: "adm", Data: []byte(text), MTime: f.x.s.Start().Add(-19 * day)})
 }
 
+// setting is a number of the environment file of an instance, as it is now.
+func (f *cxbFleet) setting(n int, name string, otherwise int) int {
+	b, err := f.h.FS.ReadFile(vfs.Cred{User: "root"}, fmt.Sprintf("/etc/cxb/core-%d.env", n))
+	if err != nil {
+		return otherwise
+	}
+	for line := range strings.Lines(string(b)) {
+		if v, ok := strings.CutPrefix(strings.TrimSpace(line), name+"="); ok {
+			if k, err := strconv.Atoi(v); err == nil {
+				return k
+			}
+		}
+	}
+	return otherwise
+}
+
 // outbox puts the SQLite files of an instance where its unit keeps them, and returns how the process
 // sees them.
 func (f *cxbFleet) outbox(n int) (seen []string, mount sim.MountSpec) {
@@ -179,10 +196,10 @@ func (f *cxbFleet) outbox(n int) (seen []string, mount sim.MountSpec) {
 func (f *cxbFleet) addWorker(n int) {
 	f.env(n)
 	open, mount := f.outbox(n)
-	w := &cxbWorker{f: f, n: n, limited: !f.second || n != 4}
+	w := &cxbWorker{f: f, n: n, claims: f.claims, limited: !f.second || n != 4}
 	w.u = f.h.AddUnit(sim.UnitSpec{
 		Name: fmt.Sprintf("cxbcore@%d.service", n), Description: fmt.Sprintf("CXB Core worker %d", n), User: "cxb", EnvFiles: []string{fmt.Sprintf("/etc/cxb/core-%d.env", n)},
-		Exec: []string{"/opt/cxb/core/.venv/bin/uvicorn", "cxbcore.main:app", "--uds", w.socket()}, Restart: "on-failure", RestartSec: 5 * time.Second, TimeoutStop: 2 * time.Minute, Drain: 110 * time.Second,
+		Exec: []string{"/opt/cxb/core/.venv/bin/uvicorn", "cxbcore.main:app", "--uds", w.socket()}, Restart: "on-failure", RestartSec: 5 * time.Second, TimeoutStop: 2 * time.Minute, Drain: 110 * time.Second, IdleStop: 1500 * time.Millisecond,
 		PartOf: []string{"cxb-core.target"}, Mem: 310 * mib, CPU: 14, Tasks: 9, Since: 9 * day, Ident: "uvicorn", Files: open, Mounts: []sim.MountSpec{mount},
 		Listen:  []sim.Listener{{Proto: "unix", Path: w.socket(), Process: "uvicorn", Handler: serve(f.x.s, f.domain+w.socket(), w.answer)}},
 		OnStart: w.start, OnStop: func(u *sim.Unit, now time.Time) {
@@ -199,6 +216,7 @@ func (f *cxbFleet) addWorker(n int) {
 
 // start is what a worker writes when it starts; the one without a secret ends with it.
 func (w *cxbWorker) start(u *sim.Unit, now time.Time) {
+	w.claims = w.f.setting(w.n, "CXBCORE_WORKERS", w.f.claims)
 	u.Log(now.Add(300*time.Millisecond), sim.Info, fmt.Sprintf("INFO:     Started server process [%d]", u.PID))
 	u.Log(now.Add(400*time.Millisecond), sim.Info, "INFO:     Waiting for application startup.")
 	if !w.f.second || w.n != 2 {
@@ -236,10 +254,10 @@ func (w *cxbWorker) answer(q *request) answer {
 		w.u.Log(q.at, sim.Info, "WARNING:  Unsupported upgrade request.")
 		a = textAnswer(http.StatusBadRequest, "Invalid HTTP request received.")
 	case name == "/health":
-		a = jsonAnswer(http.StatusOK, fmt.Sprintf(`{"status":"ok","instance":%d,"capacity":%d,"active_calls":%d}`, w.n, w.f.claims, w.f.busy()))
+		a = jsonAnswer(http.StatusOK, fmt.Sprintf(`{"status":"ok","instance":%d,"capacity":%d,"active_calls":%d}`, w.n, w.claims, w.f.busy()))
 	case name == "/health/fleet":
 		b := w.f.busy()
-		a = jsonAnswer(http.StatusOK, fmt.Sprintf(`{"status":"ok","capacity":%d,"active_calls":%d,"available":%d,"max_concurrent_calls_per_worker":1,"outbox_pending":%d}`, w.f.claims, b, w.f.claims-b, w.f.pending()))
+		a = jsonAnswer(http.StatusOK, fmt.Sprintf(`{"status":"ok","capacity":%d,"active_calls":%d,"available":%d,"max_concurrent_calls_per_worker":1,"outbox_pending":%d}`, w.claims, b, w.claims-b, w.f.pending()))
 	case name == "/dialout" && q.method == http.MethodPost, strings.HasPrefix(name, "/ws/"):
 		a = w.call(q, name)
 	case name == "/dialout":
@@ -294,6 +312,7 @@ func (w *cxbWorker) ended(now time.Time, id string, took time.Duration) {
 		return // the process was ended meanwhile
 	}
 	w.u.Busy--
+	w.u.Idle()
 	where := "s3://cxb-recordings/call-" + id + ".wav"
 	if w.f.second {
 		where = "/var/lib/cxb/recordings/call-" + id + ".wav (local)"

@@ -22,6 +22,9 @@ type World struct {
 	Groups, Inventory, Extra string
 	// Secrets are files the inventory names, by name.
 	Secrets map[string]string
+	// Deploys are definitions of deploys for the first copy, by the name of their file; hosts stand between percent
+	// signs as in Inventory.
+	Deploys map[string]string
 }
 
 // Head is what has to be known of a machine before it is built.
