@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -133,6 +134,15 @@ func (a *app) demo() (*demoFleet, error) {
 	}
 	a.demoNow = d
 	return d, nil
+}
+
+// runsDir is where the runs of the demo are kept.
+func (d *demoFleet) runsDir() (string, error) {
+	dir := filepath.Join(d.dir, runsName)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", fmt.Errorf("make the directory of runs: %w", err)
+	}
+	return dir, nil
 }
 
 // dialing is how the demo's hosts are reached: never past the process.

@@ -183,15 +183,14 @@ const (
 
 // runsDir is where this operator's runs are kept.
 func (a *app) runsDir() (string, error) {
+	if a.demoNow != nil { // they end with its hosts, where their records lie
+		return a.demoNow.runsDir()
+	}
 	dir, err := a.stateDir()
 	if err != nil {
 		return "", err
 	}
-	name := runsName
-	if a.demoNow != nil {
-		name = "runs-demo"
-	}
-	dir = filepath.Join(dir, name)
+	dir = filepath.Join(dir, runsName)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", fmt.Errorf("make the directory of runs: %w", err)
 	}
@@ -270,8 +269,8 @@ func (w *world) runScreens(ctx context.Context, why error) (runs.Deps, []tui.Wat
 		return d, nil
 	}
 	d.Service, d.Dir, d.Desk = mender{w.Runs, w}, tilde(w.defs.dir, w.getenv("HOME")), runs.NewDesk(ctx, w.Runs)
-	if d.Dir == "" {
-		d.None = "the demo fleet has no deploys"
+	if w.Where == "demo" {
+		d.Dir, d.None = "", "this part of the demo has no deploys: the worlds cxb and cortex have"
 	}
 	return d, []tui.Watcher{d.Desk}
 }
