@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"midwatch/hosts"
-	"midwatch/ops/secrets"
+	"midwatch/ops/secrets/forms"
 	"midwatch/ops/step"
 )
 
@@ -311,7 +311,7 @@ var basicRegexp = strings.NewReplacer(`\`, `\\`, `/`, `\/`, `.`, `\.`, `*`, `\*`
 // goes by lines: of a secret of several, each line is hidden that is long enough.
 func hideScript(hide []hosts.Secret) string {
 	var b strings.Builder
-	for _, f := range secrets.Forms(hide) {
+	for _, f := range forms.Of(hide) {
 		if !strings.ContainsAny(f, "\n\r") {
 			fmt.Fprintf(&b, "s/%s/%s/g\n", basicRegexp.Replace(f), hosts.Dots)
 		}
