@@ -285,7 +285,7 @@ func (s *Run) skip() tea.Cmd {
 		what += " on " + hostName(host)
 	}
 	s.open(&prompt{
-		title: "skip " + what + ": why?", lines: []string{"The reason is written to the journal. What needs this step goes on without it."},
+		title: "skip " + what + ": why?", lines: []string{"The reason is written to the journal. What needs this step is skipped too; the rest goes on."},
 		input: ui.NewInput("reason: ", "done by hand, not needed today"), refuse: needText,
 		done: func(_ int, text string) tea.Cmd {
 			return s.tellRun(run.Order{Verb: "skip", Step: st.ID, Host: host, Reason: strings.TrimSpace(ui.Clean(text))})
