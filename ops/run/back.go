@@ -174,7 +174,7 @@ func (b *backReader) drift(pr pair) (lines []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	u, err := readUndo(b.ctx, s)
+	u, err := readUndo(b.ctx, s, b.led.byID[pr.unit.id].host(pr.host).undo.SHA)
 	if err != nil {
 		return nil, fmt.Errorf("not possible any more: %w", err)
 	}

@@ -3,6 +3,7 @@ package run
 import (
 	"errors"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -231,6 +232,137 @@ func TestQueue(t *testing.T) {
 	}
 	if st := o.wait(t, run); st.Phase != Success {
 		t.Error(describe(st))
+	}
+}
+
+// TestQueueChanged: what was planned for is looked at again once the lock is free, and a plan that does not fit any
+// more is not carried out. A way back waits and goes on like a deploy.
+func TestQueueChanged(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "h1")
+	w.definition([]string{"h1"}, fileStep("conf", "all", "conf", "new"))
+	o, bob := w.person(t, "anna", nil), w.person(t, "bob", nil)
+	p, err := o.Plan(t.Context(), "web", Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	queued := func(p *Plan, change string) State {
+		t.Helper()
+		if err := bob.TakeLock(t.Context(), "web", "by hand", false, nil); err != nil {
+			t.Fatal(err)
+		}
+		run, err := o.Start(t.Context(), p, Options{Queue: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.until(t, run, func(st State) bool { return st.Phase == Queued })
+		if change != "" {
+			if err := os.WriteFile(w.path("h1", "conf"), []byte(change), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := bob.ReleaseLock(t.Context(), "web"); err != nil {
+			t.Fatal(err)
+		}
+		st := o.wait(t, run)
+		w.unlocked(t, "h1")
+		return st
+	}
+	if st := queued(p, "by bob"); st.Phase != Failure || !strings.Contains(st.Note, "nothing was done: changed since the plan: conf on h1") {
+		t.Error(describe(st))
+	}
+	if got := w.read(t, "h1", "conf"); got != "by bob" {
+		t.Errorf("conf is %q", got)
+	}
+	if left, _ := filepath.Glob(w.path("h1", "midwatch/runs/*")); len(left) > 0 {
+		t.Errorf("left on the host: %q", left)
+	}
+	if p, err = o.Plan(t.Context(), "web", Options{}); err != nil {
+		t.Fatal(err)
+	}
+	forward := queued(p, "")
+	if forward.Phase != Success || w.read(t, "h1", "conf") != "new" {
+		t.Error(describe(forward))
+	}
+	back, err := o.PlanRollback(t.Context(), forward.ID, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if st := queued(back, ""); st.Phase != Success || w.read(t, "h1", "conf") != "by bob" {
+		t.Error(describe(st))
+	}
+}
+
+// TestResumeQueued: the console is closed while a run waits for its locks. Who resumes it has no plan but its
+// fingerprint, and that has to fit.
+func TestResumeQueued(t *testing.T) {
+	t.Parallel()
+	for change, want := range map[string]Phase{"": Success, "by bob": Failure} {
+		w := newWorld(t, "h1")
+		w.definition([]string{"h1"}, fileStep("conf", "all", "conf", "new"))
+		o, bob := w.person(t, "anna", nil), w.person(t, "bob", nil)
+		p, err := o.Plan(t.Context(), "web", Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := bob.TakeLock(t.Context(), "web", "by hand", false, nil); err != nil {
+			t.Fatal(err)
+		}
+		run, err := o.Start(t.Context(), p, Options{Queue: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.until(t, run, func(st State) bool { return st.Phase == Queued })
+		o.Close(t.Context())
+		if change != "" {
+			if err := os.WriteFile(w.path("h1", "conf"), []byte(change), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := bob.ReleaseLock(t.Context(), "web"); err != nil {
+			t.Fatal(err)
+		}
+		again := w.person(t, "anna", nil)
+		if err := again.Resume(t.Context(), run, Options{}); err != nil {
+			t.Fatal(err)
+		}
+		if st := again.wait(t, run); st.Phase != want || want == Failure && !strings.Contains(st.Note, "nothing was done: changed since the plan") {
+			t.Error(describe(st))
+		}
+		if got := w.read(t, "h1", "conf"); (got == "new") != (want == Success) {
+			t.Errorf("conf is %q", got)
+		}
+		w.unlocked(t, "h1")
+	}
+}
+
+// TestUndoTampered: an undo record that is not what the journal says is not followed.
+func TestUndoTampered(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "h1")
+	w.definition([]string{"h1"}, fileStep("conf", "all", "conf", "new"))
+	o := w.person(t, "anna", nil)
+	run := o.begin(t, Options{})
+	if st := o.wait(t, run); st.Phase != Success {
+		t.Fatal(describe(st))
+	}
+	name := w.path("h1", "midwatch/runs/"+run+"/undo/conf/undo.json")
+	b, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, append(b, ' '), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	back, err := o.PlanRollback(t.Context(), run, Options{})
+	if err != nil || len(back.Faults) != 1 || !strings.Contains(back.Faults[0], "is not what the journal says was recorded") {
+		t.Errorf("faults %q, %v", back.Faults, err)
+	}
+	if err := os.WriteFile(name, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if back, err = o.PlanRollback(t.Context(), run, Options{}); err != nil || len(back.Faults) > 0 {
+		t.Errorf("faults %q, %v", back.Faults, err)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"path"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -34,16 +35,21 @@ func (t *try) prepare(ctx context.Context) error {
 		return nil
 	}
 	// The record of an earlier try, or of one before a crash.
-	t.undo, err = readUndo(ctx, t.store)
+	t.undo, err = readUndo(ctx, t.store, t.before)
 	return err
 }
 
-// readUndo reads an undo record back.
-func readUndo(ctx context.Context, s step.Store) (step.Undo, error) {
+// readUndo reads an undo record back; sha is the digest that the journal has of it. Who may write where it lies
+// could make the way back do anything, so a record that is not the one of the journal is not followed.
+func readUndo(ctx context.Context, s step.Store, sha string) (step.Undo, error) {
 	var u step.Undo
 	b, err := s.Get(ctx, undoFile)
-	if err != nil {
+	switch {
+	case err != nil:
 		return u, fmt.Errorf("undo record: %w", err)
+	case sum(string(b)) != sha:
+		return u, fmt.Errorf("%w: %s is not what the journal says was recorded: somebody has changed it", step.ErrRefused,
+			hosts.CleanLine(path.Join(s.Dir(), undoFile)))
 	}
 	return u, unmarshal(b, &u)
 }

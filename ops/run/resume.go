@@ -81,8 +81,9 @@ func (r *Runs) goOn(ctx context.Context, d *driver, led *ledger, o Options) erro
 	if d.led.phase.Ended() {
 		return d.tidy(ctx, o.Takeover)
 	}
-	if d.open.Kind == kindRollback {
-		if d.parent, err = r.openParent(ctx, d, d.open.Parent); err != nil {
+	begun := d.led.phase != Pending && d.led.phase != Queued
+	if begun {
+		if err := d.takeParent(ctx); err != nil {
 			return err
 		}
 	}
@@ -96,6 +97,17 @@ func (r *Runs) goOn(ctx context.Context, d *driver, led *ledger, o Options) erro
 	d.open = d.led.open
 	if err := d.voidQuestions(); err != nil {
 		return err
+	}
+	if !begun { // since it was planned there was no lock that kept others away
+		return r.launch(d, func() error {
+			if err := d.asPlanned(d.ctx); err != nil {
+				return err
+			}
+			if err := d.takeParent(d.ctx); err != nil {
+				return err
+			}
+			return d.locked(d.ctx)
+		})
 	}
 	if err := d.locked(ctx); err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"midwatch/ops"
+	"midwatch/ops/deploy"
 	"midwatch/ops/journal"
 	"midwatch/ops/remote"
 	"midwatch/ops/step"
@@ -91,6 +92,18 @@ func (r *Runs) newDriver(id string, lay *layout, perm *ops.Permit, audit *auditL
 
 // discard forgets a run of which nothing but its beginning was written, here and on its hosts.
 func (d *driver) discard(ctx context.Context) {
+	d.letGo(ctx)
+	d.parent.drop()
+	d.cancel(errLeft)
+	d.work.Wait()
+	if d.j != nil {
+		_ = d.j.Close()
+		_ = os.RemoveAll(d.dir)
+	}
+}
+
+// letGo leaves the hosts of a run under which nothing was done.
+func (d *driver) letGo(ctx context.Context) {
 	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), farewell)
 	defer stop()
 	for _, l := range d.links {
@@ -98,13 +111,6 @@ func (d *driver) discard(ctx context.Context) {
 			_ = l.once().Held(l.lock.Record).Release(ctx)
 			_ = l.once().Remove(ctx, d.id)
 		}
-	}
-	d.parent.drop()
-	d.cancel(errLeft)
-	d.work.Wait()
-	if d.j != nil {
-		_ = d.j.Close()
-		_ = os.RemoveAll(d.dir)
 	}
 }
 
@@ -135,10 +141,8 @@ func (r *Runs) begin(ctx context.Context, d *driver, p *Plan, o Options) error {
 	if err := d.makeLinks(ctx); err != nil {
 		return err
 	}
-	if p.Kind == kindRollback {
-		if d.parent, err = r.openParent(ctx, d, p.Parent); err != nil {
-			return err
-		}
+	if err := d.takeParent(ctx); err != nil {
+		return err
 	}
 	over := ""
 	if p.Kind == kindRollback {
@@ -149,7 +153,21 @@ func (r *Runs) begin(ctx context.Context, d *driver, p *Plan, o Options) error {
 		if err := d.phase(Queued, d.clean(err.Error()), ""); err != nil {
 			return err
 		}
-		return r.launch(d, func() error { return d.queue(over, o.Takeover) })
+		d.parent.drop() // to plan again is to read it again
+		d.parent = nil
+		return r.launch(d, func() error {
+			if err := d.queue(over, o.Takeover); err != nil {
+				return err
+			}
+			// Whoever held the locks may have changed what was planned for.
+			if err := r.same(d.ctx, p, o); err != nil {
+				return err
+			}
+			if err := d.takeParent(d.ctx); err != nil {
+				return err
+			}
+			return d.locked(d.ctx)
+		})
 	}
 	if err != nil {
 		return err
@@ -160,20 +178,43 @@ func (r *Runs) begin(ctx context.Context, d *driver, p *Plan, o Options) error {
 	return r.launch(d, nil)
 }
 
+// takeParent opens the run that this one takes back, when it is a rollback.
+func (d *driver) takeParent(ctx context.Context) (err error) {
+	if d.open.Kind == kindRollback {
+		d.parent, err = d.r.openParent(ctx, d, d.open.Parent)
+	}
+	return err
+}
+
 // same reads the plan again and compares.
 func (r *Runs) same(ctx context.Context, p *Plan, o Options) error {
-	var now *Plan
-	var err error
-	if p.Kind == kindRollback {
-		now, err = r.readBack(ctx, p.Parent, o)
-	} else {
-		now, err = r.read(ctx, p.Deploy, o)
-	}
+	now, err := r.readAgain(ctx, p.Kind, p.Parent, p.Deploy, o)
 	if err != nil {
 		return err
 	}
 	if now.Fingerprint != p.Fingerprint {
 		return fmt.Errorf("%w: %s", ErrChanged, strings.Join(differences(p, now), "; "))
+	}
+	return nil
+}
+
+func (r *Runs) readAgain(ctx context.Context, kind, parent string, def *deploy.Definition, o Options) (*Plan, error) {
+	if kind == kindRollback {
+		return r.readBack(ctx, parent, o)
+	}
+	return r.read(ctx, def, o)
+}
+
+// asPlanned is same for a run that was planned by a program that has ended since: only the fingerprint of the plan
+// is left.
+func (d *driver) asPlanned(ctx context.Context) error {
+	o := Options{Only: d.open.Only, FromStep: d.open.FromStep, Vars: d.open.Vars}
+	now, err := d.r.readAgain(ctx, d.open.Kind, d.open.Parent, d.lay.def, o)
+	if err != nil {
+		return err
+	}
+	if now.Fingerprint != d.led.plan.Fingerprint {
+		return fmt.Errorf("%w: what it would do is not what was agreed to: plan again", ErrChanged)
 	}
 	return nil
 }
@@ -260,7 +301,7 @@ func (d *driver) queue(over string, takeover bool) error {
 		err := d.takeLocks(d.ctx, over, takeover)
 		switch {
 		case err == nil:
-			return d.locked(d.ctx)
+			return nil
 		case !errors.Is(err, remote.ErrHeld) && !remote.Unreached(err):
 			return err
 		}
@@ -304,8 +345,9 @@ func (r *Runs) launch(d *driver, first func() error) error {
 	return nil
 }
 
-// unlocked ends a run that never had its locks.
+// unlocked ends a run that had to wait for its locks and does nothing.
 func (d *driver) unlocked(err error) {
+	d.letGo(d.ctx)
 	d.parent.drop()
 	phase := Failure
 	if errors.Is(err, errCancelled) {

@@ -103,7 +103,7 @@ func (u *undoing) prepare(ctx context.Context) error {
 	}
 	u.env.Undoing = true
 	u.env.Outputs = d.parent.led.flatOutputs(u.at.host)
-	if u.rec, err = readUndo(ctx, u.env.Store); err != nil {
+	if u.rec, err = readUndo(ctx, u.env.Store, u.old.undo.SHA); err != nil {
 		return fmt.Errorf("not possible any more: %w", err)
 	}
 	if !u.old.begun && u.old.state != StepUnknown {
