@@ -20,7 +20,7 @@ type answer struct {
 
 func (a answer) end() time.Time { return a.at.Add(a.took) }
 
-// Press writes a key, which is answered by a text, until limit at most.
+// answer writes a key and waits for the text that answers it, until limit at most.
 func (c *Console) answer(keys, text string, limit time.Duration) (answer, bool) {
 	c.t.Helper()
 	at := time.Now()

@@ -31,9 +31,10 @@ func (p *Program) Terminal(t *testing.T, w, h int, args ...string) *Terminal {
 }
 
 // Shell starts the program from a shell that stays when it ends and then says "left with" its exit code.
-func (p *Program) Shell(t *testing.T, w, h int) *Terminal {
+func (p *Program) Shell(t *testing.T, w, h int, args ...string) *Terminal {
 	t.Helper()
-	return p.terminal(t, w, h, "sh", "-c", `"$1" --config "$2"; echo "left with $?"; exec sleep 600`, "sh", p.bin, p.Config)
+	argv := append([]string{"sh", "-c", `"$@"; echo "left with $?"; exec sleep 600`, "sh", p.bin, "--config", p.Config}, args...)
+	return p.terminal(t, w, h, argv...)
 }
 
 func (p *Program) terminal(t *testing.T, w, h int, program ...string) *Terminal {
