@@ -74,7 +74,7 @@ lab-up: ## start the lab: real hosts as containers (root, Docker, debootstrap)
 
 lab-test: build ## run the lab tests against bin/midwatch; needs lab-up
 	MIDWATCH_LAB="$$(testdata/lab/lab.sh state)" MIDWATCH_BIN="$(CURDIR)/$(BIN)" \
-		$(GO) test -tags lab -count=1 -v -timeout 40m ./cmd/midwatch/internal/lab/...
+		$(GO) test -tags lab -count=1 -v -timeout 55m ./cmd/midwatch/internal/lab/...
 
 lab-down: ## stop the lab and remove everything it made
 	testdata/lab/lab.sh down

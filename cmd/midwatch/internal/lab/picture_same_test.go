@@ -117,7 +117,9 @@ var (
 	age   = regexp.MustCompile(`\b(\d+(\.\d+)?(ms|s|m|h|d))+\b`)
 	meter = regexp.MustCompile(`[▁▂▃▄▅▆▇█░]+|\b\d+(\.\d+)?[KMG]\b|\b\d+(\.\d+)?%|\b\d+\.\d\d\b`)
 	// Whichever is fuller, space or inodes, is shown, and either may be in a file system of memory.
-	full   = regexp.MustCompile(`# +# +(of inodes, \S+ of #|# +of +#)`)
+	full = regexp.MustCompile(`# +# +(of inodes, \S+ of #|# +of +#)`)
+	// How much of a text has room depends on how wide a figure in another column is.
+	cut    = regexp.MustCompile(`[^\s│…]+( [^\s│…]+)* ?…`)
 	source = regexp.MustCompile(`AGE · [^│╮]*|(GET|ss|via|/containers/ID/json)[^│╮]*`)
 )
 
@@ -131,6 +133,10 @@ func calm(screen string) []string {
 		l = strings.Replace(l, "as of AGE ago", "", 1)
 		l = full.ReplaceAllString(meter.ReplaceAllString(l, "#"), "#")
 		l = source.ReplaceAllString(l, "")
+		l = cut.ReplaceAllStringFunc(l, func(text string) string {
+			r := []rune(text)
+			return string(r[:min(12, len(r))])
+		})
 		out = append(out, strings.TrimSpace(frame.ReplaceAllString(l, " ")))
 	}
 	return out
