@@ -119,7 +119,8 @@ func evalRestartStorm(h *checks.Host) []checks.Finding {
 	var out []checks.Finding
 	for _, u := range h.Units.Value {
 		waiting := u.Sub == "auto-restart" || u.Sub == "auto-restart-queued"
-		young := !u.Since.IsZero() && h.World.Now.Sub(u.Since) < stormWindow
+		// A state without a time is one that was entered after systemctl show was last read: a moment ago.
+		young := u.Since.IsZero() && (u.Active == "active" || u.Active == "activating") || !u.Since.IsZero() && h.World.Now.Sub(u.Since) < stormWindow
 		if u.Restarts < 3 || !waiting && !young {
 			continue
 		}
@@ -137,6 +138,9 @@ func evalRestartStorm(h *checks.Host) []checks.Finding {
 func doing(h *checks.Host, u hosts.Unit, waiting bool) string {
 	if waiting {
 		return "is about to be started again"
+	}
+	if u.Since.IsZero() {
+		return "was started just now"
 	}
 	return "has run for " + h.World.Now.Sub(u.Since).Round(time.Second).String()
 }
