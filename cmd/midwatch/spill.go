@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -55,12 +56,23 @@ func (s *spillFile) add(write func(io.Writer) error) error {
 	case !info.Mode().IsRegular() || info.Mode().Perm()&0o077 != 0:
 		return fmt.Errorf("%s: not a file that only you can read", name)
 	}
-	z, err := zstd.NewWriter(f, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
+	// Written at once: a frame that a kill or a full disk cut off would make all behind it unreadable.
+	var frame bytes.Buffer
+	z, err := zstd.NewWriter(&frame, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
 	if err != nil {
 		return err
 	}
 	out := bufio.NewWriterSize(z, 64<<10)
-	if err = errors.Join(write(out), out.Flush(), z.Close(), f.Sync()); err != nil {
+	if err = errors.Join(write(out), out.Flush(), z.Close()); err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	n, err := f.Write(frame.Bytes())
+	if err != nil && n > 0 {
+		if end, serr := f.Seek(0, io.SeekCurrent); serr == nil {
+			err = errors.Join(err, f.Truncate(end-int64(n)))
+		}
+	}
+	if err = errors.Join(err, f.Sync()); err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
 	}
 	return nil

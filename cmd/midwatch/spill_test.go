@@ -120,3 +120,29 @@ func TestPrintSpill(t *testing.T) {
 		}
 	}
 }
+
+// Lines that could not be told whole leave nothing: half of a frame would make all behind it unreadable.
+func TestSpillLeavesNoHalf(t *testing.T) {
+	t.Parallel()
+	s := spillFile{path: filepath.Join(t.TempDir(), "log.zst")}
+	line := func(text string, err error) error {
+		return s.add(func(w io.Writer) error {
+			_, werr := io.WriteString(w, `{"host":"h","kind":"unit","name":"u","text":"`+text+`"}`+"\n")
+			return errors.Join(werr, err)
+		})
+	}
+	broken := errors.New("broken")
+	if err := errors.Join(line("one", nil), line("three", nil)); err != nil {
+		t.Fatal(err)
+	}
+	if err := line("half", broken); !errors.Is(err, broken) {
+		t.Errorf("%v", err)
+	}
+	if err := line("four", nil); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	if err := readSpill(s.path, func(e *hosts.Entry) error { got = append(got, e.Text); return nil }); err != nil || strings.Join(got, " ") != "one three four" {
+		t.Errorf("%q, %v", got, err)
+	}
+}

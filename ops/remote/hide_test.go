@@ -119,6 +119,27 @@ func TestJobWithSecretsStops(t *testing.T) {
 	}
 }
 
+// A job whose secrets cannot be kept out of its log is not run.
+func TestJobThatCannotHideIsNotRun(t *testing.T) {
+	root := t.TempDir()
+	if err := os.WriteFile(filepath.Join(root, "mkfifo"), []byte("#!/bin/sh\nexit 1\n"), 0o700); err != nil { //nolint:gosec // a program
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", root+":"+os.Getenv("PATH"))
+	j := here(t, root).Jobs("r-"+t.Name(), "s.1")
+	var l heard
+	exit, err := j.Run(t.Context(), "main", step.Job{
+		Argv:   []string{"sh", "-c", `echo "$TOKEN" | tee "$1/ran"`, "sh", root},
+		Secret: map[string]hosts.Secret{"TOKEN": hosts.NewSecret("s3ntinel")}, Hide: []hosts.Secret{hosts.NewSecret("s3ntinel")},
+	}, l.line)
+	if exit != 73 || err != nil || len(l.out) > 0 || !strings.Contains(strings.Join(l.err, "|"), "it was not run") {
+		t.Errorf("exit %d, %v, %q, %q", exit, err, l.out, l.err)
+	}
+	if _, err := os.Stat(filepath.Join(root, "ran")); err == nil {
+		t.Error("it was run")
+	}
+}
+
 // eventually polls until a condition holds.
 func eventually(t *testing.T, holds func() bool) {
 	t.Helper()

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"midwatch/hosts"
-	"midwatch/ops/secrets/forms"
 	"midwatch/ops/step"
 )
 
@@ -88,25 +87,6 @@ sync rc.t log err 2>/dev/null || sync
 mv rc.t rc
 sync . 2>/dev/null || sync
 `
-
-// hider keeps a job's secrets out of its logs: what it prints goes through sed, whose script comes from memory by a
-// pipe, never by argv or a file. A pipe file is removed when all of it was written.
-const hider = `
-hide() {
-	(
-		trap '' HUP INT TERM
-		printf '%s\n' "$midwatch_hide" | { exec 3<&0 <"$1"; LC_ALL=C sed $u -f /dev/fd/3; } >>"$2"
-		rm -f "$1"
-	) &
-}
-if [ -n "${midwatch_hide+x}" ] && mkfifo out.p err.p; then
-	u=-u
-	sed -u p </dev/null >/dev/null 2>&1 || u=
-	o=out.p e=err.p
-	hide out.p log
-	hide err.p err
-fi
-unset midwatch_hide`
 
 // startScript starts the runner so that nothing of this connection holds it, and waits until it has claimed the
 // job. The secrets are its input; they go to a file system in memory.
@@ -303,20 +283,6 @@ func secretsOf(j step.Job) ([]byte, error) {
 		return nil, errors.New("a NUL byte in a secret")
 	}
 	return b.Bytes(), nil
-}
-
-var basicRegexp = strings.NewReplacer(`\`, `\\`, `/`, `\/`, `.`, `\.`, `*`, `\*`, `[`, `\[`, `^`, `\^`, `$`, `\$`)
-
-// hideScript is the script of sed that makes dots of secrets, in every form that is looked for elsewhere too. sed
-// goes by lines: of a secret of several, each line is hidden that is long enough.
-func hideScript(hide []hosts.Secret) string {
-	var b strings.Builder
-	for _, f := range forms.Of(hide) {
-		if !strings.ContainsAny(f, "\n\r") {
-			fmt.Fprintf(&b, "s/%s/%s/g\n", basicRegexp.Replace(f), hosts.Dots)
-		}
-	}
-	return strings.TrimSuffix(b.String(), "\n")
 }
 
 // Run implements step.Jobs.
